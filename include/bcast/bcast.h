@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bcast.h - read a bcast stream from shared memory.
+ *
+ * One stream in, every consumer out, from the same bytes. A sender's bytes go
+ * into a ring buffer in a named POSIX shared-memory segment, /dev/shm/bcast.NAME.
+ * A process on the same machine reads them there, in place: no socket, no copy,
+ * no system call while data keeps coming. Readers need only read permission on
+ * the segment, write nothing into it, and cannot delay or harm the writer or
+ * each other, however slow, stopped or dead they are.
+ *
+ * A reader in 15 lines (all of its data, for as long as the stream lives):
+ *
+ *	struct bcast_reader *reader;
+ *	int ret = bcast_attach("default", NULL, &reader);
+ *
+ *	while (ret >= 0 && (ret = bcast_wait(reader, -1)) >= 0) {
+ *		const void *data;
+ *		int64_t n = bcast_peek(reader, &data);
+ *
+ *		if (n > 0)
+ *			use(data, n);
+ *		ret = n < 0 ? (int)n : bcast_consume(reader, (size_t)n);
+ *		if (ret == BCAST_ELAPPED)	// too slow: bytes were lost
+ *			ret = report(bcast_loss(reader));
+ *	}
+ *	fprintf(stderr, "%s\n", bcast_strerror(ret));
+ *	bcast_detach(reader);
+ *
+ * POSITIONS. Every byte of a stream has a position: the count of bytes before
+ * it since the stream was born. Positions are 64 bits wide and never wrap.
+ * (epoch, position) names a byte for ever; the epoch is a random number drawn
+ * at the stream's birth. The ring keeps the newest `capacity` bytes, less up
+ * to 1 MiB that the writer may be overwriting at the moment.
+ *
+ * LAPPED. The writer never waits for a reader. One that falls more than the
+ * ring behind has been lapped: it is told so (BCAST_ELAPPED) together with the
+ * exact bytes that it lost, and goes on further ahead. Because data is used in
+ * place, the writer may overtake a reader in the middle of its use; that is why
+ * bcast_consume() checks again, after the use. Until it has returned 0, treat
+ * what was read as possibly torn: never act on a length or an index found in
+ * it without a bound. bcast_read() copies and checks in one step.
+ *
+ * THE END. When the daemon stops in order, readers get all bytes up to the
+ * last, then BCAST_ECLOSED. When it dies, readers get all bytes that it had
+ * published, then, after `gone_after_ms`, BCAST_EABANDONED. Both are found by
+ * looking at the state of the segment and at a lock that the kernel drops when
+ * its holder dies; no process id is ever guessed at.
+ *
+ * THREADS. A handle belongs to one thread at a time. Any number of handles, in
+ * any number of processes, may read one stream. After fork() only one of the
+ * two processes may go on using a handle. No function prints, exits, installs
+ * a signal handler or starts a thread; all are safe against signals arriving
+ * (a signal does not end a wait early).
+ *
+ * RESULTS. A negative int is -errno, or one of enum bcast_error below -4095;
+ * bcast_strerror() knows both. Pass errors on as they are: errno is not used.
+ */
+#ifndef BCAST_BCAST_H
+#define BCAST_BCAST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BCAST_API __attribute__((visibility("default")))
+
+/*
+ * A stream's name: 1 to 63 characters of A-Z a-z 0-9 . _ -, not starting with
+ * a dot and not ending in ".nodes" or ".lock".
+ */
+#define BCAST_NAME_MAX 63
+
+/* The ring's capacity in bytes: a power of two between these. */
+#define BCAST_RING_MIN (UINT64_C(1) << 16)
+#define BCAST_RING_MAX (UINT64_C(1) << 40)
+
+/* Results below the range of errno. */
+enum bcast_error {
+	BCAST_ELAPPED = -5001,	  /* the writer overtook: see bcast_loss() */
+	BCAST_EABANDONED = -5002, /* the writer died: reattach once it is back */
+	BCAST_EVERSION = -5003,	  /* the segment has another layout version */
+	BCAST_EPROTO = -5004,	  /* a peer broke the protocol */
+	BCAST_EFULL = -5005,	  /* a bounded channel or table is full */
+	BCAST_ECLOSED = -5006,	  /* the stream ended in order */
+	BCAST_ENOTREADY = -5007,  /* the segment is being created: try again */
+	BCAST_ELAYOUT = -5008,	  /* same version, other struct sizes */
+	BCAST_ETOOSMALL = -5009,  /* the object is shorter than it says */
+	BCAST_EFOREIGN = -5010,	  /* the object is not a bcast segment */
+	BCAST_ENAME = -5011,	  /* not a valid stream name */
+	BCAST_EOWNED = -5012,	  /* a live daemon owns this name */
+};
+
+/*
+ * bcast_strerror - one line for any result of this library, -errno included.
+ * Never NULL; a static string, except for an errno unknown to libc, whose text
+ * is valid until the calling thread's next call. Any thread; does not block.
+ */
+BCAST_API const char *bcast_strerror(int result);
+
+/* bcast_version - the library's version, such as "0.1.0". Static string. */
+BCAST_API const char *bcast_version(void);
+
+/* ---- Attach and detach ------------------------------------------------- */
+
+/* Where a reader starts. */
+enum bcast_from {
+	BCAST_FROM_LIVE = 0,	 /* the tail: only what is yet to come */
+	BCAST_FROM_OLDEST = 1,	 /* the oldest byte still in the ring */
+	BCAST_FROM_POSITION = 2, /* attach_options.position */
+};
+
+/* attach_options.flags */
+#define BCAST_MEASURE_LATENCY 1u /* fill bcast_reader_stats.latency_*_ns */
+
+/* spin_ns: let the library choose by the number of usable cores. */
+#define BCAST_SPIN_DEFAULT (-1)
+
+/* Start from BCAST_ATTACH_DEFAULTS and change what you need. */
+struct bcast_attach_options {
+	uint32_t size; /* sizeof(struct bcast_attach_options) */
+	uint32_t from; /* enum bcast_from */
+	/*
+	 * Used with BCAST_FROM_POSITION. A position that is no longer in the
+	 * ring makes the first peek, read or wait answer BCAST_ELAPPED with
+	 * the exact loss; one beyond the tail is refused with -EINVAL.
+	 */
+	uint64_t position;
+	/*
+	 * How long bcast_wait() polls before it sleeps in the kernel. 0: sleep
+	 * at once. BCAST_SPIN_DEFAULT: about what a sleep and a wake-up cost
+	 * (50 us) when more than one core is usable, else 0.
+	 */
+	int64_t spin_ns;
+	/*
+	 * How long the writer must have been dead before a waiting reader is
+	 * told BCAST_EABANDONED. The pause lets a daemon that is restarted at
+	 * once take the stream over without its readers noticing. 0: as soon
+	 * as it is seen, which is within about 100 ms.
+	 */
+	uint32_t gone_after_ms;
+	uint32_t flags;
+};
+
+#define BCAST_ATTACH_DEFAULTS                                     \
+	{                                                         \
+		sizeof(struct bcast_attach_options),              \
+			BCAST_FROM_LIVE, 0, BCAST_SPIN_DEFAULT,   \
+			1000, 0                                   \
+	}
+
+struct bcast_reader; /* opaque */
+
+/*
+ * bcast_attach - join a stream as a reader, read-only.
+ *
+ * name		the stream's name, as in `bcastd --name`
+ * options	NULL: the defaults (BCAST_ATTACH_DEFAULTS)
+ * reader	receives the handle; untouched on failure
+ *
+ * Returns 0, or
+ *	-ENOENT			no stream of that name on this machine
+ *	-EACCES			no read permission on /dev/shm/bcast.NAME
+ *	BCAST_ENOTREADY		the daemon is just creating it; try again
+ *	BCAST_EFOREIGN, BCAST_EVERSION, BCAST_ELAYOUT, BCAST_ETOOSMALL
+ *				not ours, or made by another version
+ *	BCAST_ENAME, -EINVAL	a bad name; bad options
+ *	-ENOMEM, -EMFILE, -ENFILE	out of address space, memory, descriptors
+ *
+ * The stream of a dead daemon can be attached: what it published is there.
+ * Uses twice the ring's capacity of address space, and one descriptor. Does
+ * not block. The handle is freed by bcast_detach().
+ */
+BCAST_API int bcast_attach(const char *name,
+			   const struct bcast_attach_options *options,
+			   struct bcast_reader **reader);
+
+/*
+ * bcast_detach - leave the stream and free the handle. Pointers obtained from
+ * bcast_peek() become invalid. NULL is allowed. Does not block.
+ */
+BCAST_API void bcast_detach(struct bcast_reader *reader);
+
+/* ---- Reading ----------------------------------------------------------- */
+
+/*
+ * bcast_wait - wait until there is something to read.
+ *
+ * timeout_ms	-1: no limit; 0: only look; else milliseconds
+ *
+ * Returns
+ *	1			there is data: bcast_peek() or bcast_read() it
+ *	0			nothing yet, the time is up
+ *	BCAST_ELAPPED		see bcast_loss(); the reader has been moved on
+ *	BCAST_ECLOSED		the stream ended, and all of it was consumed
+ *	BCAST_EABANDONED	the writer died (gone_after_ms ago), and all
+ *				that it published was consumed
+ *
+ * Polls for options.spin_ns, then sleeps on a futex in the segment, which the
+ * writer wakes at each publication. BCAST_EABANDONED is not final: if the
+ * stream is taken over by a new daemon, later calls find data again.
+ */
+BCAST_API int bcast_wait(struct bcast_reader *reader, int timeout_ms);
+
+/*
+ * bcast_peek - look at all data from the reader's position to the tail, in
+ * place. The ring is mapped twice back to back, so this is always one piece.
+ *
+ * data		receives the address of the first byte; untouched unless the
+ *		result is positive. Read-only: writing to it faults.
+ *
+ * Returns the number of bytes (up to the ring's capacity), 0 for nothing yet,
+ * BCAST_ELAPPED (see bcast_loss(); call again), or BCAST_ECLOSED. It does not
+ * look whether the writer is alive: bcast_wait() does. Never blocks, makes no
+ * system call. The bytes stay readable until bcast_consume(), and keep their
+ * content unless the reader is lapped meanwhile, which bcast_consume() tells.
+ */
+BCAST_API int64_t bcast_peek(struct bcast_reader *reader, const void **data);
+
+/*
+ * bcast_consume - say that n bytes have been used, and learn whether they were
+ * whole. n is at most what the last bcast_peek() returned (else -EINVAL).
+ *
+ * Returns 0: those n bytes were intact during the whole use, and the position
+ * has moved past them. BCAST_ELAPPED: the writer has overwritten some of them,
+ * discard what you made of them; the position has moved on and bcast_loss()
+ * counts these n bytes as lost. Never blocks, makes no system call.
+ */
+BCAST_API int bcast_consume(struct bcast_reader *reader, size_t n);
+
+/*
+ * bcast_read - copy up to size bytes out of the ring and move past them.
+ *
+ * Returns the number of bytes copied (> 0: intact, checked after the copy), 0
+ * for nothing yet, BCAST_ELAPPED (nothing was delivered; see bcast_loss()), or
+ * BCAST_ECLOSED. What the buffer holds after a result <= 0 is unspecified.
+ * Never blocks; makes no system call.
+ */
+BCAST_API int64_t bcast_read(struct bcast_reader *reader, void *buffer,
+			     size_t size);
+
+/*
+ * bcast_seek - go to another place: BCAST_FROM_LIVE, BCAST_FROM_OLDEST or, with
+ * `position`, BCAST_FROM_POSITION. Returns 0, or -EINVAL for a position beyond
+ * the tail. A position no longer in the ring is reported as lapped by the next
+ * call that reads. Skipping on purpose does not count as loss.
+ */
+BCAST_API int bcast_seek(struct bcast_reader *reader, enum bcast_from from,
+			 uint64_t position);
+
+/* ---- Where am I, what did I miss --------------------------------------- */
+
+/* The bytes lost at the last BCAST_ELAPPED: [from, to). */
+struct bcast_loss {
+	uint64_t from;	      /* first lost position */
+	uint64_t to;	      /* where the reader goes on */
+	uint64_t bytes;	      /* to - from */
+	uint64_t total_bytes; /* lost by this reader since it attached */
+	uint64_t laps;	      /* how often it was lapped */
+};
+
+/*
+ * bcast_loss - what the last BCAST_ELAPPED cost, exactly. All zero before the
+ * first. To not be lapped again at once, the reader goes on an eighth of the
+ * ring after the oldest byte that is still there (or at the tail, if that is
+ * nearer); the bytes left out by this are part of the count.
+ */
+BCAST_API struct bcast_loss bcast_loss(const struct bcast_reader *reader);
+
+/* bcast_position - the position of the next byte that will be read. */
+BCAST_API uint64_t bcast_position(const struct bcast_reader *reader);
+
+/*
+ * bcast_lag - bytes published but not yet consumed by this reader, now. More
+ * than the capacity means that it has been lapped and will be told.
+ */
+BCAST_API uint64_t bcast_lag(const struct bcast_reader *reader);
+
+/* bcast_epoch - the stream's epoch: positions compare only within one. */
+BCAST_API uint64_t bcast_epoch(const struct bcast_reader *reader);
+
+/* bcast_capacity - the ring's capacity in bytes. */
+BCAST_API uint64_t bcast_capacity(const struct bcast_reader *reader);
+
+/*
+ * bcast_writer_alive - ask the kernel whether a daemon owns the stream: 1, 0,
+ * or -errno. One system call; does not block.
+ */
+BCAST_API int bcast_writer_alive(const struct bcast_reader *reader);
+
+/* What one reader has done since it attached. Times in nanoseconds. */
+struct bcast_reader_stats {
+	uint64_t bytes;	     /* consumed */
+	uint64_t waits;	     /* bcast_wait() calls that found nothing at first */
+	uint64_t parks;	     /* of these, how many slept in the kernel */
+	uint64_t laps;	     /* times lapped */
+	uint64_t lost_bytes; /* bytes lost by that */
+	/*
+	 * From publication to this reader's return from bcast_wait(), for
+	 * waits that found the reader caught up. Only with
+	 * BCAST_MEASURE_LATENCY; a sample costs a reading of the clock.
+	 * Percentiles are upper bounds of buckets 1/8 of an octave wide.
+	 */
+	uint64_t latency_count;
+	uint64_t latency_p50_ns;
+	uint64_t latency_p90_ns;
+	uint64_t latency_p99_ns;
+	uint64_t latency_p999_ns;
+	uint64_t latency_max_ns;
+};
+
+/* bcast_reader_stats - a snapshot of the above. Does not block. */
+BCAST_API struct bcast_reader_stats
+bcast_reader_stats(const struct bcast_reader *reader);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

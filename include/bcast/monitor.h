@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * monitor.h - look at a stream from outside: its state, counters, connections.
+ *
+ * Everything bcastd knows about itself stands in the segment, /dev/shm/bcast.NAME,
+ * beside the ring. This header reads it, for tools such as bcast-shmstat, for
+ * exporters and for tests. It needs read permission only, costs the daemon
+ * nothing, and works just the same after the daemon's death: the segment is
+ * then the evidence.
+ *
+ * All values are snapshots taken field by field while the daemon runs: two
+ * fields of one struct may be an instant apart. Texts are never torn, and are
+ * always terminated. Strings in the segment are treated as untrusted bytes:
+ * what comes out of here is printable ASCII.
+ *
+ * THREADS, RESULTS: as in bcast.h. No function here blocks.
+ */
+#ifndef BCAST_MONITOR_H
+#define BCAST_MONITOR_H
+
+#include <bcast/bcast.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* stream_info.state */
+enum bcast_stream_state {
+	BCAST_STREAM_STARTING = 1, /* being created or adopted */
+	BCAST_STREAM_LIVE = 2,
+	BCAST_STREAM_DRAINING = 3, /* asked to stop, receivers being served */
+	BCAST_STREAM_CLOSED = 4,   /* ended in order, or replaced */
+};
+
+/* stream_info.format */
+enum bcast_stream_format {
+	BCAST_FORMAT_RAW = 0,
+	BCAST_FORMAT_PACKET = 1,
+};
+
+struct bcast_stream_info {
+	char name[BCAST_NAME_MAX + 1];
+	uint64_t epoch;
+	uint32_t incarnation; /* daemons that have owned this segment */
+	uint32_t state;	      /* enum bcast_stream_state */
+	uint32_t format;      /* enum bcast_stream_format */
+	uint32_t writer_alive; /* 1: a daemon holds the owner's lock, now */
+	uint32_t owner_pid;    /* in the daemon's own pid namespace */
+	uint32_t reserved_zero;
+	uint64_t capacity;     /* of the ring, bytes */
+	uint64_t segment_size; /* of the whole object, bytes */
+	uint64_t tail;	       /* position: everything before it is published */
+	uint64_t reserved;     /* position: the writer may be writing up to it */
+	uint64_t oldest;       /* position of the oldest byte in the ring */
+	uint64_t publishes;    /* publications, modulo 2^32 */
+	uint64_t created_realtime_ns; /* CLOCK_REALTIME at the stream's birth */
+	uint64_t started_realtime_ns; /* and of this incarnation */
+	uint64_t ended_realtime_ns;   /* 0, or when it was closed in order */
+	uint64_t heartbeat_age_ns;    /* since the daemon's last sign of life */
+	uint32_t max_receivers;
+	uint32_t peer_slots; /* size of the connection table */
+};
+
+/* counter_info.kind */
+enum bcast_counter_kind {
+	BCAST_COUNTER = 0, /* only ever grows, within one incarnation */
+	BCAST_GAUGE = 1,   /* goes up and down */
+};
+
+struct bcast_counter_info {
+	char name[48];	/* such as "bytes_in" */
+	char unit[16];	/* such as "bytes"; "" for a plain count */
+	char help[176]; /* one sentence */
+	uint32_t kind;	/* enum bcast_counter_kind */
+	uint32_t reserved_zero;
+	uint64_t value;
+};
+
+/* peer_info.role */
+enum bcast_peer_role {
+	BCAST_ROLE_SENDER = 1,	 /* holds the write lease */
+	BCAST_ROLE_RECEIVER = 2, /* is sent the stream */
+	BCAST_ROLE_WAITING = 3,	 /* next sender, once the last one is read */
+};
+
+/* A connection of the daemon, while it is open. */
+struct bcast_peer_info {
+	uint32_t slot;	/* its place in the table */
+	uint32_t role;	/* enum bcast_peer_role */
+	char peer[64];	/* address, such as "10.0.0.2:4100" */
+	char local[48]; /* the address it came in at */
+	uint64_t cursor;	 /* next position to be sent (received) */
+	uint64_t lag;		 /* tail - cursor; 0 for a sender */
+	uint64_t lag_max;	 /* largest lag seen */
+	uint64_t start_position; /* where it joined */
+	uint64_t bytes;		 /* sent to it (received from it) */
+	uint64_t operations;	 /* sends (receives) completed */
+	uint64_t short_sends;	 /* sends that took less than was offered */
+	uint64_t discarded;	 /* bytes a receiver sent us, thrown away */
+	uint64_t skipped;	 /* bytes it was not sent (--slow-policy skip) */
+	uint64_t connected_realtime_ns;
+	uint64_t idle_ns; /* since its last progress */
+};
+
+/* closed_info.reason */
+enum bcast_close_reason {
+	BCAST_CLOSE_PEER = 1,	     /* the peer closed */
+	BCAST_CLOSE_RESET = 2,	     /* the connection broke: see error */
+	BCAST_CLOSE_SLOW = 3,	     /* beyond --max-lag */
+	BCAST_CLOSE_LIMIT = 4,	     /* --max-receivers reached */
+	BCAST_CLOSE_BUSY = 5,	     /* a second sender while one is active */
+	BCAST_CLOSE_SHUTDOWN = 6,    /* drained, daemon stopped */
+	BCAST_CLOSE_DRAIN_LATE = 7,  /* not drained by --drain-timeout */
+	BCAST_CLOSE_SETUP = 8,	     /* socket options could not be set */
+};
+
+/* bcast_close_reason_name - a stable word such as "slow", for logs and JSON. */
+BCAST_API const char *bcast_close_reason_name(uint32_t reason);
+
+/* bcast_role_name, bcast_state_name, bcast_format_name - likewise. */
+BCAST_API const char *bcast_role_name(uint32_t role);
+BCAST_API const char *bcast_state_name(uint32_t state);
+BCAST_API const char *bcast_format_name(uint32_t format);
+
+/* A connection that has ended. The segment remembers the last 1024. */
+struct bcast_closed_info {
+	uint32_t role;	 /* enum bcast_peer_role */
+	uint32_t reason; /* enum bcast_close_reason */
+	int32_t error;	 /* -errno, or 0 */
+	uint32_t reserved_zero;
+	char peer[64];
+	uint64_t cursor;
+	uint64_t lag; /* at the end */
+	uint64_t bytes;
+	uint64_t connected_realtime_ns;
+	uint64_t closed_realtime_ns;
+};
+
+/* Something worth telling that is not a number: "backend" = "io_uring". */
+struct bcast_fact {
+	char key[32];
+	char value[216];
+};
+
+struct bcast_monitor; /* opaque */
+
+/*
+ * bcast_monitor_open - map a stream's segment for looking at it. Results as
+ * for bcast_attach(). Maps everything but the ring.
+ */
+BCAST_API int bcast_monitor_open(const char *name,
+				 struct bcast_monitor **monitor);
+
+/* bcast_monitor_close - unmap and free. NULL is allowed. */
+BCAST_API void bcast_monitor_close(struct bcast_monitor *monitor);
+
+/* bcast_monitor_stream - fill *info. Returns 0. */
+BCAST_API int bcast_monitor_stream(const struct bcast_monitor *monitor,
+				   struct bcast_stream_info *info);
+
+/*
+ * The four lists. Set *next to 0, then call until the result is 0; each call
+ * that returns 1 has filled *info and advanced *next. Nothing is held between
+ * calls. Closed connections come newest first.
+ */
+BCAST_API int bcast_monitor_counter(const struct bcast_monitor *monitor,
+				    uint32_t *next,
+				    struct bcast_counter_info *info);
+BCAST_API int bcast_monitor_peer(const struct bcast_monitor *monitor,
+				 uint32_t *next, struct bcast_peer_info *info);
+BCAST_API int bcast_monitor_closed(const struct bcast_monitor *monitor,
+				   uint32_t *next,
+				   struct bcast_closed_info *info);
+BCAST_API int bcast_monitor_fact(const struct bcast_monitor *monitor,
+				 uint32_t *next, struct bcast_fact *fact);
+
+/*
+ * bcast_list - the names of the streams on this machine, live or dead, sorted.
+ * Fills up to `max` entries and returns how many streams there are (which may
+ * be more), or -errno if /dev/shm cannot be read.
+ */
+BCAST_API int bcast_list(char (*names)[BCAST_NAME_MAX + 1], int max);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -3,11 +3,12 @@
  * bcast.h - read a bcast stream from shared memory.
  *
  * One stream in, every consumer out, from the same bytes. A sender's bytes go
- * into a ring buffer in a named POSIX shared-memory segment, /dev/shm/bcast.NAME.
- * A process on the same machine reads them there, in place: no socket, no copy,
- * no system call while data keeps coming. Readers need only read permission on
- * the segment, write nothing into it, and cannot delay or harm the writer or
- * each other, however slow, stopped or dead they are.
+ * into a ring buffer in a named POSIX shared-memory segment,
+ * /dev/shm/bcast.NAME. A process on the same machine reads them there, in
+ *place: no socket, no copy, no system call while data keeps coming. Readers
+ *need only read permission on the segment, write nothing into it, and cannot
+ *delay or harm the writer or each other, however slow, stopped or dead they
+ *are.
  *
  * A reader in 15 lines (all of its data, for as long as the stream lives):
  *
@@ -80,18 +81,19 @@ extern "C" {
 
 /* Results below the range of errno. */
 enum bcast_error {
-	BCAST_ELAPPED = -5001,	  /* the writer overtook: see bcast_loss() */
-	BCAST_EABANDONED = -5002, /* the writer died: reattach once it is back */
-	BCAST_EVERSION = -5003,	  /* the segment has another layout version */
-	BCAST_EPROTO = -5004,	  /* a peer broke the protocol */
-	BCAST_EFULL = -5005,	  /* a bounded channel or table is full */
-	BCAST_ECLOSED = -5006,	  /* the stream ended in order */
-	BCAST_ENOTREADY = -5007,  /* the segment is being created: try again */
-	BCAST_ELAYOUT = -5008,	  /* same version, other struct sizes */
-	BCAST_ETOOSMALL = -5009,  /* the object is shorter than it says */
-	BCAST_EFOREIGN = -5010,	  /* the object is not a bcast segment */
-	BCAST_ENAME = -5011,	  /* not a valid stream name */
-	BCAST_EOWNED = -5012,	  /* a live daemon owns this name */
+	BCAST_ELAPPED = -5001, /* the writer overtook: see bcast_loss() */
+	BCAST_EABANDONED =
+		-5002,		 /* the writer died: reattach once it is back */
+	BCAST_EVERSION = -5003,	 /* the segment has another layout version */
+	BCAST_EPROTO = -5004,	 /* a peer broke the protocol */
+	BCAST_EFULL = -5005,	 /* a bounded channel or table is full */
+	BCAST_ECLOSED = -5006,	 /* the stream ended in order */
+	BCAST_ENOTREADY = -5007, /* the segment is being created: try again */
+	BCAST_ELAYOUT = -5008,	 /* same version, other struct sizes */
+	BCAST_ETOOSMALL = -5009, /* the object is shorter than it says */
+	BCAST_EFOREIGN = -5010,	 /* the object is not a bcast segment */
+	BCAST_ENAME = -5011,	 /* not a valid stream name */
+	BCAST_EOWNED = -5012,	 /* a live daemon owns this name */
 };
 
 /*
@@ -145,11 +147,10 @@ struct bcast_attach_options {
 	uint32_t flags;
 };
 
-#define BCAST_ATTACH_DEFAULTS                                     \
-	{                                                         \
-		sizeof(struct bcast_attach_options),              \
-			BCAST_FROM_LIVE, 0, BCAST_SPIN_DEFAULT,   \
-			1000, 0                                   \
+#define BCAST_ATTACH_DEFAULTS                                            \
+	{                                                                \
+		sizeof(struct bcast_attach_options), BCAST_FROM_LIVE, 0, \
+			BCAST_SPIN_DEFAULT, 1000, 0                      \
 	}
 
 struct bcast_reader; /* opaque */
@@ -168,7 +169,8 @@ struct bcast_reader; /* opaque */
  *	BCAST_EFOREIGN, BCAST_EVERSION, BCAST_ELAYOUT, BCAST_ETOOSMALL
  *				not ours, or made by another version
  *	BCAST_ENAME, -EINVAL	a bad name; bad options
- *	-ENOMEM, -EMFILE, -ENFILE	out of address space, memory, descriptors
+ *	-ENOMEM, -EMFILE, -ENFILE	out of address space, memory,
+ *descriptors
  *
  * The stream of a dead daemon can be attached: what it published is there.
  * Uses twice the ring's capacity of address space, and one descriptor. Does
@@ -293,10 +295,10 @@ BCAST_API int bcast_writer_alive(const struct bcast_reader *reader);
 
 /* What one reader has done since it attached. Times in nanoseconds. */
 struct bcast_reader_stats {
-	uint64_t bytes;	     /* consumed */
-	uint64_t waits;	     /* bcast_wait() calls that found nothing at first */
-	uint64_t parks;	     /* of these, how many slept in the kernel */
-	uint64_t laps;	     /* times lapped */
+	uint64_t bytes; /* consumed */
+	uint64_t waits; /* bcast_wait() calls that found nothing at first */
+	uint64_t parks; /* of these, how many slept in the kernel */
+	uint64_t laps;	/* times lapped */
 	uint64_t lost_bytes; /* bytes lost by that */
 	/*
 	 * From publication to this reader's return from bcast_wait(), for
@@ -313,8 +315,8 @@ struct bcast_reader_stats {
 };
 
 /* bcast_reader_stats - a snapshot of the above. Does not block. */
-BCAST_API struct bcast_reader_stats
-bcast_reader_stats(const struct bcast_reader *reader);
+BCAST_API struct bcast_reader_stats bcast_reader_stats(
+	const struct bcast_reader *reader);
 
 #ifdef __cplusplus
 }

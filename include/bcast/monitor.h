@@ -2,11 +2,11 @@
 /*
  * monitor.h - look at a stream from outside: its state, counters, connections.
  *
- * Everything bcastd knows about itself stands in the segment, /dev/shm/bcast.NAME,
- * beside the ring. This header reads it, for tools such as bcast-shmstat, for
- * exporters and for tests. It needs read permission only, costs the daemon
- * nothing, and works just the same after the daemon's death: the segment is
- * then the evidence.
+ * Everything bcastd knows about itself stands in the segment,
+ * /dev/shm/bcast.NAME, beside the ring. This header reads it, for tools such as
+ * bcast-shmstat, for exporters and for tests. It needs read permission only,
+ * costs the daemon nothing, and works just the same after the daemon's death:
+ * the segment is then the evidence.
  *
  * All values are snapshots taken field by field while the daemon runs: two
  * fields of one struct may be an instant apart. Texts are never torn, and are
@@ -41,18 +41,18 @@ enum bcast_stream_format {
 struct bcast_stream_info {
 	char name[BCAST_NAME_MAX + 1];
 	uint64_t epoch;
-	uint32_t incarnation; /* daemons that have owned this segment */
-	uint32_t state;	      /* enum bcast_stream_state */
-	uint32_t format;      /* enum bcast_stream_format */
+	uint32_t incarnation;  /* daemons that have owned this segment */
+	uint32_t state;	       /* enum bcast_stream_state */
+	uint32_t format;       /* enum bcast_stream_format */
 	uint32_t writer_alive; /* 1: a daemon holds the owner's lock, now */
 	uint32_t owner_pid;    /* in the daemon's own pid namespace */
 	uint32_t reserved_zero;
 	uint64_t capacity;     /* of the ring, bytes */
 	uint64_t segment_size; /* of the whole object, bytes */
 	uint64_t tail;	       /* position: everything before it is published */
-	uint64_t reserved;     /* position: the writer may be writing up to it */
-	uint64_t oldest;       /* position of the oldest byte in the ring */
-	uint64_t publishes;    /* publications, modulo 2^32 */
+	uint64_t reserved;  /* position: the writer may be writing up to it */
+	uint64_t oldest;    /* position of the oldest byte in the ring */
+	uint64_t publishes; /* publications, modulo 2^32 */
 	uint64_t created_realtime_ns; /* CLOCK_REALTIME at the stream's birth */
 	uint64_t started_realtime_ns; /* and of this incarnation */
 	uint64_t ended_realtime_ns;   /* 0, or when it was closed in order */
@@ -85,10 +85,10 @@ enum bcast_peer_role {
 
 /* A connection of the daemon, while it is open. */
 struct bcast_peer_info {
-	uint32_t slot;	/* its place in the table */
-	uint32_t role;	/* enum bcast_peer_role */
-	char peer[64];	/* address, such as "10.0.0.2:4100" */
-	char local[48]; /* the address it came in at */
+	uint32_t slot;		 /* its place in the table */
+	uint32_t role;		 /* enum bcast_peer_role */
+	char peer[64];		 /* address, such as "10.0.0.2:4100" */
+	char local[48];		 /* the address it came in at */
 	uint64_t cursor;	 /* next position to be sent (received) */
 	uint64_t lag;		 /* tail - cursor; 0 for a sender */
 	uint64_t lag_max;	 /* largest lag seen */
@@ -97,21 +97,21 @@ struct bcast_peer_info {
 	uint64_t operations;	 /* sends (receives) completed */
 	uint64_t short_sends;	 /* sends that took less than was offered */
 	uint64_t discarded;	 /* bytes a receiver sent us, thrown away */
-	uint64_t skipped;	 /* bytes it was not sent (--slow-policy skip) */
+	uint64_t skipped; /* bytes it was not sent (--slow-policy skip) */
 	uint64_t connected_realtime_ns;
 	uint64_t idle_ns; /* since its last progress */
 };
 
 /* closed_info.reason */
 enum bcast_close_reason {
-	BCAST_CLOSE_PEER = 1,	     /* the peer closed */
-	BCAST_CLOSE_RESET = 2,	     /* the connection broke: see error */
-	BCAST_CLOSE_SLOW = 3,	     /* beyond --max-lag */
-	BCAST_CLOSE_LIMIT = 4,	     /* --max-receivers reached */
-	BCAST_CLOSE_BUSY = 5,	     /* a second sender while one is active */
-	BCAST_CLOSE_SHUTDOWN = 6,    /* drained, daemon stopped */
-	BCAST_CLOSE_DRAIN_LATE = 7,  /* not drained by --drain-timeout */
-	BCAST_CLOSE_SETUP = 8,	     /* socket options could not be set */
+	BCAST_CLOSE_PEER = 1,	    /* the peer closed */
+	BCAST_CLOSE_RESET = 2,	    /* the connection broke: see error */
+	BCAST_CLOSE_SLOW = 3,	    /* beyond --max-lag */
+	BCAST_CLOSE_LIMIT = 4,	    /* --max-receivers reached */
+	BCAST_CLOSE_BUSY = 5,	    /* a second sender while one is active */
+	BCAST_CLOSE_SHUTDOWN = 6,   /* drained, daemon stopped */
+	BCAST_CLOSE_DRAIN_LATE = 7, /* not drained by --drain-timeout */
+	BCAST_CLOSE_SETUP = 8,	    /* socket options could not be set */
 };
 
 /* bcast_close_reason_name - a stable word such as "slow", for logs and JSON. */

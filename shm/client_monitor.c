@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client_monitor.c - monitor.h: look at a stream from outside.
+ *
+ * The daemon that writes these pages may be of any state of health, so nothing
+ * read here is trusted further than to be shown: texts are cut and cleaned,
+ * numbers are copied.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bcast/monitor.h>
+
+#include "shm/clock.h"
+#include "shm/segment.h"
+#include "shm/text.h"
+
+struct bcast_monitor {
+	struct bc_segment segment;
+};
+
+int bcast_monitor_open(const char *name, struct bcast_monitor **monitor)
+{
+	struct bcast_monitor *made = calloc(1, sizeof(*made));
+	int ret;
+
+	if (!made)
+		return -ENOMEM;
+	ret = bc_segment_attach(&made->segment, name, BC_VIEW_CONTROL);
+	if (ret < 0) {
+		free(made);
+		return ret;
+	}
+	*monitor = made;
+	return 0;
+}
+
+void bcast_monitor_close(struct bcast_monitor *monitor)
+{
+	if (!monitor)
+		return;
+	bc_segment_close(&monitor->segment);
+	free(monitor);
+}
+
+static uint64_t get(const bc_u64 *field)
+{
+	return atomic_load_explicit(field, memory_order_relaxed);
+}
+
+static uint32_t get32(const bc_u32 *field)
+{
+	return atomic_load_explicit(field, memory_order_relaxed);
+}
+
+static uint64_t age_ns(uint64_t then_ns)
+{
+	uint64_t now_ns = bc_monotonic_ns();
+
+	return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+static void stream_owner(const struct bc_owner_shm *owner,
+			 struct bcast_stream_info *info)
+{
+	info->incarnation = get32(&owner->incarnation);
+	info->owner_pid = get32(&owner->pid);
+	info->started_realtime_ns = get(&owner->started_realtime_ns);
+	info->ended_realtime_ns = get(&owner->ended_realtime_ns);
+	info->heartbeat_age_ns = age_ns(get(&owner->heartbeat_ns));
+	info->max_receivers = get32(&owner->max_receivers);
+}
+
+int bcast_monitor_stream(const struct bcast_monitor *monitor,
+			 struct bcast_stream_info *info)
+{
+	const struct bc_segment *segment = &monitor->segment;
+	const struct bc_control_shm *control = segment->control;
+
+	memset(info, 0, sizeof(*info));
+	memcpy(info->name, segment->name, sizeof(info->name));
+	info->epoch = control->identity.epoch;
+	info->format = control->identity.format;
+	info->created_realtime_ns = control->identity.created_realtime_ns;
+	info->capacity = segment->ring.capacity;
+	info->segment_size = segment->segment_size;
+	info->state = bc_segment_state(segment);
+	info->writer_alive = bc_segment_owner_alive(segment) == 1;
+	stream_owner(&control->owner, info);
+	info->tail = bc_ring_tail(&segment->ring);
+	info->reserved = get(&control->head.reserved);
+	info->oldest = bc_ring_oldest(&segment->ring);
+	if (info->oldest > info->tail)
+		info->oldest = info->tail;
+	info->publishes = get32(&control->head.publish_count);
+	info->peer_slots = segment->regions[BC_REGION_PEERS].count;
+	return 0;
+}
+
+int bcast_monitor_counter(const struct bcast_monitor *monitor, uint32_t *next,
+			  struct bcast_counter_info *info)
+{
+	const struct bc_region *region =
+		&monitor->segment.regions[BC_REGION_COUNTERS];
+	const struct bc_counter_shm *counters =
+		(const struct bc_counter_shm *)(const void *)region->base;
+	const struct bc_counter_shm *from;
+
+	if (*next >= region->count || counters[*next].name[0] == '\0')
+		return 0;
+	from = &counters[(*next)++];
+	memset(info, 0, sizeof(*info));
+	bc_text_get(info->name, sizeof(info->name), from->name,
+		    sizeof(from->name));
+	bc_text_get(info->unit, sizeof(info->unit), from->unit,
+		    sizeof(from->unit));
+	bc_text_get(info->help, sizeof(info->help), from->help,
+		    sizeof(from->help));
+	info->kind = from->kind;
+	info->value = get(&from->value);
+	return 1;
+}
+
+static void peer_numbers(const struct bc_peer_shm *from, uint64_t tail,
+			 struct bcast_peer_info *info)
+{
+	info->cursor = get(&from->cursor);
+	info->lag_max = get(&from->lag_max);
+	info->start_position = get(&from->start_position);
+	info->bytes = get(&from->bytes);
+	info->operations = get(&from->operations);
+	info->short_sends = get(&from->short_sends);
+	info->discarded = get(&from->discarded);
+	info->skipped = get(&from->skipped);
+	info->connected_realtime_ns = get(&from->connected_realtime_ns);
+	info->idle_ns = age_ns(get(&from->last_progress_ns));
+	if (info->role == BCAST_ROLE_RECEIVER && tail > info->cursor)
+		info->lag = tail - info->cursor;
+}
+
+int bcast_monitor_peer(const struct bcast_monitor *monitor, uint32_t *next,
+		       struct bcast_peer_info *info)
+{
+	const struct bc_region *region =
+		&monitor->segment.regions[BC_REGION_PEERS];
+	const struct bc_peer_shm *peers =
+		(const struct bc_peer_shm *)(const void *)region->base;
+
+	while (*next < region->count) {
+		const struct bc_peer_shm *from = &peers[*next];
+		struct bc_peer_shm copy;
+		/* pairs with the release store in bc_peers_open() */
+		uint32_t role =
+			atomic_load_explicit(&from->role, memory_order_acquire);
+
+		(*next)++;
+		if (role == 0 || !bc_text_snapshot(&copy, from, sizeof(copy),
+						   &from->sequence))
+			continue;
+		memset(info, 0, sizeof(*info));
+		info->slot = *next - 1;
+		info->role = role;
+		bc_text_get(info->peer, sizeof(info->peer), copy.peer,
+			    sizeof(copy.peer));
+		bc_text_get(info->local, sizeof(info->local), copy.local,
+			    sizeof(copy.local));
+		peer_numbers(from, bc_ring_tail(&monitor->segment.ring), info);
+		return 1;
+	}
+	return 0;
+}
+
+/* One more than the number of the newest entry; 0 if there is none. */
+static uint64_t closed_end(const struct bc_closed_shm *closed, uint32_t count)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (get32(&closed[i].sequence) != 0 && closed[i].number >= end)
+			end = closed[i].number + 1;
+	return end;
+}
+
+int bcast_monitor_closed(const struct bcast_monitor *monitor, uint32_t *next,
+			 struct bcast_closed_info *info)
+{
+	const struct bc_region *region =
+		&monitor->segment.regions[BC_REGION_CLOSED];
+	const struct bc_closed_shm *closed =
+		(const struct bc_closed_shm *)(const void *)region->base;
+	uint64_t end = closed_end(closed, region->count);
+
+	while (*next < region->count && *next < end) {
+		const struct bc_closed_shm *from =
+			&closed[(end - 1 - *next) % region->count];
+		struct bc_closed_shm copy;
+
+		(*next)++;
+		if (!bc_text_snapshot(&copy, from, sizeof(copy),
+				      &from->sequence))
+			continue;
+		memset(info, 0, sizeof(*info));
+		info->role = copy.role;
+		info->reason = copy.reason;
+		info->error = copy.error;
+		bc_text_get(info->peer, sizeof(info->peer), copy.peer,
+			    sizeof(copy.peer));
+		info->cursor = copy.cursor;
+		info->lag = copy.lag;
+		info->bytes = copy.bytes;
+		info->connected_realtime_ns = copy.connected_realtime_ns;
+		info->closed_realtime_ns = copy.closed_realtime_ns;
+		return 1;
+	}
+	return 0;
+}
+
+int bcast_monitor_fact(const struct bcast_monitor *monitor, uint32_t *next,
+		       struct bcast_fact *fact)
+{
+	const struct bc_region *region =
+		&monitor->segment.regions[BC_REGION_FACTS];
+	const struct bc_fact_shm *facts =
+		(const struct bc_fact_shm *)(const void *)region->base;
+
+	while (*next < region->count) {
+		const struct bc_fact_shm *from = &facts[(*next)++];
+		struct bc_fact_shm copy;
+
+		if (!bc_text_snapshot(&copy, from, sizeof(copy),
+				      &from->sequence))
+			continue;
+		bc_text_get(fact->key, sizeof(fact->key), copy.key,
+			    sizeof(copy.key));
+		bc_text_get(fact->value, sizeof(fact->value), copy.value,
+			    sizeof(copy.value));
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* client_names.c - monitor.h's words for its numbers. Stable: scripts match. */
+#include <bcast/monitor.h>
+
+const char *bcast_close_reason_name(uint32_t reason)
+{
+	switch ((enum bcast_close_reason)reason) {
+	case BCAST_CLOSE_PEER:
+		return "closed_by_peer";
+	case BCAST_CLOSE_RESET:
+		return "broken";
+	case BCAST_CLOSE_SLOW:
+		return "slow";
+	case BCAST_CLOSE_LIMIT:
+		return "max_receivers";
+	case BCAST_CLOSE_BUSY:
+		return "sender_active";
+	case BCAST_CLOSE_SHUTDOWN:
+		return "shutdown";
+	case BCAST_CLOSE_DRAIN_LATE:
+		return "drain_timeout";
+	case BCAST_CLOSE_SETUP:
+		return "setup";
+	}
+	return "unknown";
+}
+
+const char *bcast_role_name(uint32_t role)
+{
+	switch ((enum bcast_peer_role)role) {
+	case BCAST_ROLE_SENDER:
+		return "sender";
+	case BCAST_ROLE_RECEIVER:
+		return "receiver";
+	case BCAST_ROLE_WAITING:
+		return "waiting";
+	}
+	return "unknown";
+}
+
+const char *bcast_state_name(uint32_t state)
+{
+	switch ((enum bcast_stream_state)state) {
+	case BCAST_STREAM_STARTING:
+		return "starting";
+	case BCAST_STREAM_LIVE:
+		return "live";
+	case BCAST_STREAM_DRAINING:
+		return "draining";
+	case BCAST_STREAM_CLOSED:
+		return "closed";
+	}
+	return "unknown";
+}
+
+const char *bcast_format_name(uint32_t format)
+{
+	switch ((enum bcast_stream_format)format) {
+	case BCAST_FORMAT_RAW:
+		return "raw";
+	case BCAST_FORMAT_PACKET:
+		return "packet";
+	}
+	return "unknown";
+}

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * layout.h - every byte that two processes must agree on.
+ *
+ * This is the specification of the two shared-memory objects of a stream. Only
+ * shm/ and its tests include it. Two processes that never met, built at other
+ * times by other compilers, agree on memory because of what stands here: each
+ * field says who writes it, who reads it, and in which order; each offset and
+ * size is asserted below; and a segment carries a version and a hash of all
+ * sizes, so that differing builds refuse each other instead of misreading.
+ *
+ * /dev/shm/bcast.NAME, mode 0640: written by the owner (the daemon, or in its
+ * place the holder of the write lease), mapped PROT_READ by everyone else, so
+ * that no reader can damage a byte of it. File offsets:
+ *
+ *	0x000000  +-----------------------------+
+ *	          | control block, one page     |  what, who, where, tail
+ *	0x001000  +-----------------------------+
+ *	          | regions, in any order, as   |  facts, counters, errors,
+ *	          | the control block lists them|  closed, peers, index
+ *	          +-----------------------------+
+ *	          | (unused, to 2 MiB)          |
+ *	0x200000  +-----------------------------+  always a multiple of 2 MiB
+ *	          | ring: capacity bytes, byte  |  mapped twice back to back:
+ *any | p of the stream stands at   |  span of up to capacity bytes | p &
+ *(capacity - 1)          |  is contiguous in memory
+ *	          +-----------------------------+
+ *
+ * /dev/shm/bcast.NAME.nodes, mode 0660: the registry, written by every node. A
+ * faulty node can damage these pages, never the payload.
+ *
+ *	0x000000  +-----------------------------+
+ *	          | registry header, one page   |
+ *	0x001000  +-----------------------------+
+ *	          | node_count slots of a page  |  one writer each: the node
+ *	          +-----------------------------+
+ *	          | node_count inboxes: a page  |  many writers, one reader;
+ *	          | of header, then bytes       |  pages allocated on claim
+ *	          +-----------------------------+
+ *
+ * POSITIONS. head.tail: every byte before it is published. head.reserved:
+ * bytes before it may already be in the course of being overwritten; so the
+ * byte at p is intact iff reserved - p <= capacity. Writer: reserved := tail+n,
+ * release fence, bytes, tail := ... (release), publish_count += 1, wake.
+ * Reader: tail (acquire), use, acquire fence, reserved. The fence pairs with
+ * the fence: a reader that saw any new byte sees the new reserved as well.
+ *
+ * LIVENESS is a kernel fact. The owner holds an OFD write lock on one byte of
+ * the object, at owner.lock_offset, from before the object can be opened by
+ * others until it dies. A reader asks with F_OFD_GETLK. No pid is trusted.
+ * Each node holds one on byte BC_NODE_LOCK_BASE + slot of the registry object.
+ *
+ * LIFE. Creation makes the object 0600, takes the lock, fills everything,
+ * stores magic last (release), then opens the permissions. kill -9 before
+ * magic: the name is free again, since nobody holds the lock and no magic is
+ * there. kill -9 after: the object stays readable, and is replaced (later:
+ * adopted) by the next daemon, which first sets state CLOSED and wakes all.
+ *
+ * Rules for change: natural alignment only, fixed-width types, no pointer, no
+ * bool, no enum, no bit-field; padding is named and zero. Any change to a
+ * struct bumps BC_LAYOUT_VERSION. All integers are in the machine's byte order
+ * (a segment never leaves its machine).
+ */
+#ifndef BC_LAYOUT_H
+#define BC_LAYOUT_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BC_MAGIC	  UINT64_C(0x0a01747361636207) /* "\7bcast\1\n" */
+#define BC_REGISTRY_MAGIC UINT64_C(0x0a02747361636207)
+#define BC_LAYOUT_VERSION 1u
+
+#define BC_LINE \
+	128u /* two cache lines: adjacent ones are prefetched in pairs */
+#define BC_PAGE		   4096u
+#define BC_HUGE		   (UINT64_C(2) << 20)
+#define BC_NAME		   64u /* a name and its terminator */
+#define BC_ADDRESS	   64u
+#define BC_LOCAL	   48u
+#define BC_OWNER_LOCK_BASE (UINT64_C(1) << 62) /* + incarnation */
+#define BC_NODE_LOCK_BASE  (UINT64_C(1) << 61) /* + slot */
+
+typedef _Atomic uint32_t bc_u32;
+typedef _Atomic uint64_t bc_u64;
+
+/* control.owner.state; values are those of enum bcast_stream_state. */
+enum bc_state {
+	BC_STATE_STARTING = 1,
+	BC_STATE_LIVE = 2,
+	BC_STATE_DRAINING = 3,
+	BC_STATE_CLOSED = 4,
+};
+
+/* head.publish_rule: how a local reader learns of new bytes. */
+enum bc_publish_rule {
+	BC_RULE_TAIL = 0,   /* by head.tail */
+	BC_RULE_HEADER = 1, /* packets, local publisher: by record header */
+};
+
+/* ---- Control block ----------------------------------------------------- */
+
+/*
+ * Identity. Written once by the creator; read by everyone after magic has been
+ * seen (acquire). Constant for the life of the object.
+ */
+struct bc_identity_shm {
+	bc_u64 magic;		 /* BC_MAGIC, stored last (release) */
+	uint32_t layout_version; /* BC_LAYOUT_VERSION */
+	uint32_t layout_id;	 /* bc_layout_id(): hash of all sizes */
+	uint64_t epoch;		 /* random, not 0 */
+	uint64_t capacity;	 /* of the ring: a power of two, bytes */
+	uint64_t ring_offset;	 /* in the object: a multiple of 2 MiB */
+	uint64_t segment_size;	 /* of the object, bytes */
+	uint64_t created_realtime_ns;
+	uint32_t format;       /* enum bcast_stream_format */
+	uint32_t region_count; /* entries of control.regions in use */
+	char name[BC_NAME];    /* the stream's, terminated */
+};
+
+/*
+ * Owner. Written by the owner; everyone reads. state is stored with release
+ * after what it announces, and read with acquire; the rest is information.
+ */
+struct bc_owner_shm {
+	bc_u32 state;	      /* enum bc_state */
+	bc_u32 incarnation;   /* daemons that have owned this object, from 1 */
+	bc_u32 pid;	      /* in the owner's pid namespace: to be shown */
+	bc_u32 zerocopy_owed; /* sends whose bytes the kernel still refers to */
+	bc_u64 start_ticks;   /* /proc/PID/stat field 22 of the owner */
+	bc_u64 pid_namespace; /* inode of /proc/PID/ns/pid */
+	bc_u64 heartbeat_ns;  /* CLOCK_MONOTONIC, about every 100 ms */
+	bc_u64 started_realtime_ns;
+	bc_u64 ended_realtime_ns; /* 0 until closed in order */
+	bc_u64 lock_offset;	  /* the byte that the owner keeps locked */
+	bc_u32 end_reason;	  /* 0, or the signal that ended it */
+	bc_u32 max_receivers;
+	uint64_t unused[7];
+};
+
+/*
+ * Head: the one line that changes with each publication. One writer (whoever
+ * holds the lease), all readers. See POSITIONS above for the order.
+ */
+struct bc_head_shm {
+	bc_u64 reserved;      /* position; never decreases */
+	bc_u64 tail;	      /* position; never decreases; <= reserved */
+	bc_u64 published_ns;  /* CLOCK_MONOTONIC of the last publication;
+				 stored before tail, relaxed */
+	bc_u32 publish_count; /* futex word; += 1 after tail */
+	bc_u32 publish_rule;  /* enum bc_publish_rule */
+	bc_u64 sequence;      /* packets: the next sequence number */
+	uint64_t unused[11];
+};
+
+/*
+ * Write lease: exactly one writes. Taken by compare-and-swap of holder from 0;
+ * the holder's liveness is its OFD lock (daemon: owner.lock_offset; node: its
+ * slot's byte). While a TCP sender writes, the daemon holds it.
+ */
+struct bc_lease_shm {
+	bc_u64 holder;	 /* 0, or kind << 56 | slot: see below */
+	bc_u64 grants;	 /* how often it was taken; += 1 by each taker */
+	bc_u64 since_ns; /* CLOCK_REALTIME */
+	bc_u32 wanted;	 /* futex word: += 1 at release, to wake waiters */
+	uint32_t pad;
+	uint64_t unused[12];
+};
+#define BC_LEASE_DAEMON (UINT64_C(1) << 56) /* | slot in the peers table */
+#define BC_LEASE_NODE	(UINT64_C(2) << 56) /* | slot in the registry */
+
+/* Packet index: entries [written - count, written) are there. Owner writes. */
+struct bc_index_head_shm {
+	bc_u64 written; /* entries ever written; stored after the entry */
+	bc_u64 step;	/* bytes of stream between entries, about */
+	uint64_t unused[14];
+};
+
+/* Which regions there are. Written once, before magic. */
+enum bc_region_id {
+	BC_REGION_FACTS = 1,	/* struct bc_fact_shm */
+	BC_REGION_COUNTERS = 2, /* struct bc_counter_shm */
+	BC_REGION_ERRORS = 3,	/* struct bc_error_shm */
+	BC_REGION_CLOSED = 4,	/* struct bc_closed_shm */
+	BC_REGION_PEERS = 5,	/* struct bc_peer_shm */
+	BC_REGION_INDEX = 6,	/* struct bc_index_shm */
+};
+
+struct bc_region_shm {
+	uint32_t id;	     /* enum bc_region_id */
+	uint32_t entry_size; /* bytes */
+	uint64_t entry_count;
+	uint64_t offset; /* in the object, a multiple of BC_LINE */
+	uint64_t unused;
+};
+#define BC_REGION_MAX 16u
+
+struct bc_control_shm {
+	struct bc_identity_shm identity;
+	struct bc_owner_shm owner;
+	struct bc_head_shm head;
+	struct bc_lease_shm lease;
+	struct bc_index_head_shm index_head;
+	uint64_t unused[48];
+	struct bc_region_shm regions[BC_REGION_MAX];
+	uint64_t unused_to_page[320];
+};
+
+/* ---- Regions ----------------------------------------------------------- */
+
+/*
+ * The entries below hold texts that change while others read. Each has a
+ * sequence: odd while the owner changes a text, += 1 before (then a release
+ * fence) and after (release). A reader copies, then checks that it was even
+ * and is unchanged (acquire fence between), and tries again a few times.
+ */
+
+/* A fact about the daemon: key and value, as text. Slots fill from 0. */
+struct bc_fact_shm {
+	bc_u32 sequence; /* 0: unused */
+	uint32_t pad;
+	char key[32];
+	char value[216];
+};
+
+/*
+ * A counter, self-describing. Texts are written once, before magic. Exactly
+ * one thread writes a value: load + store, relaxed; readers load relaxed.
+ */
+struct bc_counter_shm {
+	bc_u64 value;
+	uint32_t kind; /* enum bcast_counter_kind */
+	uint32_t pad;
+	char name[48];
+	char unit[16];
+	char help[176];
+};
+
+/* An error that happened, counted. For the log's last words after a crash. */
+struct bc_error_shm {
+	bc_u32 sequence; /* 0: unused */
+	uint32_t level;
+	bc_u64 count;
+	bc_u64 first_realtime_ns;
+	bc_u64 last_realtime_ns;
+	char event[32];
+	char text[192];
+};
+
+/* A connection that has ended: entry n (from 0) is in slot n % entry_count. */
+struct bc_closed_shm {
+	bc_u32 sequence; /* 0: unused */
+	uint32_t role;	 /* enum bcast_peer_role */
+	uint32_t reason; /* enum bcast_close_reason */
+	int32_t error;	 /* -errno or 0 */
+	uint64_t number; /* n */
+	uint64_t cursor;
+	uint64_t lag;
+	uint64_t bytes;
+	uint64_t connected_realtime_ns;
+	uint64_t closed_realtime_ns;
+	char peer[BC_ADDRESS];
+	uint64_t unused[16];
+};
+
+/*
+ * An open connection. The first line changes with every send; it and the
+ * second are written by the thread that serves the connection, relaxed. role
+ * is stored last on opening (release) and set to 0 first on closing.
+ */
+struct bc_peer_shm {
+	bc_u32 sequence; /* covers peer, local */
+	bc_u32 role;	 /* enum bcast_peer_role; 0: slot is free */
+	bc_u64 cursor;	 /* next position to be sent; a sender's: received */
+	bc_u64 release;	 /* bytes before it are no longer needed by sends */
+	bc_u64 bytes;
+	bc_u64 operations; /* sends or receives completed */
+	bc_u64 short_sends;
+	bc_u64 lag_max;
+	bc_u64 last_progress_ns; /* CLOCK_MONOTONIC */
+
+	bc_u64 start_position;
+	bc_u64 discarded;
+	bc_u64 skipped;
+	bc_u64 connected_realtime_ns;
+	bc_u32 zerocopy; /* 0 no, 1 yes, 2 switched off: the kernel copied */
+	bc_u32 last_error;
+	uint64_t unused[3];
+
+	char peer[BC_ADDRESS];
+	char local[BC_LOCAL];
+	uint64_t unused_to_line[2];
+};
+
+/* Where packets begin: sparse, newest overwrite oldest. Raw: no entries. */
+struct bc_index_shm {
+	bc_u64 position; /* stored last (release); 0 while being changed */
+	bc_u64 sequence;
+	bc_u64 timestamp_ns;
+	uint64_t unused;
+};
+
+/* ---- Registry object --------------------------------------------------- */
+
+/* Log-linear: 8 buckets an octave, so 12.5 % wide; up to 2^34 ns. */
+#define BC_HISTOGRAM_BUCKETS 256u
+struct bc_histogram_shm {
+	bc_u64 buckets[BC_HISTOGRAM_BUCKETS]; /* one writer, relaxed */
+};
+
+/* Written once by the creator, except the two words at the end. */
+struct bc_registry_shm {
+	bc_u64 magic; /* BC_REGISTRY_MAGIC, stored last (release) */
+	uint32_t layout_version;
+	uint32_t layout_id;
+	uint64_t epoch; /* of the segment it belongs to */
+	uint64_t object_size;
+	uint32_t node_count; /* slots, default 64, up to 4096 */
+	uint32_t slot_size;
+	uint64_t slots_offset;
+	uint64_t inboxes_offset;
+	uint64_t inbox_size; /* header page + bytes (a power of two) */
+	uint64_t unused[8];
+	/* own line: changes when a node joins or leaves; futex word */
+	bc_u32 membership;
+	uint32_t pad;
+	bc_u64 joins;
+	bc_u64 leaves;
+	uint64_t unused_membership[13];
+	/* own line: registered readers asleep on head.publish_count */
+	bc_u32 sleepers;
+	uint32_t pad_sleepers;
+	uint64_t unused_sleepers[15];
+	uint64_t unused_to_page[464];
+};
+
+/* node.claim: state in the top byte, generation in the low 32 bits. */
+enum bc_node_state {
+	BC_NODE_FREE = 0,
+	BC_NODE_CLAIMED = 1, /* being filled in by its claimer */
+	BC_NODE_JOINED = 2,
+	BC_NODE_SWEPT = 3, /* being cleared by a sweeper */
+};
+
+/*
+ * A node. claim changes by compare-and-swap only: FREE -> CLAIMED by the
+ * claimer, which already holds the lock on the slot's byte; JOINED -> SWEPT by
+ * whoever has got that lock because the node died. All else: the node writes.
+ */
+struct bc_node_shm {
+	bc_u64 claim;
+	bc_u32 sequence; /* covers id */
+	bc_u32 role;	 /* bits: reader, publisher, gating */
+	bc_u32 pid;
+	bc_u32 pad;
+	bc_u64 start_ticks;
+	bc_u64 pid_namespace;
+	bc_u64 joined_realtime_ns;
+	char id[BC_NAME];
+	uint64_t unused_identity[2];
+	/* own line: changes as it reads */
+	bc_u64 cursor;
+	bc_u64 heartbeat_ns; /* CLOCK_MONOTONIC */
+	bc_u64 gate_timeout_ns;
+	bc_u64 waits;
+	bc_u64 parks;
+	bc_u64 laps;
+	bc_u64 lost_bytes;
+	bc_u64 bytes;
+	bc_u64 messages_sent;
+	bc_u64 messages_received;
+	bc_u64 latency_max_ns;
+	bc_u32 waiting; /* 1 while asleep */
+	bc_u32 pad_waiting;
+	uint64_t unused_progress[4];
+	struct bc_histogram_shm latency;
+	uint64_t unused_to_page[216 + 8];
+};
+
+/*
+ * An inbox: a bounded ring of records, many senders, one reader. A sender
+ * takes holder by compare-and-swap, writes the record, stores tail (release),
+ * clears holder. Dying in between leaves tail as it was: nothing was sent, and
+ * whoever finds the holder dead (its lock is free) may take its place.
+ */
+struct bc_inbox_shm {
+	bc_u64 holder; /* 0, or generation << 32 | slot + 1 */
+	bc_u64 tail;   /* bytes ever put in; by the holder */
+	bc_u32 count;  /* futex word: += 1 after tail */
+	uint32_t pad;
+	bc_u64 refused; /* sends that found it full */
+	uint64_t unused_senders[12];
+	/* own line: the reader's */
+	bc_u64 head; /* bytes ever taken out */
+	bc_u32 room; /* futex word: += 1 after head */
+	bc_u32 room_waiters;
+	uint64_t unused_reader[14];
+	uint64_t unused_to_page[480];
+};
+
+/* A message in an inbox; 32-byte aligned, payload follows, padded to 32. */
+struct bc_message_shm {
+	uint32_t length; /* of the payload */
+	uint32_t crc32c; /* of the rest of the header and the payload */
+	uint64_t sequence;
+	uint64_t sent_ns;
+	uint32_t from_slot;
+	uint16_t type;
+	uint16_t flags;
+};
+
+/* ---- Pinned ------------------------------------------------------------ */
+
+#define BC_PIN(type, field, at) \
+	static_assert(offsetof(struct type, field) == (at), #type "." #field)
+#define BC_SIZE(type, size) static_assert(sizeof(struct type) == (size), #type)
+
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+	      "shared words must be lock-free");
+static_assert(sizeof(bc_u32) == 4 && sizeof(bc_u64) == 8, "plain words");
+
+BC_SIZE(bc_identity_shm, BC_LINE);
+BC_SIZE(bc_owner_shm, BC_LINE);
+BC_SIZE(bc_head_shm, BC_LINE);
+BC_SIZE(bc_lease_shm, BC_LINE);
+BC_SIZE(bc_index_head_shm, BC_LINE);
+BC_SIZE(bc_region_shm, 32);
+BC_SIZE(bc_control_shm, BC_PAGE);
+BC_SIZE(bc_fact_shm, 256);
+BC_SIZE(bc_counter_shm, 256);
+BC_SIZE(bc_error_shm, 256);
+BC_SIZE(bc_closed_shm, 256);
+BC_SIZE(bc_peer_shm, 256);
+BC_SIZE(bc_index_shm, 32);
+BC_SIZE(bc_histogram_shm, 2048);
+BC_SIZE(bc_registry_shm, BC_PAGE);
+BC_SIZE(bc_node_shm, BC_PAGE);
+BC_SIZE(bc_inbox_shm, BC_PAGE);
+BC_SIZE(bc_message_shm, 32);
+
+BC_PIN(bc_control_shm, identity, 0);
+BC_PIN(bc_control_shm, owner, 128);
+BC_PIN(bc_control_shm, head, 256);
+BC_PIN(bc_control_shm, lease, 384);
+BC_PIN(bc_control_shm, index_head, 512);
+BC_PIN(bc_control_shm, regions, 1024);
+BC_PIN(bc_identity_shm, magic, 0);
+BC_PIN(bc_identity_shm, layout_version, 8);
+BC_PIN(bc_identity_shm, layout_id, 12);
+BC_PIN(bc_identity_shm, epoch, 16);
+BC_PIN(bc_identity_shm, capacity, 24);
+BC_PIN(bc_identity_shm, ring_offset, 32);
+BC_PIN(bc_identity_shm, segment_size, 40);
+BC_PIN(bc_identity_shm, created_realtime_ns, 48);
+BC_PIN(bc_identity_shm, format, 56);
+BC_PIN(bc_identity_shm, region_count, 60);
+BC_PIN(bc_identity_shm, name, 64);
+BC_PIN(bc_owner_shm, state, 0);
+BC_PIN(bc_owner_shm, incarnation, 4);
+BC_PIN(bc_owner_shm, pid, 8);
+BC_PIN(bc_owner_shm, zerocopy_owed, 12);
+BC_PIN(bc_owner_shm, start_ticks, 16);
+BC_PIN(bc_owner_shm, pid_namespace, 24);
+BC_PIN(bc_owner_shm, heartbeat_ns, 32);
+BC_PIN(bc_owner_shm, started_realtime_ns, 40);
+BC_PIN(bc_owner_shm, ended_realtime_ns, 48);
+BC_PIN(bc_owner_shm, lock_offset, 56);
+BC_PIN(bc_owner_shm, end_reason, 64);
+BC_PIN(bc_owner_shm, max_receivers, 68);
+BC_PIN(bc_head_shm, reserved, 0);
+BC_PIN(bc_head_shm, tail, 8);
+BC_PIN(bc_head_shm, published_ns, 16);
+BC_PIN(bc_head_shm, publish_count, 24);
+BC_PIN(bc_head_shm, publish_rule, 28);
+BC_PIN(bc_head_shm, sequence, 32);
+BC_PIN(bc_lease_shm, holder, 0);
+BC_PIN(bc_lease_shm, grants, 8);
+BC_PIN(bc_lease_shm, since_ns, 16);
+BC_PIN(bc_lease_shm, wanted, 24);
+BC_PIN(bc_counter_shm, value, 0);
+BC_PIN(bc_counter_shm, kind, 8);
+BC_PIN(bc_counter_shm, name, 16);
+BC_PIN(bc_counter_shm, unit, 64);
+BC_PIN(bc_counter_shm, help, 80);
+BC_PIN(bc_fact_shm, key, 8);
+BC_PIN(bc_fact_shm, value, 40);
+BC_PIN(bc_error_shm, event, 32);
+BC_PIN(bc_error_shm, text, 64);
+BC_PIN(bc_closed_shm, number, 16);
+BC_PIN(bc_closed_shm, peer, 64);
+BC_PIN(bc_peer_shm, role, 4);
+BC_PIN(bc_peer_shm, cursor, 8);
+BC_PIN(bc_peer_shm, last_progress_ns, 56);
+BC_PIN(bc_peer_shm, start_position, 64);
+BC_PIN(bc_peer_shm, zerocopy, 96);
+BC_PIN(bc_peer_shm, peer, 128);
+BC_PIN(bc_peer_shm, local, 192);
+BC_PIN(bc_registry_shm, membership, 128);
+BC_PIN(bc_registry_shm, sleepers, 256);
+BC_PIN(bc_node_shm, id, 48);
+BC_PIN(bc_node_shm, cursor, 128);
+BC_PIN(bc_node_shm, latency, 256);
+BC_PIN(bc_inbox_shm, head, 128);
+
+/* FNV-1a over the sizes of all shared structs, in the order given here. */
+static inline uint32_t bc_layout_id(void)
+{
+	static const uint32_t sizes[] = {
+		sizeof(struct bc_control_shm),
+		sizeof(struct bc_fact_shm),
+		sizeof(struct bc_counter_shm),
+		sizeof(struct bc_error_shm),
+		sizeof(struct bc_closed_shm),
+		sizeof(struct bc_peer_shm),
+		sizeof(struct bc_index_shm),
+		sizeof(struct bc_registry_shm),
+		sizeof(struct bc_node_shm),
+		sizeof(struct bc_inbox_shm),
+		sizeof(struct bc_message_shm),
+		BC_REGION_MAX,
+		offsetof(struct bc_node_shm, latency),
+		BC_LINE,
+	};
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		hash = (hash ^ sizes[i]) * 16777619u;
+	return hash;
+}
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * notify.h - sleep until a word in shared memory changes, and wake sleepers.
+ * The only futex(2) in bcast.
+ *
+ * The word is a count that the writer increases after what it announces. The
+ * kernel re-reads it under its own lock before a waiter sleeps, so "store,
+ * wake" against "read the count, look for data, wait(count)" loses no wake,
+ * with nothing else in between. Waiting works on a read-only mapping. Futexes
+ * here are shared ones: any process, any address, any container.
+ */
+#ifndef BC_NOTIFY_H
+#define BC_NOTIFY_H
+
+#include <stdint.h>
+
+#include "shm/layout.h"
+
+/*
+ * bc_notify_wait - sleep until woken, if *word still equals `seen`.
+ *
+ * Returns 0 when woken, or at once when the word differs; -ETIMEDOUT after
+ * timeout_ns (< 0: none); -EINTR on a signal. May wake for no reason: look
+ * again. Blocks.
+ */
+int bc_notify_wait(const bc_u32 *word, uint32_t seen, int64_t timeout_ns);
+
+/*
+ * bc_notify_wake - wake all that sleep on the word, in any process. Returns
+ * how many there were. Costs 0.5 us and grows with the number of sleepers.
+ */
+int bc_notify_wake(const bc_u32 *word);
+
+/* bc_notify_pause - tell the processor that we are polling. */
+static inline void bc_notify_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
+#endif

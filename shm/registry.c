@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registry.c - see registry.h. Made in the same order as the segment: private,
+ * allocated, filled, magic, permissions.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shm/layout.h"
+#include "shm/name.h"
+#include "shm/registry.h"
+
+static void fill(struct bc_registry_shm *registry,
+		 const struct bc_registry_config *config, uint64_t size)
+{
+	registry->layout_version = BC_LAYOUT_VERSION;
+	registry->layout_id = bc_layout_id();
+	registry->epoch = config->epoch;
+	registry->object_size = size;
+	registry->node_count = config->node_count;
+	registry->slot_size = sizeof(struct bc_node_shm);
+	registry->slots_offset = BC_PAGE;
+	registry->inboxes_offset =
+		BC_PAGE + (uint64_t)config->node_count * BC_PAGE;
+	registry->inbox_size = BC_PAGE + config->inbox_bytes;
+	/* pairs with the acquire load of whoever attaches */
+	atomic_store_explicit(&registry->magic, BC_REGISTRY_MAGIC,
+			      memory_order_release);
+}
+
+static int build(int fd, const struct bc_registry_config *config)
+{
+	uint64_t slots_end = BC_PAGE + (uint64_t)config->node_count * BC_PAGE;
+	uint64_t size = slots_end +
+			config->node_count * (BC_PAGE + config->inbox_bytes);
+	struct bc_registry_shm *registry;
+	int error;
+
+	/* the whole length is only promised; header and slots are allocated */
+	if (ftruncate(fd, (off_t)size) < 0)
+		return -errno;
+	do
+		error = posix_fallocate(fd, 0, (off_t)slots_end);
+	while (error == EINTR);
+	if (error)
+		return -error;
+	registry =
+		mmap(NULL, BC_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (registry == MAP_FAILED)
+		return -errno;
+	fill(registry, config, size);
+	(void)munmap(registry, BC_PAGE);
+	if (config->group != (gid_t)-1 &&
+	    fchown(fd, (uid_t)-1, config->group) < 0)
+		return -errno;
+	return fchmod(fd, config->mode) < 0 ? -errno : 0;
+}
+
+int bc_registry_create(const struct bc_registry_config *config)
+{
+	char object[BC_NAME_OBJECT_MAX];
+	int fd, ret;
+
+	ret = bc_registry_unlink(config->name);
+	if (ret < 0)
+		return ret;
+	ret = bc_name_object(object, sizeof(object), config->name,
+			     BC_NAME_SUFFIX_NODES);
+	if (ret < 0)
+		return ret;
+	fd = shm_open(object, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return -errno;
+	ret = build(fd, config);
+	(void)close(fd);
+	if (ret < 0)
+		(void)shm_unlink(object);
+	return ret;
+}
+
+int bc_registry_unlink(const char *name)
+{
+	char object[BC_NAME_OBJECT_MAX];
+	int ret = bc_name_object(object, sizeof(object), name,
+				 BC_NAME_SUFFIX_NODES);
+
+	if (ret < 0)
+		return ret;
+	if (shm_unlink(object) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}

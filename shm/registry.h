@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registry.h - the second object of a stream, /dev/shm/bcast.NAME.nodes, where
+ * local processes will be known by name (layout.h). Created empty, beside each
+ * segment; joining comes with the nodes.
+ */
+#ifndef BC_REGISTRY_H
+#define BC_REGISTRY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct bc_registry_config {
+	const char *name;
+	uint64_t epoch; /* of the segment */
+	uint32_t node_count;
+	uint64_t inbox_bytes; /* a power of two, at least a page */
+	mode_t mode;
+	gid_t group; /* (gid_t)-1: leave */
+};
+
+#define BC_NODES_DEFAULT       64u
+#define BC_INBOX_BYTES_DEFAULT (UINT64_C(1) << 20)
+
+/*
+ * bc_registry_create - make the object. An old one of that name is unlinked
+ * first: the caller holds the name lock and has retired the segment it went
+ * with. Header and slots are allocated; inboxes take no memory until their
+ * slot is claimed. Returns 0, -ENOSPC, or -errno; nothing is left on failure.
+ */
+int bc_registry_create(const struct bc_registry_config *config);
+
+/* bc_registry_unlink - remove the name. Returns 0 (also if absent) or -errno.
+ */
+int bc_registry_unlink(const char *name);
+
+#endif

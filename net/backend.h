@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backend.h - how the daemon asks the kernel for input and output.
+ *
+ * A completion interface: requests are queued, bc_backend_wait() hands them to
+ * the kernel in one go and brings back what has completed. The caller decodes
+ * the token and acts; nothing here calls up. io_uring implements it directly
+ * (uring.c); a readiness backend can by doing the call when it would succeed.
+ *
+ * Rules for both sides
+ * - A request's memory, and the descriptor, stay valid until its event.
+ * - Each request gives exactly one event, also when cancelled; accept gives
+ *   one per connection, and has ended at the first without BC_EVENT_MORE.
+ * - At most one send and one receive per descriptor are in flight: two sends
+ *   could be reordered by the kernel (io_uring_prep_send(3)).
+ * - A descriptor is closed only after all its events: cancel, reap, close.
+ * - One thread: the one that opened the backend.
+ */
+#ifndef NET_BACKEND_H
+#define NET_BACKEND_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/layout.h"
+
+/* Something has completed. */
+struct bc_event {
+	uint64_t token; /* as given with the request */
+	int32_t result; /* bytes or descriptor, >= 0, or -errno */
+	uint32_t flags;
+};
+#define BC_EVENT_MORE 1u /* accept goes on */
+
+struct bc_backend;
+
+struct bc_backend_ops {
+	const char *name;
+	int (*accept)(struct bc_backend *backend, int fd, uint64_t token);
+	int (*recv)(struct bc_backend *backend, int fd, void *buffer,
+		    size_t size, int flags, uint64_t token);
+	int (*send)(struct bc_backend *backend, int fd, const void *bytes,
+		    size_t size, uint64_t token);
+	int (*cancel)(struct bc_backend *backend, uint64_t token);
+	int (*wake)(struct bc_backend *backend, const bc_u32 *word);
+	int (*wait)(struct bc_backend *backend, struct bc_event *events,
+		    unsigned max, int64_t timeout_ns, const sigset_t *mask);
+	void (*close)(struct bc_backend *backend);
+};
+
+/* The head of each implementation's own struct. */
+struct bc_backend {
+	const struct bc_backend_ops *ops;
+};
+
+/*
+ * bc_uring_open - the io_uring backend, for up to `connections` connections.
+ *
+ * Returns 0, or -errno with one line in `why` that says what stands in the way
+ * and what to do about it (sysctl, seccomp, kernel too old, memlock). The ring
+ * belongs to the calling thread; fork() after this loses it.
+ */
+int bc_uring_open(struct bc_backend **backend, unsigned connections, char *why,
+		  size_t why_size);
+
+/* bc_backend_accept - accept connections at a listening socket, until ended. */
+static inline int bc_backend_accept(struct bc_backend *backend, int fd,
+				    uint64_t token)
+{
+	return backend->ops->accept(backend, fd, token);
+}
+
+/*
+ * bc_backend_recv - receive up to `size` bytes into `buffer`; 0 is the end.
+ * flags: MSG_PEEK, or MSG_TRUNC with a NULL buffer to throw bytes away.
+ */
+static inline int bc_backend_recv(struct bc_backend *backend, int fd,
+				  void *buffer, size_t size, int flags,
+				  uint64_t token)
+{
+	return backend->ops->recv(backend, fd, buffer, size, flags, token);
+}
+
+/* bc_backend_send - send up to `size` bytes; may take fewer. No SIGPIPE. */
+static inline int bc_backend_send(struct bc_backend *backend, int fd,
+				  const void *bytes, size_t size,
+				  uint64_t token)
+{
+	return backend->ops->send(backend, fd, bytes, size, token);
+}
+
+/*
+ * bc_backend_cancel - ask the request with this token to end now. It gives its
+ * event as ever: -ECANCELED, or what it had done by then.
+ */
+static inline int bc_backend_cancel(struct bc_backend *backend, uint64_t token)
+{
+	return backend->ops->cancel(backend, token);
+}
+
+/* bc_backend_wake - wake all that sleep on a futex word. Gives no event. */
+static inline int bc_backend_wake(struct bc_backend *backend,
+				  const bc_u32 *word)
+{
+	return backend->ops->wake(backend, word);
+}
+
+/*
+ * bc_backend_wait - submit what was queued, and wait for the first event, for
+ * timeout_ns, or for a signal that `mask` lets through.
+ *
+ * Returns the number of events written (up to max; the rest is kept for the
+ * next call), 0 for none, or -errno if the backend is broken.
+ */
+static inline int bc_backend_wait(struct bc_backend *backend,
+				  struct bc_event *events, unsigned max,
+				  int64_t timeout_ns, const sigset_t *mask)
+{
+	return backend->ops->wait(backend, events, max, timeout_ns, mask);
+}
+
+/* bc_backend_close - end all requests and free it. NULL is allowed. */
+static inline void bc_backend_close(struct bc_backend *backend)
+{
+	if (backend)
+		backend->ops->close(backend);
+}
+
+#endif

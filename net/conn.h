@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn.h - the daemon's connections: slots, their states, and lists of them.
+ *
+ * All slots are allocated at start; nothing is after. A slot's life:
+ *
+ *	FREE --open--> OPEN --begin_close--> CLOSING --release--> FREE
+ *
+ * CLOSING lasts until the last request in flight has given its event: until
+ * then the descriptor stays open and the ring bytes of its send stay claimed.
+ * release() is refused before (asserted) and changes the generation, so that
+ * no late event can reach the next tenant. A slot is in at most one list.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/token.h"
+#include "shm/layout.h"
+
+#define BC_CONN_NONE UINT32_MAX
+
+enum bc_conn_state {
+	BC_CONN_FREE = 0,
+	BC_CONN_OPEN,
+	BC_CONN_CLOSING,
+};
+
+/* Requests in flight, as bits. */
+#define BC_CONN_SEND	1u
+#define BC_CONN_RECV	2u
+#define BC_CONN_WATCH	4u
+#define BC_CONN_DISCARD 8u
+
+struct bc_conn {
+	int fd;
+	uint32_t generation;
+	enum bc_conn_state state;
+	uint32_t role;		   /* enum bcast_peer_role */
+	uint32_t in_flight;	   /* BC_CONN_SEND | ... */
+	uint32_t prev, next, list; /* neighbours, and which list; see below */
+
+	uint64_t cursor; /* receiver: next position to send */
+	uint64_t bytes;	 /* sent or received, in this role */
+	uint64_t connected_realtime_ns;
+	bool half_closed; /* the peer sends no more */
+	bool skip;	  /* to be moved to live once its send is back */
+
+	uint32_t close_reason; /* enum bcast_close_reason; CLOSING */
+	int close_error;
+
+	struct bc_peer_shm *shown; /* its entry in the segment */
+	char peer[BC_ADDRESS];
+};
+
+/* A first-in first-out list of slots, linked through them. */
+struct bc_conn_list {
+	uint32_t id; /* not 0 */
+	uint32_t head, tail;
+};
+
+struct bc_conn_table {
+	struct bc_conn *conns;
+	uint32_t count;
+	struct bc_conn_list free;
+};
+
+/* bc_conn_table_init - `count` free slots. Returns 0 or -ENOMEM. */
+int bc_conn_table_init(struct bc_conn_table *table, uint32_t count);
+
+/* bc_conn_table_fini - free the memory. Safe on a zeroed struct. */
+void bc_conn_table_fini(struct bc_conn_table *table);
+
+/* bc_conn_open - take a slot for `fd`; NULL if there is none. */
+struct bc_conn *bc_conn_open(struct bc_conn_table *table, int fd);
+
+/* bc_conn_begin_close - OPEN -> CLOSING; the slot is in no list by now. */
+void bc_conn_begin_close(struct bc_conn *conn, uint32_t reason, int error);
+
+/* bc_conn_release - CLOSING -> FREE; nothing is in flight by now. */
+void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn);
+
+/* bc_conn_slot - the slot's number. */
+static inline uint32_t bc_conn_slot(const struct bc_conn_table *table,
+				    const struct bc_conn *conn)
+{
+	return (uint32_t)(conn - table->conns);
+}
+
+/* bc_conn_token - names a request of this connection. */
+static inline uint64_t bc_conn_token(const struct bc_conn_table *table,
+				     const struct bc_conn *conn, enum bc_op op)
+{
+	return bc_token_pack(op, bc_conn_slot(table, conn), conn->generation);
+}
+
+/*
+ * bc_conn_by_token - whose event this is; NULL if the slot has another tenant
+ * by now (or the token is not one of ours).
+ */
+struct bc_conn *bc_conn_by_token(const struct bc_conn_table *table,
+				 struct bc_token token);
+
+/* bc_conn_list_init - an empty list; `id` tells it from others, and is > 0. */
+void bc_conn_list_init(struct bc_conn_list *list, uint32_t id);
+
+/* bc_conn_list_push - put at the end; the slot is in no list. */
+void bc_conn_list_push(struct bc_conn_table *table, struct bc_conn_list *list,
+		       struct bc_conn *conn);
+
+/* bc_conn_list_pop - take the first; NULL if empty. */
+struct bc_conn *bc_conn_list_pop(struct bc_conn_table *table,
+				 struct bc_conn_list *list);
+
+/* bc_conn_list_remove - take this one out, if it is in this list. */
+void bc_conn_list_remove(struct bc_conn_table *table, struct bc_conn_list *list,
+			 struct bc_conn *conn);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listener.h - a listening socket, made so that what it accepts is right.
+ *
+ * Accepted sockets inherit buffers, TCP_NODELAY and congestion control, so
+ * these are set here, once, and accepting costs no further system call.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include <stdint.h>
+
+#include "net/sockaddr.h"
+
+struct bc_listener_options {
+	const char *congestion; /* "": the system's choice */
+	uint32_t sndbuf_bytes;	/* 0: the system's choice */
+	uint32_t rcvbuf_bytes;	/* 0: the system's choice */
+};
+
+/*
+ * bc_listener_open - bind and listen. Waits up to about 2 s for an address in
+ * use to become free, since a killed predecessor's sockets go away a little
+ * after it. Returns the descriptor, or -errno (-EADDRINUSE, -EADDRNOTAVAIL,
+ * -EACCES; -ENOENT: no such congestion control; -EPERM: not allowed to use
+ * it). `bound` receives the address, with the port that the kernel picked.
+ */
+int bc_listener_open(const struct bc_sockaddr *address,
+		     const struct bc_listener_options *options,
+		     struct sockaddr_storage *bound);
+
+#endif

@@ -49,10 +49,10 @@ struct config_listen {
 
 struct config {
 	char name[BCAST_NAME_MAX + 1];
-	struct config_listen
-		listens[CONFIG_LISTEN_MAX]; /* in the order given */
-	uint32_t listen_count;		    /* at least 1 */
-	uint64_t ring_size_bytes;	    /* a power of two */
+	/* In the order given; at least one. */
+	struct config_listen listens[CONFIG_LISTEN_MAX];
+	uint32_t listen_count;
+	uint64_t ring_size_bytes; /* a power of two */
 	uint32_t max_receivers;
 	enum config_reassign reassign;
 	enum config_slow_policy slow_policy;
@@ -74,7 +74,7 @@ struct config {
 #define CONFIG_DONE 1 /* --help or --version was printed to `out` */
 
 /*
- * config_parse - read the command line, argv[0] left out.
+ * config_parse - read the command line, argc and argv as main() got them.
  *
  * Returns CONFIG_RUN, CONFIG_DONE, or -EINVAL after printing exactly one line
  * to `err` that names the option, the value and what is allowed. *config is

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.h - what the command line asks bcastd to do, checked and typed.
+ *
+ * The options are the rows of options.def and nothing else: names, defaults,
+ * ranges, --help, error texts and the manual's list come from there. What is
+ * checked here is what the words say; whether a port is free, a name resolves
+ * or a congestion control exists is found by those who use it.
+ */
+#ifndef SRC_CONFIG_H
+#define SRC_CONFIG_H
+
+#include <bcast/bcast.h>
+#include "src/log.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define CONFIG_LISTEN_MAX 16 /* --listen, --ingest and --egress together */
+#define CONFIG_READ_MAX	  (UINT64_C(1) << 20)
+
+enum config_role {
+	CONFIG_ROLE_ANY,    /* --listen: the first is the sender */
+	CONFIG_ROLE_INGEST, /* --ingest: senders */
+	CONFIG_ROLE_EGRESS, /* --egress: receivers */
+};
+
+enum config_reassign {
+	CONFIG_REASSIGN_NEW, /* the next new connection becomes the sender */
+	CONFIG_REASSIGN_ANY, /* or a receiver that starts to send */
+};
+
+enum config_slow_policy {
+	CONFIG_SLOW_DISCONNECT,
+	CONFIG_SLOW_BLOCK,
+	CONFIG_SLOW_SKIP,
+};
+
+enum config_backend {
+	CONFIG_BACKEND_AUTO,
+	CONFIG_BACKEND_IO_URING,
+};
+
+struct config_listen {
+	enum config_role role;
+	char address[256]; /* HOST:PORT, for bc_sockaddr_parse() */
+};
+
+struct config {
+	char name[BCAST_NAME_MAX + 1];
+	/* In the order given; at least one. */
+	struct config_listen listens[CONFIG_LISTEN_MAX];
+	uint32_t listen_count;
+	uint64_t ring_size_bytes; /* a power of two */
+	uint32_t max_receivers;
+	enum config_reassign reassign;
+	enum config_slow_policy slow_policy;
+	uint64_t max_lag_bytes; /* a percentage has been resolved */
+	uint32_t drain_timeout_ms;
+	enum config_backend backend;
+	char congestion[16];   /* "auto", "system" or a name */
+	uint32_t sndbuf_bytes; /* 0: the system's choice */
+	uint32_t rcvbuf_bytes; /* likewise */
+	int cpu;	       /* -1: not bound */
+	uint32_t mode;	       /* permission bits of the segment */
+	char group[32];	       /* as given; "" for none */
+	gid_t gid;	       /* of that group; (gid_t)-1 for none */
+	enum log_level log_level;
+};
+
+/* config_parse() also returns these. */
+#define CONFIG_RUN  0 /* go on with *config */
+#define CONFIG_DONE 1 /* --help or --version was printed to `out` */
+
+/*
+ * config_parse - read the command line, argc and argv as main() got them.
+ *
+ * Returns CONFIG_RUN, CONFIG_DONE, or -EINVAL after printing exactly one line
+ * to `err` that names the option, the value and what is allowed. *config is
+ * filled on CONFIG_RUN and unspecified otherwise. Of an option given twice the
+ * last counts, except that addresses add up. Calls getopt_long(), so one
+ * thread at a time; may be called again and again. Looks up --group, so it may
+ * block on the system's name service.
+ */
+int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
+		 FILE *err);
+
+/*
+ * config_read_bytes - the most that is read from the sender at once into a
+ * ring of this size. Part of the rules for --max-lag: what a receiver may lag
+ * plus one read fits the ring, and one read alone makes nobody too slow.
+ */
+uint64_t config_read_bytes(uint64_t ring_size_bytes);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.c - the option table, and its rows put into words.
+ *
+ * Ranges are described from the same numbers that config.c checks against, so
+ * that the two cannot disagree.
+ */
+#include "src/options.h"
+#include "src/config.h"
+#include "src/parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BC_HEADING(title_) {.name = (title_), .kind = OPTION_HEADING},
+#define BC_OPTION(name_, argument_, kind_, field_, preset_, minimum_,  \
+		  maximum_, help_)                                     \
+	{                                                              \
+		.name = (name_),                                       \
+		.argument = (argument_),                               \
+		.kind = OPTION_##kind_,                                \
+		.field = offsetof(struct config, field_),              \
+		.field_size = sizeof(((struct config *)NULL)->field_), \
+		.preset = (preset_),                                   \
+		.minimum = (int64_t)(minimum_),                        \
+		.maximum = (int64_t)(maximum_),                        \
+		.help = (help_),                                       \
+	},
+#define BC_ACTION(name_, kind_, help_) \
+	{.name = (name_),              \
+	 .kind = OPTION_##kind_,       \
+	 .preset = "",                 \
+	 .help = (help_)},
+
+const struct option_row options_table[OPTIONS_COUNT] = {
+#include "src/options.def"
+};
+
+/* "a|b|c" as "a, b or c". */
+static void list_words(const char *words, char *buffer, size_t size)
+{
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	while (used < size) {
+		size_t length = strcspn(words, "|");
+		const char *next = words + length;
+		const char *mark = "";
+
+		if (*next == '|')
+			mark = strchr(next + 1, '|') != NULL ? ", " : " or ";
+		used += (size_t)snprintf(buffer + used, size - used, "%.*s%s",
+					 (int)length, words, mark);
+		if (*next == '\0')
+			return;
+		words = next + 1;
+	}
+}
+
+const char *options_allowed(const struct option_row *row, char *buffer,
+			    size_t size)
+{
+	char low[PARSE_TEXT_MAX];
+	char high[PARSE_TEXT_MAX];
+	const char *text = "no value";
+
+	parse_print_size((uint64_t)row->minimum, low, sizeof(low));
+	parse_print_size((uint64_t)row->maximum, high, sizeof(high));
+	switch (row->kind) {
+	case OPTION_HEADING:
+	case OPTION_HELP:
+	case OPTION_VERSION:
+		break;
+	case OPTION_NAME:
+		text = "1 to 63 of A-Z a-z 0-9 . _ -, no dot first, and not "
+		       ".nodes or .lock last";
+		break;
+	case OPTION_LISTEN:
+	case OPTION_INGEST:
+	case OPTION_EGRESS:
+		text = "HOST:PORT, the host a name, an IPv4 address, [IPv6] or "
+		       "* for all, the port from 0 to 65535, where 0 picks a "
+		       "free one; at most 16 addresses in all";
+		break;
+	case OPTION_LAG:
+		text = "from 2M, or a quarter of a ring below 8M, to 7/8 of "
+		       "the ring; in bytes or as a percentage of the ring";
+		break;
+	case OPTION_GROUP:
+		text = "the name or the number of a group of this system";
+		break;
+	case OPTION_CONGESTION:
+		text = "auto, system, or a name of up to 15 letters, digits, _ "
+		       "and -";
+		break;
+	case OPTION_MODE:
+		(void)snprintf(buffer, size,
+			       "an octal mode from %04o to %04o with read and "
+			       "write for the owner, no write for others, and "
+			       "no execute",
+			       (unsigned int)row->minimum,
+			       (unsigned int)row->maximum);
+		return buffer;
+	case OPTION_RING:
+		(void)snprintf(buffer, size, "a power of two from %s to %s",
+			       low, high);
+		return buffer;
+	case OPTION_SIZE:
+		(void)snprintf(buffer, size,
+			       "from %s to %s, or 0 for the system's choice",
+			       low, high);
+		return buffer;
+	case OPTION_DURATION:
+		parse_print_duration((uint64_t)row->minimum, low, sizeof(low));
+		parse_print_duration((uint64_t)row->maximum, high,
+				     sizeof(high));
+		(void)snprintf(buffer, size,
+			       "from %s to %s, such as 500ms, 5s or 1m", low,
+			       high);
+		return buffer;
+	case OPTION_NUMBER:
+		(void)snprintf(buffer, size, "from %lld to %lld",
+			       (long long)row->minimum,
+			       (long long)row->maximum);
+		return buffer;
+	case OPTION_WORD:
+		list_words(row->argument, buffer, size);
+		return buffer;
+	}
+	(void)snprintf(buffer, size, "%s", text);
+	return buffer;
+}
+
+static unsigned int least(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+#define NEAR_MAX 32 /* longer names are like nothing we have */
+
+/*
+ * Letters to insert, drop, replace or swap with the next, to make one word of
+ * the other (optimal string alignment).
+ */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int cost[NEAR_MAX + 1][NEAR_MAX + 1];
+	size_t rows = strlen(a);
+	size_t columns = strlen(b);
+
+	if (rows > NEAR_MAX || columns > NEAR_MAX)
+		return NEAR_MAX;
+	for (size_t i = 0; i <= rows; i++)
+		cost[i][0] = (unsigned int)i;
+	for (size_t j = 0; j <= columns; j++)
+		cost[0][j] = (unsigned int)j;
+	for (size_t i = 1; i <= rows; i++) {
+		for (size_t j = 1; j <= columns; j++) {
+			unsigned int other = a[i - 1] != b[j - 1];
+			unsigned int best = cost[i - 1][j - 1] + other;
+
+			best = least(best, cost[i - 1][j] + 1);
+			best = least(best, cost[i][j - 1] + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
+				best = least(best, cost[i - 2][j - 2] + 1);
+			cost[i][j] = best;
+		}
+	}
+	return cost[rows][columns];
+}
+
+const struct option_row *options_nearest(const char *name)
+{
+	const struct option_row *nearest = NULL;
+	unsigned int limit = (unsigned int)(strlen(name) + 1) / 3;
+
+	for (int i = 0; i < OPTIONS_COUNT; i++) {
+		const struct option_row *row = &options_table[i];
+		unsigned int steps;
+
+		if (row->kind == OPTION_HEADING)
+			continue;
+		/* A beginning that fits several options. */
+		if (nearest == NULL && name[0] != '\0' &&
+		    strncmp(name, row->name, strlen(name)) == 0)
+			nearest = row;
+		steps = distance(name, row->name);
+		if (steps > limit)
+			continue;
+		nearest = row;
+		/* From here on only something nearer will do. */
+		if (steps == 0)
+			break;
+		limit = steps - 1;
+	}
+	return nearest;
+}
+
+bool options_range_shown(const struct option_row *row)
+{
+	switch (row->kind) {
+	case OPTION_HEADING:
+	case OPTION_HELP:
+	case OPTION_VERSION:
+	case OPTION_WORD:   /* the argument lists them */
+	case OPTION_INGEST: /* as for --listen */
+	case OPTION_EGRESS:
+		return false;
+	case OPTION_NAME:
+	case OPTION_LISTEN:
+	case OPTION_RING:
+	case OPTION_SIZE:
+	case OPTION_LAG:
+	case OPTION_DURATION:
+	case OPTION_NUMBER:
+	case OPTION_MODE:
+	case OPTION_GROUP:
+	case OPTION_CONGESTION:
+		break;
+	}
+	return true;
+}
+
+#define HELP_COLUMN 22
+#define HELP_WIDTH  79
+
+/* Print `text` in lines from HELP_COLUMN on; `column` is where we are now. */
+static void print_wrapped(FILE *out, const char *text, int column)
+{
+	if (column > HELP_COLUMN - 2) {
+		(void)fputc('\n', out);
+		column = 0;
+	}
+	(void)fprintf(out, "%*s", HELP_COLUMN - column, "");
+	column = HELP_COLUMN;
+	while (*text != '\0') {
+		int length = (int)strcspn(text, " ");
+
+		if (column > HELP_COLUMN && column + 1 + length > HELP_WIDTH) {
+			(void)fprintf(out, "\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+		}
+		column +=
+			fprintf(out, "%s%.*s", column > HELP_COLUMN ? " " : "",
+				length, text);
+		text += length;
+		text += strspn(text, " ");
+	}
+	(void)fputc('\n', out);
+}
+
+static void print_row(FILE *out, const struct option_row *row)
+{
+	char allowed[OPTIONS_TEXT_MAX] = "";
+	char text[3 * OPTIONS_TEXT_MAX];
+	bool range = options_range_shown(row);
+	bool preset = row->preset[0] != '\0';
+	int column;
+
+	if (range)
+		options_allowed(row, allowed, sizeof(allowed));
+	(void)snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", row->help,
+		       range ? " Allowed: " : "", allowed, range ? "." : "",
+		       preset ? " Default: " : "", row->preset,
+		       preset ? "." : "");
+	column = fprintf(out, "  --%s%s%s", row->name,
+			 row->argument != NULL ? " " : "",
+			 row->argument != NULL ? row->argument : "");
+	print_wrapped(out, text, column);
+}
+
+void options_print_help(FILE *out)
+{
+	(void)fputs("Usage: bcastd [OPTION]...\n"
+		    "Take one sender's bytes over TCP into a ring in shared "
+		    "memory, where local\n"
+		    "processes read them in place, and send the same bytes to "
+		    "every TCP receiver.\n",
+		    out);
+	for (int i = 0; i < OPTIONS_COUNT; i++) {
+		const struct option_row *row = &options_table[i];
+
+		if (row->kind == OPTION_HEADING)
+			(void)fprintf(out, "\n%s:\n", row->name);
+		else
+			print_row(out, row);
+	}
+	(void)fputs("\nSizes take K, M, G and T, powers of 1024. See "
+		    "bcastd(8).\n",
+		    out);
+}

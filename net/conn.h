@@ -45,8 +45,9 @@ struct bc_conn {
 	uint64_t cursor; /* receiver: next position to send */
 	uint64_t bytes;	 /* sent or received, in this role */
 	uint64_t connected_realtime_ns;
-	bool half_closed; /* the peer sends no more */
-	bool skip;	  /* to be moved to live once its send is back */
+	uint32_t listener; /* index of where it came in */
+	bool half_closed;  /* the peer sends no more */
+	bool skip;	   /* to be moved to live once its send is back */
 
 	uint32_t close_reason; /* enum bcast_close_reason; CLOSING */
 	int close_error;

@@ -41,6 +41,20 @@ static int set_congestion(int fd, const char *name)
 		       : 0;
 }
 
+/* So that a peer that vanished without a word is noticed within a minute. */
+static int set_keepalive(int fd)
+{
+	int ret = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+
+	if (ret == 0)
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+	if (ret == 0)
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+	if (ret == 0)
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+	return ret;
+}
+
 static int set_options(int fd, int family,
 		       const struct bc_listener_options *options)
 {
@@ -51,6 +65,8 @@ static int set_options(int fd, int family,
 		ret = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (ret == 0)
 		ret = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (ret == 0)
+		ret = set_keepalive(fd);
 	if (ret == 0)
 		ret = set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE,
 				 options->sndbuf_bytes);

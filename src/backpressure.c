@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* backpressure.c - see backpressure.h. */
+#include "shm/assert.h"
+#include "src/backpressure.h"
+
+struct backpressure_limits backpressure_limits(uint64_t capacity,
+					       uint64_t read_bytes,
+					       uint64_t max_lag_bytes)
+{
+	BC_ASSERT(read_bytes <= capacity / 2);
+	BC_ASSERT(max_lag_bytes + read_bytes <= capacity);
+	return (struct backpressure_limits){
+		.capacity = capacity,
+		.read_bytes = read_bytes,
+		/* half of the permitted lag is left to those behind it */
+		.pace_bytes = max_lag_bytes / 2,
+		.max_lag_bytes = max_lag_bytes,
+	};
+}
+
+enum backpressure_verdict
+backpressure_admit(const struct backpressure_limits *limits,
+		   const struct backpressure_positions *at, bool stalled)
+{
+	BC_ASSERT(at->floor <= at->tail && at->leader <= at->tail);
+	if (at->tail - at->floor > limits->capacity - limits->read_bytes)
+		return BACKPRESSURE_NO_ROOM;
+	if (!stalled && at->tail - at->leader > limits->pace_bytes)
+		return BACKPRESSURE_TOO_FAST;
+	return BACKPRESSURE_READ;
+}
+
+bool backpressure_is_slow(const struct backpressure_limits *limits,
+			  uint64_t tail, uint64_t cursor)
+{
+	return tail - cursor > limits->max_lag_bytes;
+}
+
+bool backpressure_is_stalled(uint64_t now_ns, uint64_t waiting_since_ns,
+			     uint64_t last_progress_ns)
+{
+	uint64_t since_ns = waiting_since_ns > last_progress_ns
+				    ? waiting_since_ns
+				    : last_progress_ns;
+
+	return waiting_since_ns != 0 &&
+	       now_ns - since_ns >= BACKPRESSURE_STALL_NS;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backpressure.h - may the sender be read now? Which receiver is too slow?
+ *
+ * Pure arithmetic on positions, so that every rule can be tested as a table.
+ *
+ *	floor      leader           tail      + read size
+ *	  |          |               |           |
+ *	--+----------+---------------+-----------+---->  position
+ *	  |<---------- must be <= capacity ----->|
+ *
+ * floor: the oldest byte that a send still needs. leader: how far the fastest
+ * receiver has got. Three rules:
+ *
+ * 1. Room. A read is posted only if all of it fits without overwriting what a
+ *    send still needs. It is whole or not at all, so reads stay large.
+ * 2. Pace. The sender is read no faster than the fastest receiver takes: once
+ *    even that one is `pace_bytes` behind, reading on would only make all of
+ *    them too slow, in a burst that none of them could have kept up with. If
+ *    no receiver takes anything for STALL_NS, they are all stalled, and the
+ *    sender is no longer held up for them.
+ * 3. Lag. A receiver further behind than max_lag_bytes is too slow; what is
+ *    done about it is the policy's business. With policy block nobody is, and
+ *    rule 1 makes the sender wait.
+ */
+#ifndef SRC_BACKPRESSURE_H
+#define SRC_BACKPRESSURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BACKPRESSURE_STALL_NS (UINT64_C(1) * 1000 * 1000 * 1000)
+
+/* Constant while the daemon runs. */
+struct backpressure_limits {
+	uint64_t capacity;
+	uint64_t read_bytes; /* one read from the sender */
+	uint64_t pace_bytes;
+	uint64_t max_lag_bytes;
+};
+
+/* Where everybody is. floor and leader equal tail when there is nobody. */
+struct backpressure_positions {
+	uint64_t tail;
+	uint64_t floor;
+	uint64_t leader;
+};
+
+enum backpressure_verdict {
+	BACKPRESSURE_READ,     /* post a read of read_bytes */
+	BACKPRESSURE_NO_ROOM,  /* rule 1 */
+	BACKPRESSURE_TOO_FAST, /* rule 2 */
+};
+
+/* backpressure_limits - the limits that follow from the ring and --max-lag. */
+struct backpressure_limits backpressure_limits(uint64_t capacity,
+					       uint64_t read_bytes,
+					       uint64_t max_lag_bytes);
+
+/* backpressure_admit - rules 1 and 2. `stalled`: nobody takes anything. */
+enum backpressure_verdict
+backpressure_admit(const struct backpressure_limits *limits,
+		   const struct backpressure_positions *at, bool stalled);
+
+/* backpressure_is_slow - rule 3, for one receiver. */
+bool backpressure_is_slow(const struct backpressure_limits *limits,
+			  uint64_t tail, uint64_t cursor);
+
+/*
+ * backpressure_is_stalled - have receivers that are waited for since
+ * waiting_since_ns (0: they are not) taken nothing for STALL_NS?
+ */
+bool backpressure_is_stalled(uint64_t now_ns, uint64_t waiting_since_ns,
+			     uint64_t last_progress_ns);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * daemon.h - all parts of a running bcastd, and who may touch what.
+ *
+ * One thread, one struct, made by daemon_start() in the order of its fields
+ * and taken apart by daemon_stop() in reverse. The way of a byte through it:
+ *
+ *	loop.c      wait -> dispatch -> publish + wake -> pump -> arm -> tick
+ *	ingest.c    recv event: the bytes are already in the ring
+ *	            ingest_publish: tail moves, local readers wake
+ *	egress.c    egress_pump: one send per idle receiver, from its cursor
+ *	            sent event: cursor moves
+ *	ingest.c    ingest_arm: the next recv, if backpressure.c admits it
+ *
+ * What kill -9 leaves at any line: sockets closed by the kernel, the locks
+ * free, and the segment as it was: tail never says more than was written, and
+ * the next daemon retires it.
+ */
+#ifndef SRC_DAEMON_H
+#define SRC_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/backend.h"
+#include "net/conn.h"
+#include "net/peer_socket.h"
+#include "net/sockaddr.h"
+#include "shm/counters.h"
+#include "shm/name_lock.h"
+#include "shm/segment.h"
+#include "src/backpressure.h"
+#include "src/config.h"
+
+#define DAEMON_LISTENERS_MAX 64u
+#define DAEMON_SENDERS_MAX   16u /* one writes, the others wait their turn */
+
+struct listener {
+	int fd;
+	enum config_role role;
+	bool armed; /* an accept is in flight */
+	char address[BC_SOCKADDR_TEXT_MAX];
+};
+
+/* The sender's side. Only ingest.c writes it. */
+struct ingest {
+	struct bc_conn *line[DAEMON_SENDERS_MAX]; /* [0] writes */
+	uint32_t line_count;
+	bool receiving;	      /* a recv into the ring is in flight */
+	uint64_t received;    /* bytes at the tail, not yet published */
+	uint64_t paused_since_ns; /* 0: not paused */
+	bool given_up; /* all receivers stalled: do not wait for them */
+};
+
+/* The receivers' side. Only egress.c writes it. */
+struct egress {
+	struct bc_conn_list ready;     /* idle, bytes to send */
+	struct bc_conn_list caught_up; /* idle, cursor at the tail */
+	uint32_t receivers;
+	uint64_t floor;	 /* no send needs a byte before it; may be too low */
+	uint64_t leader; /* the furthest cursor; see leader_valid */
+	bool leader_valid;
+	uint64_t last_progress_ns;
+	unsigned char watch_byte; /* where peeks go */
+};
+
+enum daemon_phase {
+	DAEMON_RUNNING,
+	DAEMON_DRAINING,
+	DAEMON_STOPPED,
+};
+
+struct daemon {
+	struct config config;
+	struct bc_name_lock name_lock;
+	struct listener listeners[DAEMON_LISTENERS_MAX];
+	uint32_t listener_count;
+	struct bc_segment segment;
+	struct bc_counter_shm *counters; /* in the segment */
+	struct bc_conn_table conns;
+	struct bc_peer_socket peer_socket;
+	struct bc_backend *backend;
+	struct backpressure_limits limits;
+	struct ingest ingest;
+	struct egress egress;
+	enum daemon_phase phase;
+	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
+	uint64_t next_tick_ns;
+	uint64_t drain_deadline_ns;
+	uint32_t probe_slot; /* where the tick's round of half-closed goes on */
+};
+
+/*
+ * daemon_start - make everything ready to serve, and say so in the log.
+ * Returns 0, or the exit code of sysexits.h after logging why, with nothing
+ * left behind. May block for some seconds: names are resolved, memory is
+ * allocated, an address in use is waited for.
+ */
+int daemon_start(struct daemon *daemon, const struct config *config);
+
+/* daemon_stop - close, announce the end, unlink. Safe after a failed start. */
+void daemon_stop(struct daemon *daemon);
+
+/* daemon_tail - the position up to which the stream is published. */
+static inline uint64_t daemon_tail(const struct daemon *daemon)
+{
+	return atomic_load_explicit(&daemon->segment.ring.head->tail,
+				    memory_order_relaxed);
+}
+
+#endif

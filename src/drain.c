@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* drain.c - see drain.h. */
+#include <string.h>
+#include <unistd.h>
+
+#include <bcast/monitor.h>
+
+#include "shm/clock.h"
+#include "src/connection.h"
+#include "src/drain.h"
+#include "src/ingest.h"
+#include "src/log.h"
+
+static void stop_listening(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->listener_count; i++)
+		if (daemon->listeners[i].armed)
+			(void)bc_backend_cancel(
+				daemon->backend,
+				bc_token_pack(BC_OP_ACCEPT, i, 0));
+}
+
+static void begin(struct daemon *daemon, int signal_number)
+{
+	struct ingest *ingest = &daemon->ingest;
+
+	daemon->phase = DAEMON_DRAINING;
+	daemon->drain_deadline_ns =
+		daemon->now_ns + daemon->config.drain_timeout_ms *
+					 (uint64_t)BC_NS_PER_MS;
+	log_event(LOG_LEVEL_INFO, "draining", "signal=%s receivers=%u",
+		  strsignal(signal_number), daemon->egress.receivers);
+	atomic_store_explicit(&daemon->segment.control->owner.end_reason,
+			      (uint32_t)signal_number, memory_order_relaxed);
+	bc_segment_set_state(&daemon->segment, BC_STATE_DRAINING);
+	stop_listening(daemon);
+	while (ingest->line_count > 0)
+		connection_close(daemon, ingest->line[0], BCAST_CLOSE_SHUTDOWN,
+				 0);
+}
+
+static void close_receivers(struct daemon *daemon, bool late)
+{
+	uint64_t tail = daemon_tail(daemon);
+
+	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
+		struct bc_conn *conn = &daemon->conns.conns[slot];
+
+		if (conn->state != BC_CONN_OPEN)
+			continue;
+		if (conn->cursor == tail)
+			connection_close(daemon, conn, BCAST_CLOSE_SHUTDOWN,
+					 0);
+		else if (late)
+			connection_close(daemon, conn, BCAST_CLOSE_DRAIN_LATE,
+					 0);
+	}
+}
+
+/* Are all slots free and all accepts back? */
+static bool is_quiet(const struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->listener_count; i++)
+		if (daemon->listeners[i].armed)
+			return false;
+	for (uint32_t slot = 0; slot < daemon->conns.count; slot++)
+		if (daemon->conns.conns[slot].state != BC_CONN_FREE)
+			return false;
+	return true;
+}
+
+void drain_step(struct daemon *daemon, int signal_number)
+{
+	if (daemon->phase == DAEMON_RUNNING) {
+		if (signal_number == 0)
+			return;
+		begin(daemon, signal_number);
+	} else if (signal_number != 0) {
+		daemon->drain_deadline_ns = daemon->now_ns;
+	}
+	/* the last receive may still bring bytes */
+	if (!daemon->ingest.receiving)
+		close_receivers(daemon, daemon->now_ns >=
+						daemon->drain_deadline_ns);
+	if (is_quiet(daemon))
+		daemon->phase = DAEMON_STOPPED;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest.c - see ingest.h.
+ *
+ * One receive is in flight at a time, over all senders, since it writes to the
+ * ring from the tail on: `receiving` is set when it is posted and cleared by
+ * its event only, so that a sender which was closed meanwhile still keeps its
+ * successor from writing to the same bytes.
+ */
+#include <errno.h>
+#include <poll.h>
+
+#include <bcast/monitor.h>
+
+#include "shm/clock.h"
+#include "shm/peers.h"
+#include "src/connection.h"
+#include "src/egress.h"
+#include "src/ingest.h"
+#include "src/log.h"
+
+/* Has the peer sent its FIN, whatever is still unread before it? */
+static bool has_finished(const struct bc_conn *conn)
+{
+	struct pollfd poll_fd = {.fd = conn->fd, .events = POLLRDHUP};
+
+	return poll(&poll_fd, 1, 0) == 1 &&
+	       (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+bool ingest_is_free(const struct daemon *daemon)
+{
+	const struct ingest *ingest = &daemon->ingest;
+
+	if (ingest->line_count == 0)
+		return true;
+	return ingest->line_count < DAEMON_SENDERS_MAX &&
+	       has_finished(ingest->line[ingest->line_count - 1]);
+}
+
+static void take_over(struct daemon *daemon, struct bc_conn *conn)
+{
+	struct bc_lease_shm *lease = &daemon->segment.control->lease;
+	uint32_t slot = bc_conn_slot(&daemon->conns, conn);
+	uint64_t tail = daemon_tail(daemon);
+
+	conn->role = BCAST_ROLE_SENDER;
+	bc_peers_set_role(conn->shown, conn->role, tail);
+	atomic_store_explicit(&lease->since_ns, bc_realtime_ns(),
+			      memory_order_relaxed);
+	bc_peers_add(&lease->grants, 1);
+	atomic_store_explicit(&lease->holder, BC_LEASE_DAEMON | slot,
+			      memory_order_release);
+	bc_counter_add(daemon->counters, BC_COUNTER_senders_joined, 1);
+	log_event(LOG_LEVEL_INFO, "sender_joined", "peer=%s position=%llu",
+		  conn->peer, (unsigned long long)tail);
+}
+
+void ingest_join(struct daemon *daemon, struct bc_conn *conn)
+{
+	struct ingest *ingest = &daemon->ingest;
+
+	BC_ASSERT(ingest->line_count < DAEMON_SENDERS_MAX);
+	ingest->line[ingest->line_count++] = conn;
+	bc_counter_set(daemon->counters, BC_COUNTER_senders,
+		       ingest->line_count);
+	if (ingest->line_count == 1)
+		take_over(daemon, conn);
+}
+
+static void release_lease(struct daemon *daemon)
+{
+	struct bc_lease_shm *lease = &daemon->segment.control->lease;
+
+	atomic_store_explicit(&lease->holder, 0, memory_order_release);
+	atomic_fetch_add_explicit(&lease->wanted, 1, memory_order_release);
+}
+
+void ingest_remove(struct daemon *daemon, struct bc_conn *conn)
+{
+	struct ingest *ingest = &daemon->ingest;
+	uint32_t at = 0;
+
+	while (at < ingest->line_count && ingest->line[at] != conn)
+		at++;
+	BC_ASSERT(at < ingest->line_count);
+	ingest->line_count--;
+	for (uint32_t i = at; i < ingest->line_count; i++)
+		ingest->line[i] = ingest->line[i + 1];
+	bc_counter_set(daemon->counters, BC_COUNTER_senders,
+		       ingest->line_count);
+	if (at > 0)
+		return;
+	bc_counter_add(daemon->counters, BC_COUNTER_senders_left, 1);
+	release_lease(daemon);
+	if (ingest->line_count > 0 && daemon->phase == DAEMON_RUNNING)
+		take_over(daemon, ingest->line[0]);
+}
+
+/* ---- Events and the turn of the loop ----------------------------------- */
+
+static void count_received(struct daemon *daemon, struct bc_conn *conn,
+			   uint64_t bytes)
+{
+	conn->bytes += bytes;
+	daemon->ingest.received += bytes;
+	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);
+	bc_counter_add(daemon->counters, BC_COUNTER_receives, 1);
+	bc_peers_progress(conn->shown, daemon_tail(daemon) + bytes, bytes,
+			  daemon->now_ns);
+}
+
+void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result)
+{
+	daemon->ingest.receiving = false;
+	if (result > 0)
+		count_received(daemon, conn, (uint64_t)result);
+	if (conn->state != BC_CONN_OPEN)
+		return;
+	if (result == 0)
+		connection_close(daemon, conn, BCAST_CLOSE_PEER, 0);
+	else if (result < 0 && result != -EAGAIN && result != -EINTR &&
+		 result != -ECANCELED)
+		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
+}
+
+void ingest_publish(struct daemon *daemon)
+{
+	struct ingest *ingest = &daemon->ingest;
+
+	if (ingest->received == 0)
+		return;
+	bc_ring_publish(&daemon->segment.ring, ingest->received,
+			daemon->now_ns);
+	ingest->received = 0;
+	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
+	(void)bc_backend_wake(daemon->backend,
+			      &daemon->segment.ring.head->publish_count);
+	egress_on_published(daemon);
+}
+
+static void pause_sender(struct daemon *daemon)
+{
+	if (daemon->ingest.paused_since_ns != 0)
+		return;
+	daemon->ingest.paused_since_ns = daemon->now_ns;
+	bc_counter_add(daemon->counters, BC_COUNTER_sender_pauses, 1);
+}
+
+static void resume_sender(struct daemon *daemon)
+{
+	struct ingest *ingest = &daemon->ingest;
+
+	if (ingest->paused_since_ns == 0)
+		return;
+	bc_counter_add(daemon->counters, BC_COUNTER_sender_paused_ns,
+		       daemon->now_ns - ingest->paused_since_ns);
+	ingest->paused_since_ns = 0;
+}
+
+/*
+ * Receivers that all take nothing are given up waiting for, until one of them
+ * takes something again.
+ */
+static bool update_given_up(struct daemon *daemon)
+{
+	struct ingest *ingest = &daemon->ingest;
+	uint64_t last_ns = daemon->egress.last_progress_ns;
+
+	if (ingest->given_up)
+		ingest->given_up =
+			daemon->now_ns - last_ns >= BACKPRESSURE_STALL_NS;
+	else
+		ingest->given_up = backpressure_is_stalled(
+			daemon->now_ns, ingest->paused_since_ns, last_ns);
+	return ingest->given_up;
+}
+
+void ingest_arm(struct daemon *daemon)
+{
+	struct ingest *ingest = &daemon->ingest;
+	uint64_t read_bytes = daemon->limits.read_bytes;
+	struct backpressure_positions at;
+	struct bc_conn *conn;
+
+	if (ingest->line_count == 0 || ingest->receiving ||
+	    daemon->phase != DAEMON_RUNNING)
+		return;
+	at = egress_positions(daemon);
+	if (backpressure_admit(&daemon->limits, &at,
+			       update_given_up(daemon)) != BACKPRESSURE_READ) {
+		pause_sender(daemon);
+		return;
+	}
+	resume_sender(daemon);
+	conn = ingest->line[0];
+	if (connection_recv(daemon, conn,
+			    bc_ring_reserve(&daemon->segment.ring, read_bytes),
+			    read_bytes) == 0)
+		ingest->receiving = true;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest.h - the sender: its bytes go from the socket into the ring.
+ *
+ * Exactly one connection writes: the first in line. Others wait behind it,
+ * unread, but only if the one before them has finished sending (its FIN is
+ * here) and merely has not been read to the end: so "a; then b" works however
+ * much of a is still in flight, and a second sender beside a live one is told.
+ */
+#ifndef SRC_INGEST_H
+#define SRC_INGEST_H
+
+#include "src/daemon.h"
+
+/* ingest_is_free - would a connection be taken as a sender now? */
+bool ingest_is_free(const struct daemon *daemon);
+
+/* ingest_join - the connection becomes the sender, or waits to be. */
+void ingest_join(struct daemon *daemon, struct bc_conn *conn);
+
+/* ingest_on_recv - a receive into the ring has ended. */
+void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result);
+
+/* ingest_publish - move the tail over what was received; wake readers. */
+void ingest_publish(struct daemon *daemon);
+
+/* ingest_arm - post the next receive, if there is a sender and it may. */
+void ingest_arm(struct daemon *daemon);
+
+/* ingest_remove - the connection is going: take it out of the line. */
+void ingest_remove(struct daemon *daemon, struct bc_conn *conn);
+
+#endif

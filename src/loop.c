@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.c - one turn: wait, dispatch, publish, pump, arm, tick.
+ *
+ * Everything that has happened is taken in before anything is published, so a
+ * receiver whose connection was made before the sender's bytes were sent gets
+ * those bytes. Publishing comes before pumping: local readers are woken, by
+ * the first request of the batch, before the kernel starts on the sends. The
+ * receive is last in the batch: while the sends ran, more has come in for it.
+ *
+ * The clock is read once a turn. Nothing here allocates, locks or logs, but
+ * for the edges of a connection's life.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "shm/clock.h"
+#include "src/connection.h"
+#include "src/drain.h"
+#include "src/egress.h"
+#include "src/ingest.h"
+#include "src/log.h"
+#include "src/loop.h"
+#include "src/signals.h"
+#include "src/tick.h"
+
+#define EVENTS_PER_TURN 512u
+
+static void on_accept(struct daemon *daemon, uint32_t index,
+		      const struct bc_event *event)
+{
+	struct listener *listener = &daemon->listeners[index];
+
+	if ((event->flags & BC_EVENT_MORE) == 0)
+		listener->armed = false;
+	if (event->result >= 0) {
+		connection_accepted(daemon, index, event->result);
+		return;
+	}
+	if (event->result == -ECANCELED)
+		return;
+	/* out of descriptors or memory: tried again with the next tick */
+	bc_counter_add(daemon->counters, BC_COUNTER_accept_errors, 1);
+	log_event(LOG_LEVEL_WARN, "accept_failed", "addr=%s error=\"%s\"",
+		  listener->address, strerror(-event->result));
+}
+
+static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
+{
+	struct bc_token token = bc_token_unpack(event->token);
+	struct bc_conn *conn;
+
+	if (token.op == BC_OP_ACCEPT) {
+		on_accept(daemon, token.slot, event);
+		return;
+	}
+	conn = bc_conn_by_token(&daemon->conns, token);
+	BC_ASSERT(conn); /* a slot is not freed with requests in flight */
+	switch (token.op) {
+	case BC_OP_RECV:
+		conn->in_flight &= ~BC_CONN_RECV;
+		ingest_on_recv(daemon, conn, event->result);
+		break;
+	case BC_OP_SEND:
+		conn->in_flight &= ~BC_CONN_SEND;
+		egress_on_sent(daemon, conn, event->result);
+		break;
+	case BC_OP_WATCH:
+		conn->in_flight &= ~BC_CONN_WATCH;
+		egress_on_watch(daemon, conn, event->result);
+		break;
+	case BC_OP_DISCARD:
+		conn->in_flight &= ~BC_CONN_DISCARD;
+		egress_on_discard(daemon, conn, event->result);
+		break;
+	case BC_OP_ACCEPT:
+	case BC_OP_NONE:
+		break;
+	}
+	connection_settled(daemon, conn);
+}
+
+/* How long may we sleep? Not at all while there are sends left to post. */
+static int64_t wait_ns(const struct daemon *daemon)
+{
+	uint64_t now_ns;
+
+	if (egress_has_ready(daemon))
+		return 0;
+	now_ns = bc_monotonic_ns();
+	return daemon->next_tick_ns > now_ns
+		       ? (int64_t)(daemon->next_tick_ns - now_ns)
+		       : 0;
+}
+
+static int turn(struct daemon *daemon)
+{
+	struct bc_event events[EVENTS_PER_TURN];
+	int count = bc_backend_wait(daemon->backend, events, EVENTS_PER_TURN,
+				    wait_ns(daemon), signals_wait_mask());
+
+	if (count < 0)
+		return count;
+	daemon->now_ns = bc_monotonic_ns();
+	bc_counter_add(daemon->counters, BC_COUNTER_loop_passes, 1);
+	for (int i = 0; i < count; i++)
+		dispatch_one(daemon, &events[i]);
+	ingest_publish(daemon);
+	egress_enforce_lag(daemon);
+	egress_pump(daemon);
+	ingest_arm(daemon);
+	if (daemon->now_ns >= daemon->next_tick_ns)
+		tick(daemon);
+	drain_step(daemon, signals_take());
+	return 0;
+}
+
+int loop_run(struct daemon *daemon)
+{
+	int ret = 0;
+
+	daemon->now_ns = bc_monotonic_ns();
+	tick(daemon); /* the first arms the listeners */
+	while (daemon->phase != DAEMON_STOPPED && ret == 0)
+		ret = turn(daemon);
+	if (ret == 0)
+		return 0;
+	log_event(LOG_LEVEL_ERROR, "backend_failed", "backend=%s error=\"%s\"",
+		  daemon->backend->ops->name, strerror(-ret));
+	return EX_OSERR;
+}

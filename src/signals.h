@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signals.h - SIGTERM and SIGINT ask for the end. They are blocked but while
+ * the loop waits, so none is missed between a look and a wait. SIGHUP and
+ * SIGPIPE are ignored. The flag is the only state, and global: a handler has
+ * nothing else.
+ */
+#ifndef SRC_SIGNALS_H
+#define SRC_SIGNALS_H
+
+#include <signal.h>
+
+/* signals_open - install the handlers and block the two. At start, once. */
+void signals_open(void);
+
+/* signals_wait_mask - the mask to wait with. */
+const sigset_t *signals_wait_mask(void);
+
+/* signals_take - the signal that came since the last call, or 0. */
+int signals_take(void);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* tick.h - what is done ten times a second, whatever else happens. */
+#ifndef SRC_TICK_H
+#define SRC_TICK_H
+
+#include "src/daemon.h"
+
+#define TICK_NS (UINT64_C(100) * 1000 * 1000)
+
+/*
+ * tick - a sign of life for readers, gauges, listeners whose accept has ended,
+ * and a bounded number of half-closed receivers to ask after.
+ */
+void tick(struct daemon *daemon);
+
+#endif

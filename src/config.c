@@ -4,20 +4,17 @@
  * wrong.
  *
  * getopt_long() only takes argv apart, silenced and without its reordering; all
- * checks and words come from the rows of options.def. Each kind of option has
- * one function that stores a text's value or returns the reason why not, such
- * as "is not a size". Defaults go the same way, as if typed first. --max-lag
+ * checks and words come from the rows of options.def, and config_value.c turns
+ * texts into values. Defaults go the same way, as if typed first. --max-lag
  * depends on --ring-size, so it is kept aside until all has been read.
  */
 #include "src/config.h"
-#include "net/sockaddr.h"
-#include "shm/name.h"
+#include "src/config_value.h"
 #include "src/options.h"
 #include "src/parse.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -32,252 +29,10 @@ struct request {
 	const char *max_lag; /* as given */
 };
 
-static const char not_in_range[] = "is out of range";
-
 uint64_t config_read_bytes(uint64_t ring_size_bytes)
 {
 	return ring_size_bytes / 8 < CONFIG_READ_MAX ? ring_size_bytes / 8
 						     : CONFIG_READ_MAX;
-}
-
-/* ---- One value ---- */
-
-static void store(struct config *config, const struct option_row *row,
-		  uint64_t value)
-{
-	char *field = (char *)config + row->field;
-	uint32_t narrow = (uint32_t)value;
-
-	if (row->field_size == sizeof(value))
-		memcpy(field, &value, sizeof(value));
-	else
-		memcpy(field, &narrow, sizeof(narrow));
-}
-
-static void store_text(struct config *config, const struct option_row *row,
-		       const char *text)
-{
-	(void)snprintf((char *)config + row->field, row->field_size, "%s",
-		       text);
-}
-
-/* `ret` is a parser's result; `form` says what it would have been. */
-static const char *store_in_range(struct config *config,
-				  const struct option_row *row, int ret,
-				  uint64_t value, const char *form)
-{
-	if (ret == -ERANGE)
-		return not_in_range;
-	if (ret < 0)
-		return form;
-	if (value < (uint64_t)row->minimum || value > (uint64_t)row->maximum)
-		return not_in_range;
-	store(config, row, value);
-	return NULL;
-}
-
-static const char *set_ring(struct config *config, const struct option_row *row,
-			    const char *text)
-{
-	uint64_t bytes = 0;
-	int ret = parse_size(text, &bytes);
-
-	if (ret == 0 && (bytes & (bytes - 1)) != 0)
-		return "is not a power of two";
-	return store_in_range(config, row, ret, bytes, "is not a size");
-}
-
-static const char *set_size(struct config *config, const struct option_row *row,
-			    const char *text)
-{
-	uint64_t bytes = 0;
-	int ret = parse_size(text, &bytes);
-
-	if (ret == 0 && bytes == 0) {
-		store(config, row, 0);
-		return NULL;
-	}
-	return store_in_range(config, row, ret, bytes, "is not a size");
-}
-
-static const char *set_duration(struct config *config,
-				const struct option_row *row, const char *text)
-{
-	uint64_t milliseconds = 0;
-	int ret = parse_duration(text, &milliseconds);
-
-	return store_in_range(config, row, ret, milliseconds,
-			      "is not a duration with ms, s or m");
-}
-
-static const char *set_number(struct config *config,
-			      const struct option_row *row, const char *text)
-{
-	int64_t value;
-	int ret = parse_number(text, &value);
-
-	if (ret == -EINVAL)
-		return "is not a whole number";
-	if (ret < 0 || value < row->minimum || value > row->maximum)
-		return not_in_range;
-	store(config, row, (uint64_t)value);
-	return NULL;
-}
-
-static const char *set_mode(struct config *config, const struct option_row *row,
-			    const char *text)
-{
-	uint32_t mode = 0;
-	int ret = parse_octal(text, &mode);
-
-	if (ret == -EINVAL)
-		return "is not an octal mode";
-	if (ret < 0 || (mode & ~(uint32_t)row->maximum) != 0)
-		return "gives too much";
-	if ((mode & (uint32_t)row->minimum) != (uint32_t)row->minimum)
-		return "gives the owner too little";
-	store(config, row, mode);
-	return NULL;
-}
-
-static const char *set_word(struct config *config, const struct option_row *row,
-			    const char *text)
-{
-	const char *words = row->argument;
-	size_t length = strlen(text);
-
-	for (uint64_t index = 0; *words != '\0'; index++) {
-		size_t word_length = strcspn(words, "|");
-
-		if (length == word_length && memcmp(words, text, length) == 0) {
-			store(config, row, index);
-			return NULL;
-		}
-		words += word_length;
-		words += *words == '|';
-	}
-	return "is none of its values";
-}
-
-static const char *set_name(struct config *config, const struct option_row *row,
-			    const char *text)
-{
-	if (!bc_name_valid(text))
-		return "is not a stream's name";
-	store_text(config, row, text);
-	return NULL;
-}
-
-static const char *set_congestion(struct config *config,
-				  const struct option_row *row,
-				  const char *text)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_-";
-	size_t length = strlen(text);
-
-	if (length < (size_t)row->minimum || length > (size_t)row->maximum ||
-	    strspn(text, letters) != length)
-		return "is not a congestion control's name";
-	store_text(config, row, text);
-	return NULL;
-}
-
-static const char *set_group(struct config *config,
-			     const struct option_row *row, const char *text)
-{
-	const struct group *group;
-	int64_t number;
-
-	if (strlen(text) >= row->field_size)
-		return "is too long";
-	if (parse_number(text, &number) == 0) {
-		/* The last gid means "leave it" to chown(2). */
-		if (number < 0 || number >= (int64_t)(gid_t)-1)
-			return not_in_range;
-		config->gid = (gid_t)number;
-	} else {
-		group = getgrnam(text);
-		if (group == NULL)
-			return "is not a group of this system";
-		config->gid = group->gr_gid;
-	}
-	store_text(config, row, text);
-	return NULL;
-}
-
-static const char *add_listen(struct config *config, enum config_role role,
-			      const char *text)
-{
-	char host[BC_SOCKADDR_HOST_MAX];
-	struct config_listen *listen;
-	uint16_t port;
-
-	if (bc_sockaddr_split(text, host, &port) < 0 ||
-	    strlen(text) >= sizeof(listen->address))
-		return "is not an address";
-	if (config->listen_count == CONFIG_LISTEN_MAX)
-		return "is one address too many";
-	listen = &config->listens[config->listen_count++];
-	listen->role = role;
-	(void)snprintf(listen->address, sizeof(listen->address), "%s", text);
-	return NULL;
-}
-
-static const char *check_lag(const char *text)
-{
-	uint64_t bytes;
-	uint32_t percent;
-	int ret = parse_percent(text, &percent);
-
-	if (ret == -EINVAL)
-		ret = parse_size(text, &bytes);
-	if (ret == -EINVAL)
-		return "is neither a size nor a percentage";
-	return ret < 0 ? not_in_range : NULL;
-}
-
-/* Store what `text` says, or return what is wrong with it. */
-static const char *set(struct request *request, const struct option_row *row,
-		       const char *text)
-{
-	struct config *config = request->config;
-
-	switch (row->kind) {
-	case OPTION_NAME:
-		return set_name(config, row, text);
-	case OPTION_LISTEN:
-		return add_listen(config, CONFIG_ROLE_ANY, text);
-	case OPTION_INGEST:
-		return add_listen(config, CONFIG_ROLE_INGEST, text);
-	case OPTION_EGRESS:
-		return add_listen(config, CONFIG_ROLE_EGRESS, text);
-	case OPTION_RING:
-		return set_ring(config, row, text);
-	case OPTION_SIZE:
-		return set_size(config, row, text);
-	case OPTION_LAG:
-		request->max_lag = text;
-		return check_lag(text);
-	case OPTION_DURATION:
-		return set_duration(config, row, text);
-	case OPTION_NUMBER:
-		return set_number(config, row, text);
-	case OPTION_WORD:
-		return set_word(config, row, text);
-	case OPTION_MODE:
-		return set_mode(config, row, text);
-	case OPTION_GROUP:
-		return set_group(config, row, text);
-	case OPTION_CONGESTION:
-		return set_congestion(config, row, text);
-	case OPTION_HEADING:
-	case OPTION_HELP:
-	case OPTION_VERSION:
-		break;
-	}
-	return "takes no value";
 }
 
 /* ---- The one line ---- */
@@ -348,6 +103,14 @@ static int refuse_stray(const struct request *request, const char *word)
 
 /* ---- All of it ---- */
 
+static const char *set(struct request *request, const struct option_row *row,
+		       const char *text)
+{
+	if (row->kind == OPTION_LAG)
+		request->max_lag = text;
+	return config_value_set(request->config, row, text);
+}
+
 static void start(struct config *config)
 {
 	memset(config, 0, sizeof(*config));
@@ -389,13 +152,9 @@ static int resolve_lag(struct request *request)
 	uint64_t high = ring / 8 * 7;
 	char quoted[QUOTED_MAX];
 	char text[3][PARSE_TEXT_MAX];
-	uint64_t bytes = 0;
-	uint32_t percent;
+	uint64_t bytes = 0; /* if not a lag at all, which set() has refused */
 
-	if (parse_percent(request->max_lag, &percent) == 0)
-		bytes = ring * percent / 100;
-	else if (parse_size(request->max_lag, &bytes) < 0)
-		return -EINVAL; /* set() has looked: not reached */
+	(void)config_value_lag(request->max_lag, ring, &bytes);
 	if (bytes >= low && bytes <= high) {
 		config->max_lag_bytes = bytes;
 		return 0;

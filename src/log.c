@@ -54,42 +54,58 @@ static size_t escape(unsigned char c, char out[5])
 	return (size_t)snprintf(out, 5, "\\x%02X", c);
 }
 
+/* How one byte is written within double quotes. */
+static size_t quote(char c, char out[5])
+{
+	if (c == '"' || c == '\\')
+		return (size_t)snprintf(out, 5, "\\%c", c);
+	if (!printable((unsigned char)c))
+		return escape((unsigned char)c, out);
+	out[0] = c;
+	return 1;
+}
+
+static bool is_word(const char *value)
+{
+	for (const char *c = value; *c != '\0'; c++) {
+		if (!printable((unsigned char)*c) ||
+		    strchr(" \"\\=", *c) != NULL)
+			return false;
+	}
+	return *value != '\0';
+}
+
 const char *log_quote(const char *value, char *buffer, size_t size)
 {
+	static const char all[] = "\"";
 	static const char cut[] = "...\"";
+	const char *ending = all;
+	size_t room = size - sizeof(all);
+	size_t needed = 1;
 	size_t used = 1;
-	size_t i;
+	char piece[5];
 
 	if (value == NULL)
 		value = "";
-	for (i = 0; value[i] != '\0'; i++) {
-		if (!printable((unsigned char)value[i]) ||
-		    strchr(" \"\\=", value[i]) != NULL)
-			break;
+	if (is_word(value) && strlen(value) < size)
+		return memcpy(buffer, value, strlen(value) + 1);
+
+	for (const char *c = value; *c != '\0' && needed <= room; c++)
+		needed += quote(*c, piece);
+	if (needed > room) {
+		ending = cut;
+		room = size - sizeof(cut);
 	}
-	if (i > 0 && value[i] == '\0' && i < size)
-		return memcpy(buffer, value, i + 1);
-
 	buffer[0] = '"';
-	for (i = 0; value[i] != '\0'; i++) {
-		unsigned char c = (unsigned char)value[i];
-		char piece[5] = {(char)c};
-		size_t length = 1;
+	for (const char *c = value; *c != '\0'; c++) {
+		size_t length = quote(*c, piece);
 
-		if (c == '"' || c == '\\')
-			length = (size_t)snprintf(piece, 5, "\\%c", c);
-		else if (!printable(c))
-			length = escape(c, piece);
-		/* The end of the text must fit behind this piece. */
-		if (used + length + sizeof(cut) > size &&
-		    (value[i + 1] != '\0' || used + length + 2 > size)) {
-			memcpy(buffer + used, cut, sizeof(cut));
-			return buffer;
-		}
+		if (used + length > room)
+			break;
 		memcpy(buffer + used, piece, length);
 		used += length;
 	}
-	memcpy(buffer + used, "\"", 2);
+	memcpy(buffer + used, ending, strlen(ending) + 1);
 	return buffer;
 }
 
@@ -108,7 +124,7 @@ static size_t finish(const char *text, char line[LOG_LINE_MAX])
 		size_t length = printable(c) ? 1 : escape(c, piece);
 
 		if (used + length + 1 > LOG_LINE_MAX) {
-			memcpy(line + safe, "...", 3);
+			memset(line + safe, '.', 3);
 			used = safe + 3;
 			break;
 		}

@@ -2,8 +2,8 @@
 /*
  * options.c - the option table, and its rows put into words.
  *
- * Ranges are described from the same numbers that config.c checks against, so
- * that the two cannot disagree.
+ * Ranges are described from the same numbers that config_value.c checks
+ * against, so that the two cannot disagree.
  */
 #include "src/options.h"
 #include "src/config.h"

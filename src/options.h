@@ -43,13 +43,14 @@ struct option_row {
 	const char *help;
 };
 
-/* The number of rows. */
-#define BC_HEADING(title)    +1
-#define BC_OPTION(name, ...) +1
-#define BC_ACTION(name, ...) +1
+/* The number of rows: one element for each. */
+#define BC_HEADING(title)    0,
+#define BC_OPTION(name, ...) 0,
+#define BC_ACTION(name, ...) 0,
 enum {
-	OPTIONS_COUNT = 0
+	OPTIONS_COUNT = sizeof((const char[]){
 #include "src/options.def"
+	})
 };
 #undef BC_HEADING
 #undef BC_OPTION

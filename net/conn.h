@@ -42,8 +42,9 @@ struct bc_conn {
 	uint32_t in_flight;	   /* BC_CONN_SEND | ... */
 	uint32_t prev, next, list; /* neighbours, and which list; see below */
 
-	uint64_t cursor; /* receiver: next position to send */
-	uint64_t bytes;	 /* sent or received, in this role */
+	uint64_t cursor;  /* receiver: next position to send */
+	uint64_t offered; /* bytes of the send in flight */
+	uint64_t bytes;	  /* sent or received, in this role */
 	uint64_t connected_realtime_ns;
 	uint32_t listener; /* index of where it came in */
 	bool half_closed;  /* the peer sends no more */

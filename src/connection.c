@@ -57,8 +57,7 @@ int connection_watch(struct daemon *daemon, struct bc_conn *conn,
 	return ret;
 }
 
-int connection_discard(struct daemon *daemon, struct bc_conn *conn,
-		       size_t size)
+int connection_discard(struct daemon *daemon, struct bc_conn *conn, size_t size)
 {
 	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_DISCARD);
 	int ret = bc_backend_recv(daemon->backend, conn->fd, NULL, size,
@@ -86,8 +85,7 @@ void connection_cancel(struct daemon *daemon, struct bc_conn *conn,
 		if (conn->in_flight & requests & all[i].request)
 			(void)bc_backend_cancel(
 				daemon->backend,
-				bc_conn_token(&daemon->conns, conn,
-					      all[i].op));
+				bc_conn_token(&daemon->conns, conn, all[i].op));
 }
 
 /* ---- The beginning ----------------------------------------------------- */
@@ -176,8 +174,7 @@ static uint32_t choose_role(const struct daemon *daemon, enum config_role door,
 	return BCAST_ROLE_RECEIVER;
 }
 
-void connection_accepted(struct daemon *daemon, uint32_t listener_index,
-			 int fd)
+void connection_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 {
 	enum config_role door = daemon->listeners[listener_index].role;
 	uint32_t refused_role = door == CONFIG_ROLE_INGEST

@@ -208,14 +208,13 @@ static int explain_listen_error(const struct daemon *daemon,
 			"another port, or 0 for a free one",
 			EX_UNAVAILABLE);
 	if (error == -EACCES)
-		return report_listen_error(
-			address, "not permitted to listen there",
-			"use a port from 1024 up, or grant "
-			"CAP_NET_BIND_SERVICE",
-			EX_NOPERM);
+		return report_listen_error(address,
+					   "not permitted to listen there",
+					   "use a port from 1024 up, or grant "
+					   "CAP_NET_BIND_SERVICE",
+					   EX_NOPERM);
 	if (error == -ENOENT || error == -EPERM) {
-		snprintf(text, sizeof(text),
-			 "congestion control %s is not %s",
+		snprintf(text, sizeof(text), "congestion control %s is not %s",
 			 daemon->config.congestion,
 			 error == -ENOENT ? "there" : "permitted");
 		return report_listen_error(
@@ -316,10 +315,10 @@ static int open_listeners(struct daemon *daemon)
 static int open_backend(struct daemon *daemon)
 {
 	char why[256] = "";
-	int ret = bc_uring_open(&daemon->backend,
-				daemon->config.max_receivers +
-					DAEMON_SENDERS_MAX,
-				why, sizeof(why));
+	int ret =
+		bc_uring_open(&daemon->backend,
+			      daemon->config.max_receivers + DAEMON_SENDERS_MAX,
+			      why, sizeof(why));
 
 	if (ret == 0)
 		return 0;
@@ -334,9 +333,9 @@ static int init_parts(struct daemon *daemon)
 	const struct config *config = &daemon->config;
 	uint64_t read_bytes = config_read_bytes(config->ring_size_bytes);
 
-	daemon->limits = backpressure_limits(config->ring_size_bytes,
-					     read_bytes,
-					     config->max_lag_bytes);
+	daemon->limits = backpressure_limits(
+		config->ring_size_bytes, read_bytes, config->max_lag_bytes,
+		config->slow_policy == CONFIG_SLOW_BLOCK);
 	egress_init(&daemon->egress);
 	/* without it, half-closed receivers are found out when sent to */
 	(void)bc_peer_socket_open(&daemon->peer_socket);

@@ -38,7 +38,8 @@
 struct listener {
 	int fd;
 	enum config_role role;
-	bool armed; /* an accept is in flight */
+	bool armed;   /* an accept is in flight */
+	bool failing; /* the last one failed, and the log has it */
 	char address[BC_SOCKADDR_TEXT_MAX];
 };
 
@@ -46,8 +47,8 @@ struct listener {
 struct ingest {
 	struct bc_conn *line[DAEMON_SENDERS_MAX]; /* [0] writes */
 	uint32_t line_count;
-	bool receiving;	      /* a recv into the ring is in flight */
-	uint64_t received;    /* bytes at the tail, not yet published */
+	bool receiving;		  /* a recv into the ring is in flight */
+	uint64_t received;	  /* bytes at the tail, not yet published */
 	uint64_t paused_since_ns; /* 0: not paused */
 	bool given_up; /* all receivers stalled: do not wait for them */
 };

@@ -26,8 +26,8 @@ static void begin(struct daemon *daemon, int signal_number)
 
 	daemon->phase = DAEMON_DRAINING;
 	daemon->drain_deadline_ns =
-		daemon->now_ns + daemon->config.drain_timeout_ms *
-					 (uint64_t)BC_NS_PER_MS;
+		daemon->now_ns +
+		daemon->config.drain_timeout_ms * (uint64_t)BC_NS_PER_MS;
 	log_event(LOG_LEVEL_INFO, "draining", "signal=%s receivers=%u",
 		  strsignal(signal_number), daemon->egress.receivers);
 	atomic_store_explicit(&daemon->segment.control->owner.end_reason,
@@ -49,8 +49,7 @@ static void close_receivers(struct daemon *daemon, bool late)
 		if (conn->state != BC_CONN_OPEN)
 			continue;
 		if (conn->cursor == tail)
-			connection_close(daemon, conn, BCAST_CLOSE_SHUTDOWN,
-					 0);
+			connection_close(daemon, conn, BCAST_CLOSE_SHUTDOWN, 0);
 		else if (late)
 			connection_close(daemon, conn, BCAST_CLOSE_DRAIN_LATE,
 					 0);
@@ -80,8 +79,8 @@ void drain_step(struct daemon *daemon, int signal_number)
 	}
 	/* the last receive may still bring bytes */
 	if (!daemon->ingest.receiving)
-		close_receivers(daemon, daemon->now_ns >=
-						daemon->drain_deadline_ns);
+		close_receivers(daemon,
+				daemon->now_ns >= daemon->drain_deadline_ns);
 	if (is_quiet(daemon))
 		daemon->phase = DAEMON_STOPPED;
 }

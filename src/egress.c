@@ -19,11 +19,11 @@
 #include "src/ingest.h"
 #include "src/log.h"
 
-#define LIST_READY	   2u
-#define LIST_CAUGHT_UP	   3u
-#define SENDS_PER_TURN	   256u
-#define SEND_BYTES_MAX	   (UINT64_C(1) << 20)
-#define DISCARD_BYTES	   (256u * 1024u)
+#define LIST_READY     2u
+#define LIST_CAUGHT_UP 3u
+#define SENDS_PER_TURN 256u
+#define SEND_BYTES_MAX (UINT64_C(1) << 20)
+#define DISCARD_BYTES  (256u * 1024u)
 
 void egress_init(struct egress *egress)
 {
@@ -57,8 +57,7 @@ void egress_join(struct daemon *daemon, struct bc_conn *conn)
 
 	conn->role = BCAST_ROLE_RECEIVER;
 	conn->cursor = daemon_tail(daemon);
-	if (egress->receivers++ == 0)
-		egress->floor = conn->cursor;
+	egress->receivers++;
 	egress->leader = conn->cursor;
 	egress->leader_valid = true;
 	make_idle(daemon, conn);
@@ -100,10 +99,11 @@ static void send_next(struct daemon *daemon, struct bc_conn *conn)
 
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
-	if (connection_send(daemon, conn,
-			    bc_ring_address(&daemon->segment.ring,
-					    conn->cursor),
-			    size) < 0)
+	conn->offered = size;
+	if (connection_send(
+		    daemon, conn,
+		    bc_ring_address(&daemon->segment.ring, conn->cursor),
+		    size) < 0)
 		make_idle(daemon, conn);
 }
 
@@ -134,8 +134,7 @@ static void skip_to_live(struct daemon *daemon, struct bc_conn *conn)
 	conn->skip = false;
 	conn->cursor = tail;
 	bc_peers_add(&conn->shown->skipped, bytes);
-	atomic_store_explicit(&conn->shown->cursor, tail,
-			      memory_order_relaxed);
+	atomic_store_explicit(&conn->shown->cursor, tail, memory_order_relaxed);
 	bc_counter_add(daemon->counters, BC_COUNTER_receivers_skips, 1);
 	bc_counter_add(daemon->counters, BC_COUNTER_skipped_bytes, bytes);
 	log_event(LOG_LEVEL_WARN, "receiver_skipped",
@@ -147,18 +146,17 @@ static void count_sent(struct daemon *daemon, struct bc_conn *conn,
 		       uint64_t bytes)
 {
 	struct egress *egress = &daemon->egress;
-	uint64_t tail = daemon_tail(daemon);
 
-	bc_peers_max(&conn->shown->lag_max, tail - conn->cursor);
+	bc_peers_max(&conn->shown->lag_max, daemon_tail(daemon) - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
-	if (conn->cursor > egress->leader)
+	if (conn->state == BC_CONN_OPEN && conn->cursor > egress->leader)
 		egress->leader = conn->cursor;
 	egress->last_progress_ns = daemon->now_ns;
 	bc_peers_progress(conn->shown, conn->cursor, bytes, daemon->now_ns);
 	bc_counter_add(daemon->counters, BC_COUNTER_bytes_out, bytes);
 	bc_counter_add(daemon->counters, BC_COUNTER_sends, 1);
-	if (conn->cursor != tail && bytes % SEND_BYTES_MAX != 0) {
+	if (bytes < conn->offered) {
 		bc_peers_add(&conn->shown->short_sends, 1);
 		bc_counter_add(daemon->counters, BC_COUNTER_short_sends, 1);
 	}
@@ -228,8 +226,7 @@ void egress_on_watch(struct daemon *daemon, struct bc_conn *conn, int result)
 		(void)connection_discard(daemon, conn, DISCARD_BYTES);
 }
 
-void egress_on_discard(struct daemon *daemon, struct bc_conn *conn,
-		       int result)
+void egress_on_discard(struct daemon *daemon, struct bc_conn *conn, int result)
 {
 	if (result > 0) {
 		bc_peers_add(&conn->shown->discarded, (uint64_t)result);
@@ -327,8 +324,7 @@ struct backpressure_positions egress_positions(struct daemon *daemon)
 	struct backpressure_positions at = {tail, tail, tail};
 
 	/* closing connections can hold bytes after the last has left */
-	if (tail - egress->floor >
-	    daemon->limits.capacity - daemon->limits.read_bytes)
+	if (tail - egress->floor > daemon->limits.hold_bytes)
 		recompute_floor(daemon);
 	at.floor = egress->floor;
 	if (egress->receivers == 0)

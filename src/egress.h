@@ -24,8 +24,7 @@ void egress_remove(struct daemon *daemon, struct bc_conn *conn);
 /* egress_on_sent, egress_on_watch, egress_on_discard - a request has ended. */
 void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result);
 void egress_on_watch(struct daemon *daemon, struct bc_conn *conn, int result);
-void egress_on_discard(struct daemon *daemon, struct bc_conn *conn,
-		       int result);
+void egress_on_discard(struct daemon *daemon, struct bc_conn *conn, int result);
 
 /* egress_on_published - the tail has moved. */
 void egress_on_published(struct daemon *daemon);

@@ -187,8 +187,8 @@ void ingest_arm(struct daemon *daemon)
 	    daemon->phase != DAEMON_RUNNING)
 		return;
 	at = egress_positions(daemon);
-	if (backpressure_admit(&daemon->limits, &at,
-			       update_given_up(daemon)) != BACKPRESSURE_READ) {
+	if (backpressure_admit(&daemon->limits, &at, update_given_up(daemon)) !=
+	    BACKPRESSURE_READ) {
 		pause_sender(daemon);
 		return;
 	}

@@ -36,6 +36,7 @@ static void on_accept(struct daemon *daemon, uint32_t index,
 	if ((event->flags & BC_EVENT_MORE) == 0)
 		listener->armed = false;
 	if (event->result >= 0) {
+		listener->failing = false;
 		connection_accepted(daemon, index, event->result);
 		return;
 	}
@@ -43,7 +44,12 @@ static void on_accept(struct daemon *daemon, uint32_t index,
 		return;
 	/* out of descriptors or memory: tried again with the next tick */
 	bc_counter_add(daemon->counters, BC_COUNTER_accept_errors, 1);
-	log_event(LOG_LEVEL_WARN, "accept_failed", "addr=%s error=\"%s\"",
+	if (listener->failing)
+		return;
+	listener->failing = true;
+	log_event(LOG_LEVEL_WARN, "accept_failed",
+		  "addr=%s error=\"%s\" "
+		  "fix=\"tried again ten times a second\"",
 		  listener->address, strerror(-event->result));
 }
 

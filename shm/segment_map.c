@@ -128,7 +128,8 @@ void bc_segment_close(struct bc_segment *segment)
 	bc_mapping_unmirror(segment->ring.base, segment->ring.capacity);
 	if (segment->control)
 		(void)munmap(segment->control, segment->control_size);
-	if (segment->fd >= 0)
+	/* a zeroed struct has no name, and fd 0 is not its own */
+	if (segment->fd >= 0 && segment->name[0] != '\0')
 		(void)close(segment->fd);
 	*segment = (struct bc_segment){.fd = -1};
 }

@@ -29,8 +29,20 @@ struct bc_segment_config test_stream_config(const char *name);
  */
 int test_stream_open(struct test_stream *stream, const char *name);
 
+/*
+ * test_stream_adopt - what a later daemon will do: own a dead owner's stream
+ * again, same bytes, same positions. Returns 0, or as for creating.
+ */
+int test_stream_adopt(struct test_stream *stream, const char *name);
+
 /* test_stream_close - mark it closed, and leave nothing. Idempotent. */
 void test_stream_close(struct test_stream *stream);
+
+/*
+ * test_stream_await_sleeper - until somebody sleeps on the stream (and wakes
+ * it, for no reason). For children: ends the child at the deadline.
+ */
+void test_stream_await_sleeper(struct test_stream *stream);
 
 /* test_stream_write - publish `size` bytes of the pattern and wake. */
 void test_stream_write(struct test_stream *stream, uint64_t size);

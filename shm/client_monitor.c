@@ -229,7 +229,8 @@ int bcast_monitor_fact(const struct bcast_monitor *monitor, uint32_t *next,
 		struct bc_fact_shm copy;
 
 		if (!bc_text_snapshot(&copy, from, sizeof(copy),
-				      &from->sequence))
+				      &from->sequence) ||
+		    copy.key[0] == '\0')
 			continue;
 		bc_text_get(fact->key, sizeof(fact->key), copy.key,
 			    sizeof(copy.key));

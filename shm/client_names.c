@@ -21,6 +21,8 @@ const char *bcast_close_reason_name(uint32_t reason)
 		return "drain_timeout";
 	case BCAST_CLOSE_SETUP:
 		return "setup";
+	case BCAST_CLOSE_DAEMON_DIED:
+		return "daemon_died";
 	}
 	return "unknown";
 }

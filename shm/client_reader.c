@@ -42,7 +42,7 @@ struct bcast_reader {
 	uint64_t gone_after_ns;
 	uint64_t next_check_ns; /* when to ask for the owner again */
 	uint64_t gone_since_ns; /* owner found dead at; 0: alive */
-	uint64_t gone_tail;	/* and the tail was here then */
+	uint32_t gone_count;	/* and the publish count was this then */
 	bool measure;
 	struct bcast_loss loss;
 	uint64_t bytes, waits, parks;
@@ -268,7 +268,8 @@ static void measure(struct bcast_reader *reader)
 static int check_owner(struct bcast_reader *reader, uint64_t now_ns)
 {
 	int ret = bc_segment_owner_alive(&reader->segment);
-	uint64_t tail = bc_ring_tail(&reader->ring);
+	uint32_t count = atomic_load_explicit(&reader->ring.head->publish_count,
+					      memory_order_relaxed);
 
 	if (ret < 0)
 		return ret;
@@ -276,10 +277,10 @@ static int check_owner(struct bcast_reader *reader, uint64_t now_ns)
 		reader->gone_since_ns = 0;
 		return 0;
 	}
-	/* a tail that has moved since was moved by a later owner */
-	if (reader->gone_since_ns == 0 || reader->gone_tail != tail) {
+	/* if it has moved since, a later owner did so: each one does */
+	if (reader->gone_since_ns == 0 || reader->gone_count != count) {
 		reader->gone_since_ns = now_ns;
-		reader->gone_tail = tail;
+		reader->gone_count = count;
 	}
 	if (now_ns - reader->gone_since_ns < reader->gone_after_ns)
 		return 0;

@@ -25,6 +25,13 @@ enum bc_counter {
 /* bc_counters_describe - write names, units and helps. The creator, once. */
 void bc_counters_describe(struct bc_counter_shm *counters);
 
+/*
+ * bc_counters_adopt - make a dead owner's counters ours: gauges are 0, counters
+ * go on where they stood. If another build has left others there, all begin
+ * anew. Killed at any line, it can be done again. The adopter, once.
+ */
+void bc_counters_adopt(struct bc_counter_shm *counters);
+
 /* bc_counter_add - the counter's one writer only. */
 static inline void bc_counter_add(struct bc_counter_shm *counters,
 				  enum bc_counter which, uint64_t amount)

@@ -26,3 +26,22 @@ int bc_facts_set(struct bc_segment *segment, const char *key, const char *value)
 	}
 	return BCAST_EFULL;
 }
+
+void bc_facts_clear(struct bc_segment *segment)
+{
+	const struct bc_region *region = &segment->regions[BC_REGION_FACTS];
+	struct bc_fact_shm *facts = (struct bc_fact_shm *)(void *)region->base;
+
+	for (uint32_t i = 0; i < region->count; i++) {
+		struct bc_fact_shm *fact = &facts[i];
+
+		if (atomic_load_explicit(&fact->sequence,
+					 memory_order_relaxed) == 0)
+			continue;
+		/* never back to 0: a slow reader could meet its number again */
+		bc_text_begin(&fact->sequence);
+		bc_text_set(fact->key, sizeof(fact->key), "");
+		bc_text_set(fact->value, sizeof(fact->value), "");
+		bc_text_end(&fact->sequence);
+	}
+}

@@ -14,4 +14,7 @@
 int bc_facts_set(struct bc_segment *segment, const char *key,
 		 const char *value);
 
+/* bc_facts_clear - forget all; also those that a dead owner left half said. */
+void bc_facts_clear(struct bc_segment *segment);
+
 #endif

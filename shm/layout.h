@@ -53,8 +53,10 @@
  * LIFE. Creation makes the object 0600, takes the lock, fills everything,
  * stores magic last (release), then opens the permissions. kill -9 before
  * magic: the name is free again, since nobody holds the lock and no magic is
- * there. kill -9 after: the object stays readable, and is replaced (later:
- * adopted) by the next daemon, which first sets state CLOSED and wakes all.
+ * there. kill -9 after: the object stays readable, and the next daemon
+ * adopts it: it locks the next owner's byte, adds 1 to incarnation, and goes on
+ * from tail (segment_adopt.c). Where it cannot, it sets state CLOSED, wakes
+ * all, unlinks the object and makes another.
  *
  * Rules for change: natural alignment only, fixed-width types, no pointer, no
  * bool, no enum, no bit-field; padding is named and zero. Any change to a
@@ -225,8 +227,9 @@ struct bc_fact_shm {
 };
 
 /*
- * A counter, self-describing. Texts are written once, before magic. Exactly
- * one thread writes a value: load + store, relaxed; readers load relaxed.
+ * A counter, self-describing. Texts are written before magic, and again only
+ * by an adopter of another build, which has other counters. Exactly one thread
+ * writes a value: load + store, relaxed; readers load relaxed.
  */
 struct bc_counter_shm {
 	bc_u64 value;

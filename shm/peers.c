@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* peers.c - see peers.h. */
+#include <string.h>
+
+#include <bcast/monitor.h>
+
 #include "shm/assert.h"
 #include "shm/clock.h"
 #include "shm/peers.h"
@@ -81,4 +85,91 @@ void bc_peers_remember(struct bc_segment *segment,
 	entry->closed_realtime_ns = bc_realtime_ns();
 	bc_text_set(entry->peer, sizeof(entry->peer), closing->peer);
 	bc_text_end(&entry->sequence);
+}
+
+/* ---- After a death ----------------------------------------------------- */
+
+/*
+ * How many were remembered. An entry that was being written when its writer
+ * died is not counted, so its place is the next to be written; numbers that
+ * cannot stand where they stand are not believed.
+ */
+static uint64_t count_remembered(const struct bc_region *region)
+{
+	const struct bc_closed_shm *closed =
+		(const struct bc_closed_shm *)(const void *)region->base;
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < region->count; i++) {
+		uint32_t sequence = atomic_load_explicit(&closed[i].sequence,
+							 memory_order_relaxed);
+		uint64_t number = closed[i].number;
+
+		if (sequence != 0 && sequence % 2 == 0 &&
+		    number % region->count == i && number >= count)
+			count = number + 1;
+	}
+	return count;
+}
+
+/* Had the dead one just remembered it, and not yet freed its slot? */
+static bool is_remembered(const struct bc_segment *segment,
+			  const struct bc_peer_shm *peer)
+{
+	const struct bc_region *region = &segment->regions[BC_REGION_CLOSED];
+	const struct bc_closed_shm *closed =
+		(const struct bc_closed_shm *)(const void *)region->base;
+	const struct bc_closed_shm *last;
+
+	if (segment->closed_count == 0)
+		return false;
+	last = &closed[(segment->closed_count - 1) % region->count];
+	return last->connected_realtime_ns ==
+		       atomic_load_explicit(&peer->connected_realtime_ns,
+					    memory_order_relaxed) &&
+	       strncmp(last->peer, peer->peer, sizeof(last->peer)) == 0;
+}
+
+static void remember_dead(struct bc_segment *segment,
+			  const struct bc_peer_shm *peer, uint32_t role)
+{
+	uint64_t tail = bc_ring_tail(&segment->ring);
+	uint64_t cursor =
+		atomic_load_explicit(&peer->cursor, memory_order_relaxed);
+	bool behind = role == BCAST_ROLE_RECEIVER && cursor < tail;
+	char text[BC_ADDRESS];
+
+	bc_text_get(text, sizeof(text), peer->peer, sizeof(peer->peer));
+	bc_peers_remember(segment,
+			  &(struct bc_peer_closing){
+				  .role = role,
+				  .reason = BCAST_CLOSE_DAEMON_DIED,
+				  .peer = text,
+				  .cursor = cursor,
+				  .lag = behind ? tail - cursor : 0,
+				  .bytes = atomic_load_explicit(
+					  &peer->bytes, memory_order_relaxed),
+				  .connected_realtime_ns = atomic_load_explicit(
+					  &peer->connected_realtime_ns,
+					  memory_order_relaxed),
+			  });
+}
+
+void bc_peers_adopt(struct bc_segment *segment)
+{
+	const struct bc_region *region = &segment->regions[BC_REGION_PEERS];
+
+	segment->closed_count =
+		count_remembered(&segment->regions[BC_REGION_CLOSED]);
+	for (uint32_t slot = 0; slot < region->count; slot++) {
+		struct bc_peer_shm *peer = bc_peers_slot(segment, slot);
+		uint32_t role =
+			atomic_load_explicit(&peer->role, memory_order_relaxed);
+
+		if (role == 0)
+			continue;
+		if (!is_remembered(segment, peer))
+			remember_dead(segment, peer, role);
+		bc_peers_close(peer);
+	}
 }

@@ -55,6 +55,14 @@ void bc_peers_remember(struct bc_segment *segment,
 		       const struct bc_peer_closing *closing);
 
 /*
+ * bc_peers_adopt - close all connections that a dead owner has left open, and
+ * remember them as BCAST_CLOSE_DAEMON_DIED, behind those that it remembered
+ * itself. Sets segment->closed_count. The adopter, once; killed at any line it
+ * can be done again, and remembers nobody twice.
+ */
+void bc_peers_adopt(struct bc_segment *segment);
+
+/*
  * bc_peers_progress - count one completed send (or receive) of `bytes`, which
  * leaves the cursor at `cursor`. On the data path: plain stores, one line.
  */

@@ -33,6 +33,14 @@ struct bc_registry_config {
  */
 int bc_registry_create(const struct bc_registry_config *config);
 
+/*
+ * bc_registry_adopt - keep the object that went with an adopted segment, if it
+ * is sound, of that epoch and of these sizes; mode and group are set as
+ * configured. Returns 0, 1 (absent, or not to be kept: create another), or
+ * -errno. The caller holds the name lock.
+ */
+int bc_registry_adopt(const struct bc_registry_config *config);
+
 /* bc_registry_unlink - remove the name. Returns 0 (also if absent) or -errno.
  */
 int bc_registry_unlink(const char *name);

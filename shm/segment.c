@@ -35,6 +35,7 @@
 #include "shm/peers.h"
 #include "shm/process.h"
 #include "shm/segment.h"
+#include "shm/segment_build.h"
 #include "shm/segment_check.h"
 #include "shm/segment_map.h"
 #include "shm/text.h"
@@ -43,14 +44,7 @@
 
 /* ---- Where everything goes --------------------------------------------- */
 
-struct plan {
-	struct bc_region_shm regions[BC_REGION_MAX];
-	uint32_t region_count;
-	uint64_t ring_offset;
-	uint64_t segment_size;
-};
-
-static void plan_region(struct plan *plan, enum bc_region_id id,
+static void plan_region(struct bc_segment_plan *plan, enum bc_region_id id,
 			uint64_t entry_count)
 {
 	struct bc_region_shm *region = &plan->regions[plan->region_count++];
@@ -64,9 +58,10 @@ static void plan_region(struct plan *plan, enum bc_region_id id,
 		(plan->ring_offset + BC_LINE - 1) & ~(uint64_t)(BC_LINE - 1);
 }
 
-static struct plan make_plan(const struct bc_segment_config *config)
+struct bc_segment_plan bc_segment_make_plan(
+	const struct bc_segment_config *config)
 {
-	struct plan plan = {.ring_offset = BC_PAGE};
+	struct bc_segment_plan plan = {.ring_offset = BC_PAGE};
 
 	plan_region(&plan, BC_REGION_FACTS, BC_FACT_SLOTS);
 	plan_region(&plan, BC_REGION_COUNTERS, BC_COUNTER_SLOTS);
@@ -81,12 +76,31 @@ static struct plan make_plan(const struct bc_segment_config *config)
 
 uint64_t bc_segment_size(const struct bc_segment_config *config)
 {
-	return make_plan(config).segment_size;
+	return bc_segment_make_plan(config).segment_size;
+}
+
+struct bc_geometry bc_segment_plan_geometry(const struct bc_segment_plan *plan,
+					    uint64_t capacity)
+{
+	struct bc_geometry geometry = {
+		.capacity = capacity,
+		.ring_offset = plan->ring_offset,
+		.segment_size = plan->segment_size,
+	};
+
+	for (uint32_t i = 0; i < plan->region_count; i++) {
+		const struct bc_region_shm *region = &plan->regions[i];
+
+		geometry.regions[region->id].offset = region->offset;
+		geometry.regions[region->id].count =
+			(uint32_t)region->entry_count;
+	}
+	return geometry;
 }
 
 /* ---- Create ------------------------------------------------------------ */
 
-static int check_config(const struct bc_segment_config *config)
+int bc_segment_check_config(const struct bc_segment_config *config)
 {
 	uint64_t capacity = config->capacity;
 
@@ -98,12 +112,12 @@ static int check_config(const struct bc_segment_config *config)
 	return 0;
 }
 
-static int lock_owner_byte(int fd, uint64_t offset)
+int bc_segment_lock_owner(int fd, uint32_t incarnation)
 {
 	struct flock lock = {
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
-		.l_start = (off_t)offset,
+		.l_start = (off_t)(BC_OWNER_LOCK_BASE + incarnation),
 		.l_len = 1,
 	};
 
@@ -112,7 +126,7 @@ static int lock_owner_byte(int fd, uint64_t offset)
 	return errno == EAGAIN || errno == EACCES ? BCAST_EOWNED : -errno;
 }
 
-static int allocate(int fd, uint64_t size)
+int bc_segment_allocate(int fd, uint64_t size)
 {
 	int error;
 
@@ -132,22 +146,25 @@ static uint64_t draw_epoch(void)
 	return epoch;
 }
 
-static void fill_owner(struct bc_owner_shm *owner,
-		       const struct bc_segment_config *config)
+void bc_segment_fill_owner(struct bc_owner_shm *owner,
+			   const struct bc_segment_config *config,
+			   uint32_t incarnation)
 {
 	owner->state = BC_STATE_STARTING;
-	owner->incarnation = 1;
+	owner->incarnation = incarnation;
 	owner->pid = (uint32_t)getpid();
 	owner->start_ticks = bc_process_start_ticks();
 	owner->pid_namespace = bc_process_pid_namespace();
 	owner->heartbeat_ns = bc_monotonic_ns();
 	owner->started_realtime_ns = bc_realtime_ns();
-	owner->lock_offset = BC_OWNER_LOCK_BASE + 1;
+	owner->ended_realtime_ns = 0;
+	owner->lock_offset = BC_OWNER_LOCK_BASE + incarnation;
+	owner->end_reason = 0;
 	owner->max_receivers = config->max_receivers;
 }
 
 /* The pages are new, so zero; everything but magic. */
-static void fill(struct bc_segment *segment, const struct plan *plan,
+static void fill(struct bc_segment *segment, const struct bc_segment_plan *plan,
 		 const struct bc_segment_config *config)
 {
 	struct bc_control_shm *control = segment->control;
@@ -164,14 +181,20 @@ static void fill(struct bc_segment *segment, const struct plan *plan,
 	identity->region_count = plan->region_count;
 	bc_text_set(identity->name, sizeof(identity->name), config->name);
 	memcpy(control->regions, plan->regions, sizeof(plan->regions));
-	fill_owner(&control->owner, config);
+	bc_segment_fill_owner(&control->owner, config, 1);
 	bc_counters_describe((struct bc_counter_shm *)(void *)segment
 				     ->regions[BC_REGION_COUNTERS]
 				     .base);
 }
 
-static int open_permissions(int fd, const struct bc_segment_config *config)
+int bc_segment_set_permissions(int fd, const struct bc_segment_config *config)
 {
+	struct stat status;
+
+	/* first only what both modes allow: the group may change in between */
+	if (fstat(fd, &status) < 0 ||
+	    fchmod(fd, status.st_mode & config->mode) < 0)
+		return -errno;
 	if (config->group != (gid_t)-1 &&
 	    fchown(fd, (uid_t)-1, config->group) < 0)
 		return -errno;
@@ -182,24 +205,14 @@ static int open_permissions(int fd, const struct bc_segment_config *config)
 static int build(struct bc_segment *segment,
 		 const struct bc_segment_config *config)
 {
-	struct plan plan = make_plan(config);
-	struct bc_geometry geometry = {
-		.capacity = config->capacity,
-		.ring_offset = plan.ring_offset,
-		.segment_size = plan.segment_size,
-	};
+	struct bc_segment_plan plan = bc_segment_make_plan(config);
+	struct bc_geometry geometry =
+		bc_segment_plan_geometry(&plan, config->capacity);
 	int ret;
 
-	for (uint32_t i = 0; i < plan.region_count; i++) {
-		const struct bc_region_shm *region = &plan.regions[i];
-
-		geometry.regions[region->id].offset = region->offset;
-		geometry.regions[region->id].count =
-			(uint32_t)region->entry_count;
-	}
-	ret = lock_owner_byte(segment->fd, BC_OWNER_LOCK_BASE + 1);
+	ret = bc_segment_lock_owner(segment->fd, 1);
 	if (ret == 0)
-		ret = allocate(segment->fd, plan.segment_size);
+		ret = bc_segment_allocate(segment->fd, plan.segment_size);
 	if (ret == 0)
 		ret = bc_segment_map(segment, &geometry, BC_VIEW_ALL);
 	if (ret == 0)
@@ -214,7 +227,7 @@ static int build(struct bc_segment *segment,
 	/* pairs with the acquire load in bc_segment_check() */
 	atomic_store_explicit(&segment->control->identity.magic, BC_MAGIC,
 			      memory_order_release);
-	return open_permissions(segment->fd, config);
+	return bc_segment_set_permissions(segment->fd, config);
 }
 
 int bc_segment_create(struct bc_segment *segment,
@@ -222,7 +235,7 @@ int bc_segment_create(struct bc_segment *segment,
 {
 	struct bc_segment made = {.fd = -1, .writable = true};
 	char object[BC_NAME_OBJECT_MAX];
-	int ret = check_config(config);
+	int ret = bc_segment_check_config(config);
 
 	if (ret < 0)
 		return ret;

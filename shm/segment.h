@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segment.h - create, attach, validate and retire a stream's segment: the only
+ * segment.h - create, adopt, attach and retire a stream's segment: the only
  * place that opens, sizes and maps /dev/shm/bcast.NAME.
  *
- * Who owns what. The daemon that creates a segment is its owner until it dies:
- * it holds the name lock (one daemon per name, name_lock.h) and the owner's
- * lock in the object (liveness, layout.h). Readers own nothing but their own
- * mapping. An object is never truncated; it is unlinked only by its live owner
- * or by the next holder of the name lock, and whoever has it mapped keeps it.
+ * Who owns what. The daemon that creates or adopts a segment is its owner until
+ * it dies: it holds the name lock (one daemon per name, name_lock.h) and the
+ * owner's lock in the object (liveness, layout.h). Readers own nothing but
+ * their own mapping. An object is never truncated; it is unlinked only by its
+ * live owner or by the next holder of the name lock, and whoever has it mapped
+ * keeps it.
  */
 #ifndef BC_SEGMENT_H
 #define BC_SEGMENT_H
@@ -69,6 +70,27 @@ uint64_t bc_segment_size(const struct bc_segment_config *config);
  */
 int bc_segment_create(struct bc_segment *segment,
 		      const struct bc_segment_config *config);
+
+/*
+ * bc_segment_adopt - go on with what a dead owner left under this name: same
+ * epoch, same positions, same mapping for all who read it; the incarnation is
+ * one more, the state STARTING, and mode and group are those configured. What
+ * is closed, freed or cleared of the dead one's doings: see segment_adopt.c.
+ *
+ * The caller holds the name lock. Returns 0, or
+ *	1		it cannot be adopted; *reason says why, in a static
+ *			text. bc_segment_retire() it and create another
+ *	-ENOENT		there is none
+ *	BCAST_EOWNED	its owner is alive, or only just dead: its lock goes
+ *			with its mappings, some time after its descriptors
+ *	-EACCES, -EPERM (group), -ENOMEM, ...
+ * On failure the object is as before, but for permissions that were taken
+ * away. May be killed at any line. Blocks for as long as mapping the pages
+ * takes; the owner counts as alive before that.
+ */
+int bc_segment_adopt(struct bc_segment *segment,
+		     const struct bc_segment_config *config,
+		     const char **reason);
 
 /*
  * bc_segment_retire - end what a dead owner left under this name: mark it

@@ -4,7 +4,8 @@
  *
  * What can be refused cheaply is asked first (the name, the addresses), the
  * memory next, and the ring of requests last, since it belongs to this very
- * process. "listening" is logged when all of it stands: who waits for that
+ * process. Only a dead daemon's segment is adopted before the addresses, see
+ * takeover.c. "listening" is logged when all of it stands: who waits for that
  * line can connect and attach.
  */
 #include <errno.h>
@@ -26,6 +27,7 @@
 #include "src/daemon.h"
 #include "src/egress.h"
 #include "src/log.h"
+#include "src/takeover.h"
 
 #define DESCRIPTORS_SPARE 64u
 
@@ -71,7 +73,7 @@ static void raise_descriptor_limit(uint32_t max_receivers)
 static int take_name(struct daemon *daemon)
 {
 	const char *name = daemon->config.name;
-	int ret = bc_name_lock_take(&daemon->name_lock, name);
+	int ret = takeover_name(&daemon->name_lock, name);
 
 	if (ret == 0)
 		return 0;
@@ -112,7 +114,7 @@ static int report_segment_error(const char *name, int error)
 	bool denied = error == -EACCES || error == -EPERM;
 
 	log_event(LOG_LEVEL_ERROR, "start_failed",
-		  "name=%s error=\"cannot create /dev/shm/bcast.%s: %s\" "
+		  "name=%s error=\"cannot make /dev/shm/bcast.%s ours: %s\" "
 		  "fix=\"%s\"",
 		  name, name, bcast_strerror(error),
 		  denied ? "it belongs to another user, or --group is not one "
@@ -122,10 +124,9 @@ static int report_segment_error(const char *name, int error)
 	return denied ? EX_NOPERM : EX_CANTCREAT;
 }
 
-static int create_segment(struct daemon *daemon)
+static struct bc_segment_config wanted_segment(const struct config *config)
 {
-	const struct config *config = &daemon->config;
-	struct bc_segment_config wanted = {
+	return (struct bc_segment_config){
 		.name = config->name,
 		.capacity = config->ring_size_bytes,
 		.format = BCAST_FORMAT_RAW,
@@ -134,14 +135,26 @@ static int create_segment(struct daemon *daemon)
 		.mode = config->mode,
 		.group = config->gid,
 	};
-	int ret = bc_segment_retire(config->name);
+}
 
-	if (ret == 1)
-		log_event(LOG_LEVEL_WARN, "segment_replaced",
-			  "name=%s reason=\"its daemon had died; readers are "
-			  "told to reattach\"",
-			  config->name);
-	if (ret >= 0)
+static int adopt_segment(struct daemon *daemon)
+{
+	struct bc_segment_config wanted = wanted_segment(&daemon->config);
+	int ret = takeover_adopt(daemon, &wanted);
+
+	return ret < 0 ? report_segment_error(daemon->config.name, ret) : 0;
+}
+
+/* Unless we have one. */
+static int create_segment(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	struct bc_segment_config wanted = wanted_segment(config);
+	int ret = 0;
+
+	if (!daemon->adopted)
+		ret = takeover_retire(daemon);
+	if (!daemon->adopted && ret >= 0)
 		ret = bc_segment_create(&daemon->segment, &wanted);
 	if (ret == -ENOSPC)
 		return report_no_space(config->name, bc_segment_size(&wanted));
@@ -153,7 +166,7 @@ static int create_segment(struct daemon *daemon)
 	return 0;
 }
 
-static int create_registry(struct daemon *daemon)
+static int open_registry(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
 	struct bc_registry_config wanted = {
@@ -165,8 +178,10 @@ static int create_registry(struct daemon *daemon)
 		.mode = config->mode | (config->mode & 0440) >> 1,
 		.group = config->gid,
 	};
-	int ret = bc_registry_create(&wanted);
+	int ret = daemon->adopted ? bc_registry_adopt(&wanted) : 1;
 
+	if (ret == 1)
+		ret = bc_registry_create(&wanted);
 	return ret < 0 ? report_segment_error(config->name, ret) : 0;
 }
 
@@ -408,16 +423,21 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	if (ret == 0)
 		ret = take_name(daemon);
 	if (ret == 0)
+		ret = adopt_segment(daemon);
+	if (ret == 0)
 		ret = open_listeners(daemon);
 	if (ret == 0)
 		ret = create_segment(daemon);
 	if (ret == 0)
-		ret = create_registry(daemon);
+		ret = open_registry(daemon);
 	if (ret == 0)
 		ret = init_parts(daemon);
 	if (ret == 0)
 		ret = open_backend(daemon);
 	if (ret != 0) {
+		/* the stream is not over because this try has failed */
+		if (daemon->adopted)
+			bc_segment_close(&daemon->segment);
 		daemon_stop(daemon);
 		return ret;
 	}

@@ -14,7 +14,7 @@
  *
  * What kill -9 leaves at any line: sockets closed by the kernel, the locks
  * free, and the segment as it was: tail never says more than was written, and
- * the next daemon retires it.
+ * the next daemon adopts it (takeover.h).
  */
 #ifndef SRC_DAEMON_H
 #define SRC_DAEMON_H
@@ -77,6 +77,8 @@ struct daemon {
 	struct listener listeners[DAEMON_LISTENERS_MAX];
 	uint32_t listener_count;
 	struct bc_segment segment;
+	bool adopted;			 /* the segment was a dead daemon's */
+	const char *not_adopted;	 /* or why not, if there was one */
 	struct bc_counter_shm *counters; /* in the segment */
 	struct bc_conn_table conns;
 	struct bc_peer_socket peer_socket;
@@ -94,8 +96,9 @@ struct daemon {
 /*
  * daemon_start - make everything ready to serve, and say so in the log.
  * Returns 0, or the exit code of sysexits.h after logging why, with nothing
- * left behind. May block for some seconds: names are resolved, memory is
- * allocated, an address in use is waited for.
+ * left behind; but the segment of a dead daemon stays for the next try. May
+ * block for some seconds: names are resolved, memory is allocated, an address
+ * in use is waited for.
  */
 int daemon_start(struct daemon *daemon, const struct config *config);
 

@@ -63,8 +63,13 @@ struct bcast_stream_info {
 
 /* counter_info.kind */
 enum bcast_counter_kind {
-	BCAST_COUNTER = 0, /* only ever grows, within one incarnation */
-	BCAST_GAUGE = 1,   /* goes up and down */
+	/*
+	 * Only ever grows. It goes on when a new daemon takes the segment over
+	 * from a dead one (incarnation += 1), unless that daemon is another
+	 * build with other counters: then all begin again at 0.
+	 */
+	BCAST_COUNTER = 0,
+	BCAST_GAUGE = 1, /* goes up and down */
 };
 
 struct bcast_counter_info {
@@ -104,14 +109,15 @@ struct bcast_peer_info {
 
 /* closed_info.reason */
 enum bcast_close_reason {
-	BCAST_CLOSE_PEER = 1,	    /* the peer closed */
-	BCAST_CLOSE_RESET = 2,	    /* the connection broke: see error */
-	BCAST_CLOSE_SLOW = 3,	    /* beyond --max-lag */
-	BCAST_CLOSE_LIMIT = 4,	    /* --max-receivers reached */
-	BCAST_CLOSE_BUSY = 5,	    /* a second sender while one is active */
-	BCAST_CLOSE_SHUTDOWN = 6,   /* drained, daemon stopped */
-	BCAST_CLOSE_DRAIN_LATE = 7, /* not drained by --drain-timeout */
-	BCAST_CLOSE_SETUP = 8,	    /* socket options could not be set */
+	BCAST_CLOSE_PEER = 1,	     /* the peer closed */
+	BCAST_CLOSE_RESET = 2,	     /* the connection broke: see error */
+	BCAST_CLOSE_SLOW = 3,	     /* beyond --max-lag */
+	BCAST_CLOSE_LIMIT = 4,	     /* --max-receivers reached */
+	BCAST_CLOSE_BUSY = 5,	     /* a second sender while one is active */
+	BCAST_CLOSE_SHUTDOWN = 6,    /* drained, daemon stopped */
+	BCAST_CLOSE_DRAIN_LATE = 7,  /* not drained by --drain-timeout */
+	BCAST_CLOSE_SETUP = 8,	     /* socket options could not be set */
+	BCAST_CLOSE_DAEMON_DIED = 9, /* its daemon; noted by the next one */
 };
 
 /* bcast_close_reason_name - a stable word such as "slow", for logs and JSON. */

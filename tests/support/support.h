@@ -43,6 +43,14 @@ void test_pattern_fill(uint64_t seed, uint64_t position, void *bytes,
 int64_t test_pattern_check(uint64_t seed, uint64_t position, const void *bytes,
 			   size_t size);
 
+/*
+ * test_pattern_locate - the position at which these bytes stand in the pattern
+ * stream, or -1 if nowhere. The words of the pattern can be turned back.
+ */
+#define TEST_PATTERN_LOCATE 32
+int64_t test_pattern_locate(uint64_t seed,
+			    const unsigned char bytes[TEST_PATTERN_LOCATE]);
+
 /* Whether /dev/shm holds an object of this stream ("", ".nodes", ".lock"). */
 bool test_object_exists(const char *name, const char *suffix);
 

@@ -114,10 +114,13 @@ struct consumer *crowd_read_local(struct crowd *crowd)
 
 void crowd_send_from(struct crowd *crowd, const char *role)
 {
+	uint64_t before = daemon_fixture_counter(crowd->daemon, "accepts");
+
 	assert_int_equal(crowd->sender, -1);
 	crowd->sender =
 		crowd_connect(daemon_fixture_port(crowd->daemon, role), 0);
 	crowd->send_error = false;
+	daemon_fixture_await_at_least(crowd->daemon, "accepts", before + 1);
 }
 
 void crowd_send(struct crowd *crowd, uint64_t bytes)

@@ -73,7 +73,7 @@ struct consumer *crowd_adopt(struct crowd *crowd, int fd);
 /* crowd_read_local - a reader by bcast.h, from the live end. */
 struct consumer *crowd_read_local(struct crowd *crowd);
 
-/* crowd_send_from - a new sender at the port of this role. */
+/* crowd_send_from - a new sender at the port of this role, accepted. */
 void crowd_send_from(struct crowd *crowd, const char *role);
 
 /* crowd_send - the sender is to send that much more. Moves nothing yet. */

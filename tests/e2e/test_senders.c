@@ -84,11 +84,6 @@ static void sender_that_breaks_leaves_whole_bytes(void **state)
 
 	crowd_reset_sender(&crowd);
 	daemon_fixture_await(&daemon_, "senders", 0);
-	print_error("bytes_in %llu sent %llu %s",
-		    (unsigned long long)daemon_fixture_counter(&daemon_,
-							       "bytes_in"),
-		    (unsigned long long)crowd.sent,
-		    daemon_fixture_log(&daemon_));
 	/* the pattern goes on where the daemon stands */
 	crowd.sent = daemon_fixture_counter(&daemon_, "bytes_in");
 	crowd.goal = crowd.sent;

@@ -244,7 +244,8 @@ static void check(const struct crowd *crowd, struct consumer *consumer,
 static void take_tcp(const struct crowd *crowd, struct consumer *consumer)
 {
 	static unsigned char buffer[CHUNK];
-	ssize_t n = recv(consumer->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+	size_t size = consumer->sip ? consumer->sip : sizeof(buffer);
+	ssize_t n = recv(consumer->fd, buffer, size, MSG_DONTWAIT);
 
 	if (n > 0)
 		check(crowd, consumer, buffer, (size_t)n);

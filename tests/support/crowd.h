@@ -30,6 +30,7 @@ struct consumer {
 	bool started;		     /* start is known */
 	bool located;		     /* position is known */
 	bool stalled;		     /* by the test: takes nothing */
+	size_t sip;		     /* takes this many bytes a step; 0: all */
 	bool may_jump;	   /* is located anew when the bytes do not fit */
 	bool ended;	   /* no more will come */
 	int error;	   /* the end: 0 or -errno; BCAST_E... of a reader */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * takeover.h - what a dead daemon of our name has left: go on with it, or end
- * it. Both under the name lock, both said in the log. Used by daemon.c only.
+ * it. Both under the name lock, both said in the log. Used by stream.c only.
  */
 #ifndef SRC_TAKEOVER_H
 #define SRC_TAKEOVER_H

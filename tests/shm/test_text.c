@@ -180,6 +180,41 @@ static void field_without_end_is_cut_at_its_size(void **state)
 	assert_string_equal(text, "");
 }
 
+static void *change_one_byte(void *argument)
+{
+	struct writer *writer = argument;
+	volatile char *byte = &writer->entry.first[3];
+
+	while (!atomic_load(&writer->stop)) {
+		*byte = 'a';
+		*byte = '\x1b';
+	}
+	return NULL;
+}
+
+static void byte_that_changes_meanwhile_is_still_cleaned(void **state)
+{
+	struct writer writer = {.entry.first = "textual"};
+	uint64_t end = test_now_ms() + 200;
+	pthread_t thread;
+	char text[16];
+
+	(void)state;
+	assert_int_equal(
+		pthread_create(&thread, NULL, change_one_byte, &writer), 0);
+
+	while (test_now_ms() < end)
+		for (unsigned i = 0; i < 1000; i++) {
+			bc_text_get(text, sizeof(text), writer.entry.first,
+				    sizeof(writer.entry.first));
+			assert_true(text[3] == 'a' || text[3] == '?' ||
+				    text[3] == 't');
+		}
+
+	atomic_store(&writer.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +227,7 @@ int main(void)
 		cmocka_unit_test(torn_entry_is_never_seen),
 		cmocka_unit_test(unprintable_bytes_come_out_as_question_marks),
 		cmocka_unit_test(field_without_end_is_cut_at_its_size),
+		cmocka_unit_test(byte_that_changes_meanwhile_is_still_cleaned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,8 @@
 #include "net/listener.h"
 
 #define BACKLOG	      4096 /* the kernel cuts it to net.core.somaxconn */
-#define BIND_ATTEMPTS 40
-#define BIND_PAUSE_NS 50000000
+#define BIND_ATTEMPTS 200
+#define BIND_PAUSE_NS 10000000
 
 static int set_int(int fd, int level, int option, int value)
 {

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ring outlives the daemon: kill -9 in mid-stream, another daemon, and
+ * those who read in shared memory do not notice.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "restart.h"
+
+#define KIB	 UINT64_C(1024)
+#define RESTARTS 20
+
+static struct restart restart;
+
+static int prepare(void **state)
+{
+	(void)state;
+	restart_open(&restart, "16M");
+	return 0;
+}
+
+static int leave(void **state)
+{
+	(void)state;
+	restart_close(&restart);
+	return 0;
+}
+
+static void readers_do_not_notice_that_the_daemon_is_killed(void **state)
+{
+	uint64_t epoch, tail;
+
+	(void)state;
+	restart_live(&restart);
+	restart_attach(&restart);
+	epoch = restart.epoch;
+
+	for (unsigned i = 0; i < RESTARTS; i++) {
+		restart_connect(&restart);
+		restart_stream(&restart, (uint64_t)random() % (512 * KIB));
+		restart_kill(&restart);
+		restart_disconnect(&restart);
+		restart_await_readers(&restart);
+		tail = restart_info(&restart).tail;
+		restart_live(&restart);
+
+		assert_int_equal(restart.epoch, epoch);
+		assert_int_equal(restart_info(&restart).incarnation, i + 2);
+		assert_int_equal(restart_info(&restart).tail, tail);
+		assert_int_equal(restart_info(&restart).state,
+				 BCAST_STREAM_LIVE);
+	}
+
+	restart_connect(&restart);
+	restart_stream(&restart, 512 * KIB);
+	restart_await_readers(&restart);
+	restart_disconnect(&restart);
+	daemon_fixture_await(&restart.daemon, "senders", 0);
+	tail = restart_info(&restart).tail;
+	daemon_fixture_stop(&restart.daemon);
+	restart_assert_ended(&restart, BCAST_ECLOSED, tail);
+}
+
+static void adoption_is_logged_with_the_position(void **state)
+{
+	char line[160];
+
+	(void)state;
+	restart_live(&restart);
+	restart_connect(&restart);
+	restart_stream(&restart, 100 * KIB);
+	restart_kill(&restart);
+	restart_disconnect(&restart);
+
+	restart_live(&restart);
+
+	snprintf(line, sizeof(line),
+		 "warn segment_adopted name=%s epoch=0x%016llx incarnation=2 "
+		 "position=%llu ",
+		 restart.name, (unsigned long long)restart.epoch,
+		 (unsigned long long)restart_info(&restart).tail);
+	assert_int_equal(daemon_fixture_logged(&restart.daemon, line), 1);
+}
+
+static void connections_of_the_dead_are_shown_as_closed(void **state)
+{
+	struct bcast_monitor *monitor;
+	struct bcast_closed_info closed;
+	struct bcast_peer_info peer;
+	uint32_t next = 0, died = 0;
+
+	(void)state;
+	restart_live(&restart);
+	restart_connect(&restart);
+	restart_stream(&restart, 100 * KIB);
+	restart_kill(&restart);
+	restart_disconnect(&restart);
+
+	restart_live(&restart);
+
+	assert_int_equal(bcast_monitor_open(restart.name, &monitor), 0);
+	assert_int_equal(bcast_monitor_peer(monitor, &next, &peer), 0);
+	next = 0;
+	while (bcast_monitor_closed(monitor, &next, &closed) == 1)
+		died += closed.reason == BCAST_CLOSE_DAEMON_DIED;
+	bcast_monitor_close(monitor);
+	assert_int_equal(died, 2);
+	assert_int_equal(daemon_fixture_counter(&restart.daemon, "receivers"),
+			 0);
+	assert_int_equal(
+		daemon_fixture_counter(&restart.daemon, "receivers_joined"), 1);
+}
+
+static void other_ring_size_makes_another_stream(void **state)
+{
+	uint64_t epoch, tail;
+
+	(void)state;
+	restart_live(&restart);
+	restart_attach(&restart);
+	epoch = restart.epoch;
+	restart_connect(&restart);
+	restart_stream(&restart, 100 * KIB);
+	restart_kill(&restart);
+	restart_disconnect(&restart);
+	tail = restart_info(&restart).tail;
+
+	restart.ring_size = "8M";
+	restart_live(&restart);
+
+	assert_int_not_equal(restart.epoch, epoch);
+	assert_int_equal(restart_info(&restart).incarnation, 1);
+	assert_int_equal(restart_info(&restart).tail, 0);
+	restart_assert_ended(&restart, BCAST_ECLOSED, tail);
+	assert_int_equal(daemon_fixture_logged(&restart.daemon,
+					       "not adopted: the ring size is "
+					       "another now"),
+			 1);
+}
+
+/* An idle stream moves no tail: the deaths are still counted apart. */
+static void idle_readers_survive_many_deaths_in_a_row(void **state)
+{
+	(void)state;
+	restart_live(&restart);
+	restart_attach(&restart);
+	for (unsigned i = 0; i < RESTARTS; i++) {
+		restart_kill(&restart);
+		restart_live(&restart);
+	}
+
+	restart_connect(&restart);
+	restart_stream(&restart, 100 * KIB);
+	restart_await_readers(&restart);
+}
+
+static void successor_may_start_before_the_dead_is_taken_apart(void **state)
+{
+	struct daemon_fixture dead;
+
+	(void)state;
+	restart_live(&restart);
+	restart_attach(&restart);
+	dead = restart.daemon;
+	restart.daemon = (struct daemon_fixture){0};
+
+	assert_int_equal(kill(dead.pid, SIGKILL), 0);
+	restart_live(&restart);
+
+	assert_int_equal(waitpid(dead.pid, NULL, 0), dead.pid);
+	(void)close(dead.log_fd);
+	free(dead.log);
+	assert_int_equal(restart_info(&restart).incarnation, 2);
+	restart_connect(&restart);
+	restart_stream(&restart, 100 * KIB);
+	restart_await_readers(&restart);
+}
+
+struct occupation {
+	unsigned port;
+	int fd;
+};
+
+/* The dead one's socket may outlive it by some milliseconds. */
+static bool can_occupy(void *argument)
+{
+	struct occupation *occupation = argument;
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)occupation->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int on = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    listen(fd, 1) == 0) {
+		occupation->fd = fd;
+		return true;
+	}
+	(void)close(fd);
+	return false;
+}
+
+static int occupy(const char *text)
+{
+	struct occupation occupation = {0};
+
+	assert_int_equal(sscanf(text, "127.0.0.1:%u", &occupation.port), 1);
+	/* quickly: the readers are waiting */
+	assert_true(test_within(DEADLINE_MS, can_occupy, &occupation));
+	return occupation.fd;
+}
+
+/* It waits for the address for two seconds; readers wait with it. */
+static void failed_start_leaves_the_stream_to_the_next_try(void **state)
+{
+	uint64_t epoch;
+	int fd;
+
+	(void)state;
+	restart_live(&restart);
+	restart_attach(&restart);
+	epoch = restart.epoch;
+	restart_kill(&restart);
+	fd = occupy(restart.ingest);
+
+	restart_launch(&restart);
+	assert_int_equal(daemon_fixture_wait(&restart.daemon), EX_UNAVAILABLE);
+	daemon_fixture_forget(&restart.daemon);
+	(void)close(fd);
+	restart_live(&restart);
+
+	assert_int_equal(restart.epoch, epoch);
+	assert_int_equal(restart_info(&restart).incarnation, 3);
+	restart_connect(&restart);
+	restart_stream(&restart, 100 * KIB);
+	restart_await_readers(&restart);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, leave)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(readers_do_not_notice_that_the_daemon_is_killed),
+		TEST(adoption_is_logged_with_the_position),
+		TEST(connections_of_the_dead_are_shown_as_closed),
+		TEST(other_ring_size_makes_another_stream),
+		TEST(idle_readers_survive_many_deaths_in_a_row),
+		TEST(successor_may_start_before_the_dead_is_taken_apart),
+		TEST(failed_start_leaves_the_stream_to_the_next_try),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -43,8 +43,9 @@ static bool is_ours(const struct bc_counter_shm *counters)
 		const struct bc_counter_shm *found = &counters[i];
 
 		if (found->kind != ours->kind ||
-		    strncmp(found->name, ours->name, sizeof(found->name)) ||
-		    strncmp(found->unit, ours->unit, sizeof(found->unit)))
+		    strncmp(found->name, ours->name, sizeof(found->name)) !=
+			    0 ||
+		    strncmp(found->unit, ours->unit, sizeof(found->unit)) != 0)
 			return false;
 	}
 	for (unsigned i = BC_COUNTER_COUNT; i < BC_COUNTER_SLOTS; i++)

@@ -56,6 +56,7 @@
 #define BLOCK_BYTES	 512u /* unit of st_blocks */
 #define OTHERS_MAY_WRITE 0022u
 #define INCARNATION_MAX	 (UINT32_MAX - 1)
+#define NEVER_COMPLETED	 "its daemon died while it made it"
 
 /* ---- Judge: NULL, or why it cannot be adopted -------------------------- */
 
@@ -150,11 +151,14 @@ static const char *judge_content(int fd, const struct stat *status,
 	const char *reason;
 	int ret;
 
+	if (status->st_size == 0)
+		return NEVER_COMPLETED;
 	if (pread(fd, &block, sizeof(block), 0) != sizeof(block))
 		return bcast_strerror(BCAST_ETOOSMALL);
 	ret = bc_segment_check(&block, (uint64_t)status->st_size, &geometry);
 	if (ret < 0)
-		return bcast_strerror(ret);
+		return ret == BCAST_ENOTREADY ? NEVER_COMPLETED
+					      : bcast_strerror(ret);
 	reason = judge_plan(&block, config);
 	if (!reason)
 		reason = judge_owner(&block.owner);

@@ -44,7 +44,10 @@
  *
  * THE END. When the daemon stops in order, readers get all bytes up to the
  * last, then BCAST_ECLOSED. When it dies, readers get all bytes that it had
- * published, then, after `gone_after_ms`, BCAST_EABANDONED. Both are found by
+ * published, then, after `gone_after_ms`, BCAST_EABANDONED. A daemon that is
+ * started again takes the same segment over: readers just read on, at the same
+ * positions, and one that was told BCAST_EABANDONED may go on as well. If it
+ * cannot take it over, they are told BCAST_ECLOSED. Deaths and ends are found by
  * looking at the state of the segment and at a lock that the kernel drops when
  * its holder dies; no process id is ever guessed at.
  *

@@ -141,6 +141,28 @@ static void attached_reader_reads_on_in_the_same_mapping(void **state)
 	bcast_detach(reader);
 }
 
+static void reader_that_was_told_of_the_death_may_go_on(void **state)
+{
+	struct bcast_attach_options options = BCAST_ATTACH_DEFAULTS;
+	struct bcast_reader *reader;
+
+	(void)state;
+	options.gone_after_ms = 0;
+	assert_int_equal(bcast_attach(stream.name, &options, &reader), 0);
+	test_stream_write(&stream, 100);
+	read_all(reader);
+	die();
+	assert_int_equal(bcast_wait(reader, DEADLINE_MS), BCAST_EABANDONED);
+
+	adopt();
+
+	assert_int_equal(bcast_wait(reader, 0), 0);
+	test_stream_write(&stream, 100);
+	assert_int_equal(bcast_wait(reader, 0), 1);
+	read_all(reader);
+	bcast_detach(reader);
+}
+
 static void oldest_byte_in_the_ring_stays(void **state)
 {
 	struct bcast_reader *reader;
@@ -532,6 +554,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(stream_goes_on_where_it_stood),
 		TEST(attached_reader_reads_on_in_the_same_mapping),
+		TEST(reader_that_was_told_of_the_death_may_go_on),
 		TEST(oldest_byte_in_the_ring_stays),
 		TEST(draining_owner_s_stream_is_adopted_too),
 		TEST(configured_mode_is_applied),

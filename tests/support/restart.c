@@ -203,6 +203,8 @@ static void start_reader(const struct restart *restart,
 
 	if (reader->way == RESTART_PARK)
 		options.spin_ns = 0;
+	if (restart->gone_after_ms > 0)
+		options.gone_after_ms = restart->gone_after_ms;
 	assert_int_equal(bcast_attach(restart->name, &options, &reader->handle),
 			 0);
 	reader->position = bcast_position(reader->handle);

@@ -44,7 +44,8 @@ struct restart {
 	char name[32];
 	char ingest[32], egress[32];
 	const char *ring_size;
-	unsigned life; /* daemons so far */
+	unsigned life;		/* daemons so far */
+	uint32_t gone_after_ms; /* of the readers; 0: the default */
 	uint64_t epoch;
 	struct restart_reader readers[RESTART_READERS];
 	int sender, receiver; /* -1: none */

@@ -53,12 +53,14 @@ static bool make_room(struct run_output *output)
 static void become(const char *const argv[], const int to[2])
 {
 	int nothing = open("/dev/null", O_RDONLY);
+	char *const *arguments;
 
+	/* execv does not change them, but cannot say so */
+	memcpy(&arguments, &argv, sizeof(arguments));
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
 	    dup2(to[0], STDOUT_FILENO) >= 0 && dup2(to[1], STDERR_FILENO) >= 0)
-		/* execv does not change them, but cannot say so */
-		(void)execv(argv[0], (char *const *)(uintptr_t)argv);
+		(void)execv(argv[0], arguments);
 	_exit(127);
 }
 

@@ -30,6 +30,8 @@
 /* What a test uses; freed whether it passes or not. */
 struct shown {
 	const char *name;
+	const char *dead; /* two more, for the list */
+	const char *foreign;
 	struct bc_segment stream;
 	struct run_program tool;
 	struct json_object *json;
@@ -40,9 +42,12 @@ static int set_up(void **state)
 	struct shown *shown = calloc(1, sizeof(*shown));
 
 	*state = shown;
-	if (shown)
-		shown->name = test_name();
-	return shown ? 0 : -1;
+	if (!shown)
+		return -1;
+	shown->name = test_name();
+	shown->dead = test_name();
+	shown->foreign = test_name();
+	return 0;
 }
 
 static int tear_down(void **state)
@@ -53,6 +58,8 @@ static int tear_down(void **state)
 	run_program_end(&shown->tool);
 	tool_stream_destroy(&shown->stream);
 	tool_stream_remove(shown->name);
+	tool_stream_remove(shown->dead);
+	tool_stream_remove(shown->foreign);
 	free(shown);
 	return 0;
 }
@@ -569,32 +576,29 @@ static struct json_object *listed(const struct shown *shown, const char *name)
 static void list_shows_live_dead_and_unreadable(void **state)
 {
 	struct shown *shown = *state;
-	const char *dead = test_name();
-	const char *foreign = test_name();
 	char line[128];
 
 	tool_stream_create(&shown->stream, shown->name);
 	tool_stream_publish(&shown->stream, 77);
-	tool_stream_leave_dead(dead, 55);
-	tool_stream_foreign(foreign, "foreign!", 8, 1 << 20);
+	tool_stream_leave_dead(shown->dead, 55);
+	tool_stream_foreign(shown->foreign, "foreign!", 8, 1 << 20);
 
 	run_json(shown, "--list", NULL);
 	assert_int_equal(run(shown, "--list", NULL, NULL), 0);
-	tool_stream_remove(dead);
-	tool_stream_remove(foreign);
 
 	assert_string_equal(json_object_get_string(
 				    get(listed(shown, shown->name), "state")),
 			    "live");
 	assert_int_equal(
-		json_object_get_uint64(get(listed(shown, dead), "tail")), 55);
-	assert_int_equal(
-		json_object_get_uint64(get(listed(shown, dead), "receivers")),
-		1);
-	assert_string_equal(
-		json_object_get_string(get(listed(shown, foreign), "error")),
-		"not a bcast segment");
-	snprintf(line, sizeof(line), "\n%s ", dead);
+		json_object_get_uint64(get(listed(shown, shown->dead), "tail")),
+		55);
+	assert_int_equal(json_object_get_uint64(
+				 get(listed(shown, shown->dead), "receivers")),
+			 1);
+	assert_string_equal(json_object_get_string(get(
+				    listed(shown, shown->foreign), "error")),
+			    "not a bcast segment");
+	snprintf(line, sizeof(line), "\n%s ", shown->dead);
 	assert_printed(shown, line);
 	assert_printed(shown, " dead                       55         1\n");
 	assert_printed(shown, " not a bcast segment\n");
@@ -699,17 +703,17 @@ static void help_and_manual_agree(void **state)
 static void assert_described(struct json_object *object, const char *manual,
 			     const char *section)
 {
+	const char *place;
 	char paragraph[80];
 
 	snprintf(paragraph, sizeof(paragraph), "\n.SS %s", section);
-	manual = strstr(manual, paragraph);
-	assert_non_null(manual);
+	place = strstr(manual, paragraph);
 	json_object_object_foreach(object, key, value)
 	{
 		(void)value;
 		snprintf(paragraph, sizeof(paragraph), "\n.TP\n.B %s\n", key);
-		manual = strstr(manual, paragraph);
-		if (!manual)
+		place = place ? strstr(place, paragraph) : NULL;
+		if (!place)
 			fail_msg("%s.%s is not in the manual", section, key);
 	}
 }

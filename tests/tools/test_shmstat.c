@@ -162,17 +162,17 @@ static void live_stream_is_shown_as_text(void **state)
 
 	assert_int_equal(run(shown, shown->name, NULL, NULL), 0);
 
-	snprintf(line, sizeof(line), "stream      %s (raw)\n", shown->name);
+	snprintf(line, sizeof(line), "stream     %s (raw)\n", shown->name);
 	assert_printed(shown, line);
-	assert_printed(shown, "state       live\n");
-	assert_printed(shown, "ring        64.0 KiB, holds 64.0 KiB: positions "
+	assert_printed(shown, "state      live\n");
+	assert_printed(shown, "ring       64.0 KiB, holds 64.0 KiB: positions "
 			      "34464 to 100000\n");
-	assert_printed(shown, "in          1.00 MiB in 0 receives, from "
+	assert_printed(shown, "in         1.00 MiB in 0 receives, from "
 			      "10.0.0.2:4100\n");
-	assert_printed(shown, "receivers   0 of 7, lag max 0 B; 0 dropped, 0 "
+	assert_printed(shown, "receivers  0 of 7, lag max 0 B; 0 dropped, 0 "
 			      "refused\n");
-	assert_printed(shown, "backend     io_uring\n");
-	snprintf(line, sizeof(line), "owner       pid %ld, up 0.",
+	assert_printed(shown, "backend    io_uring\n");
+	snprintf(line, sizeof(line), "owner      pid %ld, up 0.",
 		 (long)getpid());
 	assert_printed(shown, line);
 	assert_string_equal(shown->tool.error.bytes, "");
@@ -369,7 +369,7 @@ static void dead_daemon_is_told_and_its_numbers_stay(void **state)
 	assert_int_equal(number_at(shown, "stream", "tail"), 1234);
 	assert_int_equal(number_at(shown, "summary", "lag_max_bytes"), 1234);
 	assert_int_equal(run(shown, shown->name, NULL, NULL), 0);
-	assert_printed(shown, "state       dead: daemon died, heartbeat ");
+	assert_printed(shown, "state      dead: daemon died, heartbeat ");
 	assert_printed(shown, "1 of 7 at the end, lag max 1.21 KiB");
 }
 
@@ -386,7 +386,7 @@ static void old_heartbeat_of_a_live_daemon_is_stuck(void **state)
 	assert_string_equal(text_at(shown, "stream", "state"), "stuck");
 	assert_string_equal(text_at(shown, "stream", "writer_alive"), "true");
 	assert_int_equal(run(shown, shown->name, NULL, NULL), 0);
-	assert_printed(shown, "state       stuck: daemon is alive, but "
+	assert_printed(shown, "state      stuck: daemon is alive, but "
 			      "heartbeat 2.");
 }
 
@@ -404,7 +404,7 @@ static void draining_and_closed_are_told(void **state)
 	assert_string_equal(text_at(shown, "stream", "state"), "closed");
 	assert_true(number_at(shown, "stream", "ended_realtime_ns") > 0);
 	assert_int_equal(run(shown, shown->name, NULL, NULL), 0);
-	assert_printed(shown, "state       closed: ended in order, 20");
+	assert_printed(shown, "state      closed: ended 20");
 }
 
 /* ---- What cannot be opened --------------------------------------------- */

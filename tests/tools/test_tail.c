@@ -17,6 +17,7 @@
 
 #include "manual.h"
 #include "run_program.h"
+#include "shm/notify.h"
 #include "support.h"
 #include "tool_stream.h"
 
@@ -293,6 +294,32 @@ static void on_loss_stop_ends_at_the_gap(void **state)
 	assert_said(&tailed->tool, "lapped: lost ");
 }
 
+static bool sleeps(void *argument)
+{
+	struct tailed *tailed = argument;
+
+	return bc_notify_wake(&tailed->stream.ring.head->publish_count) > 0;
+}
+
+/* Even if not a byte has come out yet: it had a place, and was pushed off. */
+static void idle_reader_from_oldest_is_told_as_well(void **state)
+{
+	struct tailed *tailed = *state;
+
+	tool_stream_create(&tailed->stream, tailed->name);
+	start(tailed, "--from oldest");
+	assert_true(test_within(DEADLINE_MS, sleeps, tailed));
+	stop(&tailed->tool);
+	tool_stream_publish(&tailed->stream, 2 * TOOL_STREAM_RING);
+	close_stream(tailed);
+	assert_int_equal(kill(tailed->tool.pid, SIGCONT), 0);
+
+	assert_int_equal(run_program_wait(&tailed->tool), EX_TEMPFAIL);
+	assert_said(&tailed->tool,
+		    "lapped: lost 73728 bytes, positions 0 to 73727,");
+	assert_bytes(&tailed->tool, 73728, 2 * TOOL_STREAM_RING - 73728);
+}
+
 static void position_that_is_gone_is_told(void **state)
 {
 	struct tailed *tailed = *state;
@@ -372,6 +399,23 @@ static void dead_daemon_s_bytes_come_out_before_its_end(void **state)
 	assert_int_equal(run(tailed, "--no-follow"), 0);
 	assert_bytes(&tailed->tool, 0, 5000);
 	assert_quiet(&tailed->tool);
+}
+
+static void damaged_segment_ends_it(void **state)
+{
+	struct tailed *tailed = *state;
+
+	tool_stream_create(&tailed->stream, tailed->name);
+	tool_stream_publish(&tailed->stream, 100);
+	start(tailed, "--from 0");
+	assert_true(run_program_read_out(&tailed->tool, 100));
+
+	/* a tail that goes back */
+	tailed->stream.ring.head->tail = 5;
+
+	assert_int_equal(run_program_wait(&tailed->tool), EX_PROTOCOL);
+	assert_bytes(&tailed->tool, 0, 100);
+	assert_said(&tailed->tool, "damaged");
 }
 
 static void absent_stream_is_told(void **state)
@@ -622,6 +666,16 @@ static void name_is_required(void **state)
 	assert_said(&tailed->tool, "which stream?");
 }
 
+static void version_is_the_library_s(void **state)
+{
+	const char *const argv[] = {TOOL, "--version", NULL};
+	struct tailed *tailed = *state;
+
+	assert_int_equal(run_program(&tailed->tool, argv), 0);
+	assert_string_equal(tailed->tool.out.bytes,
+			    "bcast-tail " BCAST_VERSION "\n");
+}
+
 static void help_and_manual_agree(void **state)
 {
 	(void)state;
@@ -641,11 +695,13 @@ int main(void)
 		TEST(live_starts_with_what_comes_next),
 		TEST(lapped_reader_tells_exactly_what_is_missing),
 		TEST(on_loss_stop_ends_at_the_gap),
+		TEST(idle_reader_from_oldest_is_told_as_well),
 		TEST(position_that_is_gone_is_told),
 		TEST(bytes_ends_at_the_exact_byte),
 		TEST(bytes_around_a_piece_are_exact),
 		TEST(idle_timeout_alone_is_a_good_end),
 		TEST(dead_daemon_s_bytes_come_out_before_its_end),
+		TEST(damaged_segment_ends_it),
 		TEST(absent_stream_is_told),
 		TEST(stream_that_was_waited_for_is_read_whole),
 		TEST(closed_pipe_ends_an_idle_reader),
@@ -659,6 +715,7 @@ int main(void)
 		TEST(wrong_command_lines_end_with_64),
 		TEST(arguments_at_their_limits_are_taken),
 		TEST(name_is_required),
+		TEST(version_is_the_library_s),
 		TEST(help_and_manual_agree),
 	};
 

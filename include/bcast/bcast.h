@@ -5,28 +5,30 @@
  * One stream in, every consumer out, from the same bytes. A sender's bytes go
  * into a ring buffer in a named POSIX shared-memory segment,
  * /dev/shm/bcast.NAME. A process on the same machine reads them there, in
- *place: no socket, no copy, no system call while data keeps coming. Readers
- *need only read permission on the segment, write nothing into it, and cannot
- *delay or harm the writer or each other, however slow, stopped or dead they
- *are.
+ * place: no socket, no copy, no system call while data keeps coming. Readers
+ * need only read permission on the segment, write nothing into it, and cannot
+ * delay or harm the writer or each other, however slow, stopped or dead they
+ * are.
  *
- * A reader in 15 lines (all of its data, for as long as the stream lives):
+ * A reader (all of the stream, in place, for as long as it lives):
  *
  *	struct bcast_reader *reader;
- *	int ret = bcast_attach("default", NULL, &reader);
+ *	int64_t n = bcast_attach("default", NULL, &reader);
  *
- *	while (ret >= 0 && (ret = bcast_wait(reader, -1)) >= 0) {
+ *	while (n >= 0 || n == BCAST_ELAPPED) {
  *		const void *data;
- *		int64_t n = bcast_peek(reader, &data);
  *
- *		if (n > 0)
- *			use(data, n);
- *		ret = n < 0 ? (int)n : bcast_consume(reader, (size_t)n);
- *		if (ret == BCAST_ELAPPED)	// too slow: bytes were lost
- *			ret = report(bcast_loss(reader));
+ *		n = bcast_peek(reader, &data);
+ *		if (n > 0) {
+ *			use(data, (size_t)n);
+ *			n = bcast_consume(reader, (size_t)n);
+ *		} else if (n == 0) {
+ *			n = bcast_wait(reader, -1);
+ *		}
+ *		if (n == BCAST_ELAPPED)	// too slow: bytes were lost
+ *			report(bcast_loss(reader).bytes);
  *	}
- *	fprintf(stderr, "%s\n", bcast_strerror(ret));
- *	bcast_detach(reader);
+ *	fprintf(stderr, "%s\n", bcast_strerror((int)n));
  *
  * POSITIONS. Every byte of a stream has a position: the count of bytes before
  * it since the stream was born. Positions are 64 bits wide and never wrap.
@@ -170,7 +172,7 @@ struct bcast_reader; /* opaque */
  *				not ours, or made by another version
  *	BCAST_ENAME, -EINVAL	a bad name; bad options
  *	-ENOMEM, -EMFILE, -ENFILE	out of address space, memory,
- *descriptors
+ *				descriptors
  *
  * The stream of a dead daemon can be attached: what it published is there.
  * Uses twice the ring's capacity of address space, and one descriptor. Does

@@ -264,11 +264,6 @@ int main(int argc, char **argv)
 		(void)fputs(usage_text, stderr);
 		return 64;
 	}
-	load.receivers = aligned_alloc(128, options->receivers *
-						    sizeof(struct receiver));
-	if (load.receivers == NULL)
-		return 71;
-	memset(load.receivers, 0, options->receivers * sizeof(struct receiver));
 	ret = run(&load);
 	if (ret < 0)
 		(void)fprintf(stderr, "bench_fanout_load: %s\n",

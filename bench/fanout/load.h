@@ -47,7 +47,7 @@ struct receiver {
 
 struct load {
 	struct options options;
-	struct receiver *receivers;
+	struct receiver receivers[RECEIVERS_MAX];
 	/* The sender's */
 	int fd;
 	pthread_t thread;

@@ -127,18 +127,21 @@ class System:
 
 
 class Limit(System):
+    """limit-hot, limit-walk; limit-hot-epoll for the other method."""
+
     kind = "limit"
 
-    def __init__(self, memory):
-        super().__init__(f"limit-{memory}")
-        self.memory = memory
+    def __init__(self, name):
+        super().__init__(name)
+        _, self.memory, *method = name.split("-")
+        self.method = method[0] if method else "io_uring"
 
     def missing(self, options):
         return None
 
     def start(self, options, folder):
         server = Server([os.path.join(options.build, "bench/bench_fanout_limit"),
-                         "--memory", self.memory,
+                         "--memory", self.memory, "--method", self.method,
                          "--congestion", options.congestion], folder)
         server.wait_for_log(["egress"])
         return server
@@ -231,11 +234,13 @@ class Mosquitto(System):
         return server
 
 
+LIMITS = ["limit-hot", "limit-walk", "limit-hot-epoll", "limit-walk-epoll"]
 CLASSES = {
     "bcastd": Bcastd, "ncat": Ncat, "redis": Redis, "redis-io2": RedisThreads,
     "nats": Nats, "mosquitto": Mosquitto,
 }
-DEFAULT = "limit-hot,limit-walk,bcastd,ncat,redis,nats,mosquitto"
+DEFAULT = ("limit-hot,limit-walk,bcastd,ncat,redis@64K,redis-io2@1M,nats@4M,"
+           "mosquitto@64K,mosquitto@1M")
 PACKAGES = ["iproute2", "gnuplot-nox"] + sorted(
     {one.package for one in CLASSES.values() if one.package})
 
@@ -243,9 +248,9 @@ PACKAGES = ["iproute2", "gnuplot-nox"] + sorted(
 def find(name):
     """A system by its name: 'redis', or 'redis@256K' for a message size."""
     base, _, message = name.partition("@")
-    if base in ("limit-hot", "limit-walk"):
-        return Limit(base[len("limit-"):])
+    if name in LIMITS:
+        return Limit(name)
     if base not in CLASSES:
-        raise ValueError(f"unknown system {base}: limit-hot, limit-walk, "
-                         + ", ".join(CLASSES))
+        raise ValueError(f"unknown system {base}; there are: "
+                         + ", ".join(LIMITS + list(CLASSES)))
     return CLASSES[base](name, message)

@@ -112,6 +112,7 @@ class Bench:
         command = [os.path.join(options.build, "bench", "bench_fanout_load"),
                    "--protocol", system.protocol, "--egress", server.egress,
                    "--receivers", str(receivers),
+                   "--stalled", str(system.stalled),
                    "--window", options.window, "--buffer", options.buffer,
                    "--warmup", str(options.warmup),
                    "--seconds", str(options.seconds),

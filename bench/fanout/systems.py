@@ -107,6 +107,7 @@ class System:
 
     kind = "peer"
     protocol = "raw"
+    stalled = 0     # receivers that never read, beside those that count
     message = None  # payload of a message; None: raw bytes
     package = None  # Debian's, to install a peer
     program = None
@@ -149,6 +150,7 @@ class Limit(System):
 
 class Bcastd(System):
     kind = "bcast"
+    policy = "block"
 
     def missing(self, options):
         if os.access(options.bcastd, os.X_OK):
@@ -158,11 +160,23 @@ class Bcastd(System):
     def start(self, options, folder):
         server = Server([options.bcastd, "--name", options.stream,
                          "--ingest", "127.0.0.1:0", "--egress", "127.0.0.1:0",
-                         "--ring-size", "256M", "--slow-policy", "block",
+                         "--ring-size", "256M", "--slow-policy", self.policy,
                          "--congestion", options.congestion]
                         + options.bcastd_options.split(), folder)
         server.wait_for_log(["ingest", "egress"])
         return server
+
+
+class BcastdDisconnect(Bcastd):
+    """The default policy: to be compared with the next."""
+
+    policy = "disconnect"
+
+
+class BcastdStalled(BcastdDisconnect):
+    """One more receiver, that never reads, and comes again when dropped."""
+
+    stalled = 1
 
 
 class Ncat(System):
@@ -236,7 +250,8 @@ class Mosquitto(System):
 
 LIMITS = ["limit-hot", "limit-walk", "limit-hot-epoll", "limit-walk-epoll"]
 CLASSES = {
-    "bcastd": Bcastd, "ncat": Ncat, "redis": Redis, "redis-io2": RedisThreads,
+    "bcastd": Bcastd, "bcastd-disconnect": BcastdDisconnect,
+    "bcastd-stalled": BcastdStalled, "ncat": Ncat, "redis": Redis, "redis-io2": RedisThreads,
     "nats": Nats, "mosquitto": Mosquitto,
 }
 DEFAULT = ("limit-hot,limit-walk,bcastd,ncat,redis@64K,redis-io2@1M,nats@4M,"

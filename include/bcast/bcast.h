@@ -50,6 +50,10 @@
  * looking at the state of the segment and at a lock that the kernel drops when
  * its holder dies; no process id is ever guessed at.
  *
+ * TRUST. A reader trusts the stream's owner not to truncate the segment: that
+ * would be SIGBUS, here as with any shared mapping. Nobody who has only read
+ * permission can do it. All else found there is checked before it is used.
+ *
  * THREADS. A handle belongs to one thread at a time. Any number of handles, in
  * any number of processes, may read one stream. After fork() only one of the
  * two processes may go on using a handle. No function prints, exits, installs
@@ -202,8 +206,11 @@ BCAST_API void bcast_detach(struct bcast_reader *reader);
  *	BCAST_ECLOSED		the stream ended, and all of it was consumed
  *	BCAST_EABANDONED	the writer died (gone_after_ms ago), and all
  *				that it published was consumed
+ *	BCAST_EPROTO		the segment's numbers cannot be: damaged
  *
- * Polls for options.spin_ns, then sleeps on a futex in the segment, which the
+ * With timeout 0 it never blocks; with nothing to read it costs a look at the
+ * clock, and ten times a second a system call. Else it polls for
+ * options.spin_ns, then sleeps on a futex in the segment, which the
  * writer wakes at each publication. BCAST_EABANDONED is not final: if the
  * stream is taken over by a new daemon, later calls find data again.
  */
@@ -217,7 +224,8 @@ BCAST_API int bcast_wait(struct bcast_reader *reader, int timeout_ms);
  *		result is positive. Read-only: writing to it faults.
  *
  * Returns the number of bytes (up to the ring's capacity), 0 for nothing yet,
- * BCAST_ELAPPED (see bcast_loss(); call again), or BCAST_ECLOSED. It does not
+ * BCAST_ELAPPED (see bcast_loss(); call again), BCAST_ECLOSED, or BCAST_EPROTO
+ * (the segment's numbers cannot be: damaged). It does not
  * look whether the writer is alive: bcast_wait() does. Never blocks, makes no
  * system call. The bytes stay readable until bcast_consume(), and keep their
  * content unless the reader is lapped meanwhile, which bcast_consume() tells.
@@ -239,8 +247,8 @@ BCAST_API int bcast_consume(struct bcast_reader *reader, size_t n);
  * bcast_read - copy up to size bytes out of the ring and move past them.
  *
  * Returns the number of bytes copied (> 0: intact, checked after the copy), 0
- * for nothing yet, BCAST_ELAPPED (nothing was delivered; see bcast_loss()), or
- * BCAST_ECLOSED. What the buffer holds after a result <= 0 is unspecified.
+ * for nothing yet, or as bcast_peek(); after BCAST_ELAPPED nothing was
+ * delivered. What the buffer holds after a result <= 0 is unspecified.
  * Never blocks; makes no system call.
  */
 BCAST_API int64_t bcast_read(struct bcast_reader *reader, void *buffer,

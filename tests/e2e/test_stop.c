@@ -82,25 +82,32 @@ static void end_under_load_gives_everybody_the_same_prefix(void **state)
 
 /*
  * Receivers that take everything at once keep the loop from ever waiting, and
- * signals are only let in while it waits.
+ * signals are let in while it waits: one could be kept out for half a minute.
  */
 static void busy_loop_hears_the_signal(void **state)
 {
-	struct test_child takers[4];
+	static const char *const options[] = {
+		"--ring-size", "64M",	      "--ingest", "127.0.0.1:0",
+		"--egress",    "127.0.0.1:0", NULL};
+	struct test_child takers[16];
+	uint64_t start_ms;
 
 	(void)state;
-	start(NULL, NULL);
-	for (unsigned i = 0; i < 4; i++)
+	daemon_fixture_start(&daemon_, options);
+	for (unsigned i = 0; i < 16; i++)
 		takers[i] = crowd_spawn_receiver(&crowd, false);
-	daemon_fixture_await(&daemon_, "receivers", 4);
-	sender = crowd_spawn_sender(&crowd);
-	daemon_fixture_await_at_least(&daemon_, "bytes_in", 64 * MIB);
+	daemon_fixture_await(&daemon_, "receivers", 16);
+	sender = crowd_spawn_flood(&crowd);
+	daemon_fixture_await_at_least(&daemon_, "bytes_in", 512 * MIB);
 
+	start_ms = test_now_ms();
 	assert_int_equal(kill(daemon_.pid, SIGTERM), 0);
 	daemon_fixture_await_log(&daemon_, "info draining ", 1);
 
+	/* the next tick is less than 100 ms away; the rest is for the noise */
+	assert_in_range(test_now_ms() - start_ms, 0, 3000);
 	assert_ended_well();
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(test_join(&takers[i]), 0);
 }
 

@@ -153,7 +153,7 @@ struct test_child crowd_spawn_receiver(struct crowd *crowd, bool hold)
 {
 	struct errand errand = {
 		.fd = crowd_connect(
-			daemon_fixture_port(crowd->daemon, "egress"), 1),
+			daemon_fixture_port(crowd->daemon, "egress"), 0),
 		.hold = hold,
 	};
 
@@ -169,6 +169,27 @@ struct test_child crowd_spawn_sender(struct crowd *crowd)
 	};
 
 	return spawn(give_all, &errand);
+}
+
+static void give_zeros(void *argument)
+{
+	static unsigned char bytes[CHUNK];
+	const struct errand *errand = argument;
+
+	keep_only(errand->fd);
+	while (send(errand->fd, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0)
+		;
+	_exit(0);
+}
+
+struct test_child crowd_spawn_flood(struct crowd *crowd)
+{
+	struct errand errand = {
+		.fd = crowd_connect(
+			daemon_fixture_port(crowd->daemon, "ingest"), 0),
+	};
+
+	return spawn(give_zeros, &errand);
 }
 
 struct consumer *crowd_read_local(struct crowd *crowd)

@@ -7,10 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "crowd.h"
@@ -89,26 +87,9 @@ static void vanishing_receivers_cost_the_others_nothing(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
-/* A process that connects, takes something, and then only holds on. */
-static pid_t start_taker(uint16_t port)
-{
-	static unsigned char bytes[4096];
-	pid_t pid = fork();
-	int fd;
-
-	if (pid != 0)
-		return pid;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	fd = crowd_connect(port, 1);
-	while (read(fd, bytes, sizeof(bytes)) > 0)
-		;
-	for (;;)
-		(void)pause();
-}
-
 static void killed_receivers_cost_the_others_nothing(void **state)
 {
-	pid_t takers[8];
+	struct test_child takers[8];
 	unsigned before;
 
 	(void)state;
@@ -117,15 +98,13 @@ static void killed_receivers_cost_the_others_nothing(void **state)
 	crowd_receive(&crowd);
 	crowd_send_from(&crowd, "ingest");
 	for (unsigned i = 0; i < 8; i++)
-		takers[i] =
-			start_taker(daemon_fixture_port(&daemon_, "egress"));
+		takers[i] = crowd_spawn_receiver(&crowd, true);
 	daemon_fixture_await(&daemon_, "receivers", 9);
 
 	crowd_send(&crowd, 32 * MIB);
 	for (unsigned i = 0; i < 8; i++) {
 		crowd_step(&crowd);
-		(void)kill(takers[i], SIGKILL);
-		(void)waitpid(takers[i], NULL, 0);
+		test_kill(&takers[i]);
 	}
 	crowd_settle(&crowd);
 

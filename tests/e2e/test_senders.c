@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "crowd.h"
@@ -96,28 +94,6 @@ static void sender_that_breaks_leaves_whole_bytes(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
-static pid_t start_sender(uint16_t port, uint64_t seed)
-{
-	static unsigned char bytes[65536];
-	pid_t pid = fork();
-	uint64_t sent = 0;
-	int fd;
-
-	if (pid != 0)
-		return pid;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	fd = crowd_connect(port, 0);
-	for (;;) {
-		ssize_t n;
-
-		test_pattern_fill(seed, sent, bytes, sizeof(bytes));
-		n = write(fd, bytes, sizeof(bytes));
-		if (n <= 0)
-			_exit(1);
-		sent += (uint64_t)n;
-	}
-}
-
 static bool has_some(void *argument)
 {
 	return *(const uint64_t *)argument > 4 * MIB;
@@ -126,17 +102,15 @@ static bool has_some(void *argument)
 static void killed_sender_is_replaced(void **state)
 {
 	struct consumer *receiver;
-	pid_t sender;
+	struct test_child sender;
 
 	(void)state;
 	start_with_roles();
 	receiver = crowd_receive(&crowd);
-	sender = start_sender(daemon_fixture_port(&daemon_, "ingest"),
-			      crowd.seed);
+	sender = crowd_spawn_sender(&crowd);
 	crowd_run_until(&crowd, has_some, &receiver->bytes);
 
-	(void)kill(sender, SIGKILL);
-	(void)waitpid(sender, NULL, 0);
+	test_kill(&sender);
 	while (daemon_fixture_counter(&daemon_, "senders") > 0)
 		crowd_step(&crowd);
 	crowd.sent = daemon_fixture_counter(&daemon_, "bytes_in");
@@ -207,6 +181,36 @@ static void sender_after_a_finished_one_waits_its_turn(void **state)
 	assert_int_equal(receiver->bytes, 2 * MIB);
 	assert_int_equal(daemon_fixture_counter(&daemon_, "senders_refused"),
 			 0);
+	daemon_fixture_stop(&daemon_);
+}
+
+/* The same with more than fits: its FIN waits behind its bytes, at its side. */
+static void sender_after_a_closed_one_waits_its_turn(void **state)
+{
+	static const char *const options[] = {
+		"--ring-size", "1M",	      "--ingest",      "127.0.0.1:0",
+		"--egress",    "127.0.0.1:0", "--slow-policy", "block",
+		"--sndbuf",    "64K",	      "--rcvbuf",      "64K",
+		NULL};
+	struct consumer *receiver;
+
+	(void)state;
+	daemon_fixture_start(&daemon_, options);
+	receiver = crowd_receive_small(&crowd);
+	receiver->stalled = true;
+	crowd_send_from(&crowd, "ingest");
+	crowd_send(&crowd, 2 * MIB);
+	while (crowd.sent < crowd.goal)
+		crowd_step(&crowd);
+	crowd_end_sender(&crowd);
+
+	crowd_send_from(&crowd, "ingest");
+	daemon_fixture_await(&daemon_, "senders", 2);
+	crowd_send(&crowd, MIB);
+	receiver->stalled = false;
+	crowd_settle(&crowd);
+
+	assert_int_equal(receiver->bytes, 3 * MIB);
 	daemon_fixture_stop(&daemon_);
 }
 
@@ -319,6 +323,7 @@ int main(void)
 		TEST(killed_sender_is_replaced),
 		TEST(second_sender_beside_a_live_one_is_refused),
 		TEST(sender_after_a_finished_one_waits_its_turn),
+		TEST(sender_after_a_closed_one_waits_its_turn),
 		TEST(first_connection_sends_and_later_ones_receive),
 		TEST(next_new_connection_becomes_the_sender),
 		TEST(receiver_that_starts_to_send_is_promoted),

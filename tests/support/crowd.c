@@ -6,12 +6,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "crowd.h"
 
-#define CHUNK 262144
+#define CHUNK	       262144
+#define TAKES_PER_STEP 8u
 
 void crowd_open(struct crowd *crowd, struct daemon_fixture *daemon)
 {
@@ -93,6 +93,103 @@ struct consumer *crowd_receive(struct crowd *crowd)
 struct consumer *crowd_receive_small(struct crowd *crowd)
 {
 	return receive(crowd, 1);
+}
+
+/* ---- As processes ------------------------------------------------------ */
+
+struct errand {
+	int fd;
+	uint64_t seed;
+	bool hold;
+};
+
+/* In the child: let go of all that is the test's, or it stays open. */
+static void keep_only(int fd)
+{
+	test_child_ready();
+	if (fd > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+	(void)close_range((unsigned)fd + 1, UINT32_MAX, 0);
+}
+
+static void take_all(void *argument)
+{
+	static unsigned char bytes[CHUNK];
+	const struct errand *errand = argument;
+
+	keep_only(errand->fd);
+	while (read(errand->fd, bytes, sizeof(bytes)) > 0)
+		;
+	if (errand->hold)
+		test_child_sleep();
+	_exit(0);
+}
+
+static void give_all(void *argument)
+{
+	static unsigned char bytes[CHUNK / 4];
+	const struct errand *errand = argument;
+	uint64_t sent = 0;
+	ssize_t n;
+
+	keep_only(errand->fd);
+	do {
+		test_pattern_fill(errand->seed, sent, bytes, sizeof(bytes));
+		n = send(errand->fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+		sent += (uint64_t)n;
+	} while (n > 0);
+	_exit(0);
+}
+
+static struct test_child spawn(void (*what)(void *), struct errand *errand)
+{
+	struct test_child child = test_fork(what, errand);
+
+	(void)close(errand->fd);
+	return child;
+}
+
+struct test_child crowd_spawn_receiver(struct crowd *crowd, bool hold)
+{
+	struct errand errand = {
+		.fd = crowd_connect(
+			daemon_fixture_port(crowd->daemon, "egress"), 0),
+		.hold = hold,
+	};
+
+	return spawn(take_all, &errand);
+}
+
+struct test_child crowd_spawn_sender(struct crowd *crowd)
+{
+	struct errand errand = {
+		.fd = crowd_connect(
+			daemon_fixture_port(crowd->daemon, "ingest"), 0),
+		.seed = crowd->seed,
+	};
+
+	return spawn(give_all, &errand);
+}
+
+static void give_zeros(void *argument)
+{
+	static unsigned char bytes[CHUNK];
+	const struct errand *errand = argument;
+
+	keep_only(errand->fd);
+	while (send(errand->fd, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0)
+		;
+	_exit(0);
+}
+
+struct test_child crowd_spawn_flood(struct crowd *crowd)
+{
+	struct errand errand = {
+		.fd = crowd_connect(
+			daemon_fixture_port(crowd->daemon, "ingest"), 0),
+	};
+
+	return spawn(give_zeros, &errand);
 }
 
 struct consumer *crowd_read_local(struct crowd *crowd)
@@ -245,14 +342,20 @@ static void take_tcp(const struct crowd *crowd, struct consumer *consumer)
 {
 	static unsigned char buffer[CHUNK];
 	size_t size = consumer->sip ? consumer->sip : sizeof(buffer);
-	ssize_t n = recv(consumer->fd, buffer, size, MSG_DONTWAIT);
 
-	if (n > 0)
-		check(crowd, consumer, buffer, (size_t)n);
-	else if (n == 0)
-		end(consumer, 0);
-	else if (errno != EAGAIN && errno != EINTR)
-		end(consumer, -errno);
+	for (unsigned i = 0; i < TAKES_PER_STEP; i++) {
+		ssize_t n = recv(consumer->fd, buffer, size, MSG_DONTWAIT);
+
+		if (n > 0) {
+			check(crowd, consumer, buffer, (size_t)n);
+		} else if (n == 0) {
+			end(consumer, 0);
+		} else if (errno != EAGAIN && errno != EINTR) {
+			end(consumer, -errno);
+		}
+		if (n <= 0 || consumer->sip)
+			return;
+	}
 }
 
 static bool take_local(const struct crowd *crowd, struct consumer *consumer)
@@ -322,14 +425,6 @@ void crowd_step(struct crowd *crowd)
 		send_some(crowd);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void report(const struct crowd *crowd)
 {
 	print_error("sent %llu of %llu\n", (unsigned long long)crowd->sent,
@@ -347,10 +442,10 @@ static void report(const struct crowd *crowd)
 void crowd_run_until(struct crowd *crowd, bool (*condition)(void *),
 		     void *argument)
 {
-	uint64_t deadline_ms = now_ms() + 3 * (uint64_t)DEADLINE_MS;
+	uint64_t deadline_ms = test_now_ms() + 3 * (uint64_t)DEADLINE_MS;
 
 	while (!condition(argument)) {
-		if (now_ms() > deadline_ms) {
+		if (test_now_ms() > deadline_ms) {
 			report(crowd);
 			fail_msg("too late; the daemon's log:\n%s",
 				 daemon_fixture_log(crowd->daemon));

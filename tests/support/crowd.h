@@ -71,6 +71,16 @@ struct consumer *crowd_receive_small(struct crowd *crowd);
 /* crowd_adopt - a connection made by the test becomes a consumer. */
 struct consumer *crowd_adopt(struct crowd *crowd, int fd);
 
+/*
+ * crowd_spawn_receiver, crowd_spawn_sender - a process that takes all it can
+ * (and keeps its connection when the stream ends, if it is to hold it), or
+ * that writes the pattern stream from its start for as long as it can, or just
+ * zeros, faster (flood). To be ended by test_kill().
+ */
+struct test_child crowd_spawn_receiver(struct crowd *crowd, bool hold);
+struct test_child crowd_spawn_sender(struct crowd *crowd);
+struct test_child crowd_spawn_flood(struct crowd *crowd);
+
 /* crowd_read_local - a reader by bcast.h, from the live end. */
 struct consumer *crowd_read_local(struct crowd *crowd);
 

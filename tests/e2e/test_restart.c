@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -119,6 +120,30 @@ static void connections_of_the_dead_are_shown_as_closed(void **state)
 			 0);
 	assert_int_equal(
 		daemon_fixture_counter(&restart.daemon, "receivers_joined"), 1);
+}
+
+static ino_t registry_inode(void)
+{
+	struct stat status;
+	char path[96];
+
+	snprintf(path, sizeof(path), "/dev/shm/bcast.%s.nodes", restart.name);
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_ino;
+}
+
+static void registry_of_nodes_stays_too(void **state)
+{
+	ino_t before;
+
+	(void)state;
+	restart_live(&restart);
+	before = registry_inode();
+	restart_kill(&restart);
+
+	restart_live(&restart);
+
+	assert_int_equal(registry_inode(), before);
 }
 
 static void other_ring_size_makes_another_stream(void **state)
@@ -257,6 +282,7 @@ int main(void)
 		TEST(readers_do_not_notice_that_the_daemon_is_killed),
 		TEST(adoption_is_logged_with_the_position),
 		TEST(connections_of_the_dead_are_shown_as_closed),
+		TEST(registry_of_nodes_stays_too),
 		TEST(other_ring_size_makes_another_stream),
 		TEST(idle_readers_survive_many_deaths_in_a_row),
 		TEST(successor_may_start_before_the_dead_is_taken_apart),

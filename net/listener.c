@@ -13,7 +13,7 @@
 
 #define BACKLOG	      4096 /* the kernel cuts it to net.core.somaxconn */
 #define BIND_ATTEMPTS 200
-#define BIND_PAUSE_NS 10000000
+#define BIND_PAUSE_MS 10
 
 static int set_int(int fd, int level, int option, int value)
 {
@@ -78,9 +78,11 @@ static int set_options(int fd, int family,
 	return ret;
 }
 
-static int bind_patiently(int fd, const struct bc_sockaddr *address)
+static int bind_patiently(int fd, const struct bc_sockaddr *address,
+			  uint32_t extra_wait_ms)
 {
-	const struct timespec pause = {.tv_nsec = BIND_PAUSE_NS};
+	const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * 1000000};
+	unsigned attempts = BIND_ATTEMPTS + extra_wait_ms / BIND_PAUSE_MS;
 	bool bound = false;
 
 	for (unsigned attempt = 0;; attempt++) {
@@ -91,7 +93,7 @@ static int bind_patiently(int fd, const struct bc_sockaddr *address)
 				     address->length) == 0;
 		if (bound && listen(fd, BACKLOG) == 0)
 			return 0;
-		if (errno != EADDRINUSE || attempt == BIND_ATTEMPTS)
+		if (errno != EADDRINUSE || attempt == attempts)
 			return -errno;
 		(void)nanosleep(&pause, NULL);
 	}
@@ -110,7 +112,7 @@ int bc_listener_open(const struct bc_sockaddr *address,
 		return -errno;
 	ret = set_options(fd, family, options);
 	if (ret == 0)
-		ret = bind_patiently(fd, address);
+		ret = bind_patiently(fd, address, options->extra_wait_ms);
 	if (ret == 0 && getsockname(fd, (struct sockaddr *)bound, &length) < 0)
 		ret = -errno;
 	if (ret < 0) {

@@ -16,12 +16,13 @@ struct bc_listener_options {
 	const char *congestion; /* "": the system's choice */
 	uint32_t sndbuf_bytes;	/* 0: the system's choice */
 	uint32_t rcvbuf_bytes;	/* 0: the system's choice */
+	uint32_t extra_wait_ms; /* beyond the 2 s below */
 };
 
 /*
- * bc_listener_open - bind and listen. Waits up to about 2 s for an address in
- * use to become free, since a killed predecessor's sockets go away a little
- * after it. Returns the descriptor, or -errno (-EADDRINUSE, -EADDRNOTAVAIL,
+ * bc_listener_open - bind and listen. Waits up to about 2 s, or longer where
+ * asked to, for an address in use to become free, since a killed predecessor's
+ * sockets go away a little after it. Returns the descriptor, or -errno (-EADDRINUSE, -EADDRNOTAVAIL,
  * -EACCES; -ENOENT: no such congestion control; -EPERM: not allowed to use
  * it). `bound` receives the address, with the port that the kernel picked.
  */

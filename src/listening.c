@@ -10,6 +10,8 @@
 #include "src/listening.h"
 #include "src/log.h"
 
+#define DEAD_WAIT_MS 6000u
+
 const char *listening_role_name(enum config_role role)
 {
 	switch (role) {
@@ -74,6 +76,15 @@ static const char *inherited_congestion(const struct config *config)
 	return config->congestion;
 }
 
+/*
+ * A ring of requests keeps the sockets of a process that was killed until a
+ * worker of the kernel has taken it apart: 10 ms, seconds on a busy machine.
+ */
+static bool found_a_dead_one(const struct daemon *daemon)
+{
+	return daemon->adopted || daemon->not_adopted;
+}
+
 static int open_listener(struct daemon *daemon,
 			 const struct config_listen *listen,
 			 const struct bc_sockaddr *address)
@@ -86,6 +97,7 @@ static int open_listener(struct daemon *daemon,
 		.rcvbuf_bytes = listen->role == CONFIG_ROLE_EGRESS
 					? 0
 					: config->rcvbuf_bytes,
+		.extra_wait_ms = found_a_dead_one(daemon) ? DEAD_WAIT_MS : 0,
 	};
 	struct sockaddr_storage bound;
 	struct listener *made;

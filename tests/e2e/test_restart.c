@@ -248,7 +248,7 @@ static int occupy(const char *text)
 	return occupation.fd;
 }
 
-/* It waits for the address for two seconds; readers wait with it. */
+/* It waits for the address for some seconds; readers wait with it. */
 static void failed_start_leaves_the_stream_to_the_next_try(void **state)
 {
 	uint64_t epoch;

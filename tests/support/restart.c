@@ -64,7 +64,12 @@ static void choose_port(char *text, size_t size)
 void restart_open(struct restart *restart, const char *ring_size)
 {
 	*restart = (struct restart){
-		.ring_size = ring_size, .sender = -1, .receiver = -1};
+		.ring_size = ring_size,
+		/* a sanitized daemon takes its time to start */
+		.gone_after_ms = TEST_SANITIZED ? DEADLINE_MS / 2 : 0,
+		.sender = -1,
+		.receiver = -1,
+	};
 	snprintf(restart->name, sizeof(restart->name), "%s", test_name());
 	choose_port(restart->ingest, sizeof(restart->ingest));
 	choose_port(restart->egress, sizeof(restart->egress));

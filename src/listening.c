@@ -10,7 +10,7 @@
 #include "src/listening.h"
 #include "src/log.h"
 
-#define DEAD_WAIT_MS 6000u
+#define DEAD_WAIT_MS 30000u
 
 const char *listening_role_name(enum config_role role)
 {
@@ -77,8 +77,9 @@ static const char *inherited_congestion(const struct config *config)
 }
 
 /*
- * A ring of requests keeps the sockets of a process that was killed until a
- * worker of the kernel has taken it apart: 10 ms, seconds on a busy machine.
+ * A ring of requests keeps the sockets of a process that was killed until the
+ * kernel has taken it apart, which needs a grace period of RCU: 10 ms, but
+ * more than 8 s were seen where a dozen processes fought for two cores.
  */
 static bool found_a_dead_one(const struct daemon *daemon)
 {

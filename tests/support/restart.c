@@ -104,13 +104,19 @@ void restart_launch(struct restart *restart)
 	daemon_fixture_launch(&restart->daemon, options);
 }
 
+static bool listens(void *argument)
+{
+	struct restart *restart = argument;
+
+	return daemon_fixture_logged(&restart->daemon, "info listening ") == 2;
+}
+
 void restart_live(struct restart *restart)
 {
-	const char *options[8];
-
-	set_options(restart, options);
-	name_daemon(restart);
-	daemon_fixture_start(&restart->daemon, options);
+	restart_launch(restart);
+	/* longer than the daemon waits for the addresses of a dead one */
+	if (!test_within(2 * DEADLINE_MS, listens, restart))
+		fail_msg("it does not listen:\n%s", restart->daemon.log);
 	restart->epoch = restart_info(restart).epoch;
 }
 

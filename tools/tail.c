@@ -192,6 +192,9 @@ static int attach_patiently(struct tail_wish *wish,
 	int64_t left_ms = wish->appear_ms < 0 ? INT64_MAX : wish->appear_ms;
 	int ret = attach(wish, reader);
 
+	if (ret == -ENOENT && left_ms > 0)
+		fprintf(stderr, PROGRAM ": waiting for stream '%s'\n",
+			wish->name);
 	while ((ret == -ENOENT || ret == BCAST_ENOTREADY) && left_ms > 0 &&
 	       !caught) {
 		if (!wish->from_given) {

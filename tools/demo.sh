@@ -249,8 +249,8 @@ start_readers() {
 		mkfifo "$work/fifo.$i"
 		"${hash[@]}" <"$work/fifo.$i" >"$work/local.$i" &
 		hash_pids+=($!)
-		bcast-tail "$name" --from 0 --stats >"$work/fifo.$i" \
-			2>"$work/local.$i.stats" </dev/null &
+		bcast-tail "$name" --from 0 --on-loss stop --stats \
+			>"$work/fifo.$i" 2>"$work/local.$i.stats" </dev/null &
 		tail_pids+=($!)
 		reader_lag_max+=(0)
 	done

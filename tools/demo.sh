@@ -314,23 +314,27 @@ progress() {
 	fi
 }
 
-# The state of the stream, and of the local readers, into variables.
+# The state of the stream, and of the local readers, into variables. Readers are
+# looked at first, so what is shown as their lag is rather too much.
 sample() {
-	local i written numbers
+	local i written numbers had=()
 
+	for ((i = 0; i < readers; i++)); do
+		written=0
+		reader_written "${tail_pids[i]}" || :
+		had+=("$written")
+	done
 	bcast-shmstat "$name" --json --receivers >"$work/now.json" ||
 		fail "bcast-shmstat failed"
+	now_us=${EPOCHREALTIME/./}
 	numbers=$(jq -r '[.stream.tail, .summary.senders, .summary.receivers,
 		.summary.bytes_out, .summary.lag_max_bytes,
 		([.receivers[].idle_ns] | min // 0)] | @tsv' "$work/now.json")
 	read -r tail_now senders_now receivers_now bytes_out lag_now idle_ns \
 		<<<"$numbers"
-	now_us=${EPOCHREALTIME/./}
 	for ((i = 0; i < readers; i++)); do
-		written=0
-		reader_written "${tail_pids[i]}" || :
-		((tail_now - written <= reader_lag_max[i])) ||
-			reader_lag_max[i]=$((tail_now - written))
+		((tail_now - had[i] <= reader_lag_max[i])) ||
+			reader_lag_max[i]=$((tail_now - had[i]))
 	done
 }
 
@@ -368,7 +372,7 @@ watch() {
 		fi
 		((SECONDS < deadline)) ||
 			fail "nothing has moved for $stall_deadline_s s"
-		sleep 0.05
+		sleep 0.02
 	done
 	((on_terminal == 0)) || printf '\r\033[K' >&2
 	elapsed_us=$((now_us - idle_ns / 1000 - start_us))

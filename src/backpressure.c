@@ -5,25 +5,27 @@
 
 struct backpressure_limits backpressure_limits(uint64_t capacity,
 					       uint64_t read_bytes,
-					       uint64_t max_lag_bytes)
+					       uint64_t max_lag_bytes,
+					       bool block)
 {
 	BC_ASSERT(read_bytes <= capacity / 2);
 	BC_ASSERT(max_lag_bytes + read_bytes <= capacity);
 	return (struct backpressure_limits){
 		.capacity = capacity,
 		.read_bytes = read_bytes,
+		.hold_bytes = block ? max_lag_bytes : capacity - read_bytes,
 		/* half of the permitted lag is left to those behind it */
 		.pace_bytes = max_lag_bytes / 2,
 		.max_lag_bytes = max_lag_bytes,
 	};
 }
 
-enum backpressure_verdict
-backpressure_admit(const struct backpressure_limits *limits,
-		   const struct backpressure_positions *at, bool stalled)
+enum backpressure_verdict backpressure_admit(
+	const struct backpressure_limits *limits,
+	const struct backpressure_positions *at, bool stalled)
 {
 	BC_ASSERT(at->floor <= at->tail && at->leader <= at->tail);
-	if (at->tail - at->floor > limits->capacity - limits->read_bytes)
+	if (at->tail - at->floor > limits->hold_bytes)
 		return BACKPRESSURE_NO_ROOM;
 	if (!stalled && at->tail - at->leader > limits->pace_bytes)
 		return BACKPRESSURE_TOO_FAST;

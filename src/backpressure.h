@@ -7,21 +7,24 @@
  *	floor      leader           tail      + read size
  *	  |          |               |           |
  *	--+----------+---------------+-----------+---->  position
+ *	  |<------- hold ----------->|           |
  *	  |<---------- must be <= capacity ----->|
  *
  * floor: the oldest byte that a send still needs. leader: how far the fastest
  * receiver has got. Three rules:
  *
  * 1. Room. A read is posted only if all of it fits without overwriting what a
- *    send still needs. It is whole or not at all, so reads stay large.
+ *    send still needs. It is whole or not at all, so reads stay large. With
+ *    policy block, the sender is held earlier: as soon as somebody lags more
+ *    than max_lag_bytes, so that local readers keep the rest of the ring.
  * 2. Pace. The sender is read no faster than the fastest receiver takes: once
  *    even that one is `pace_bytes` behind, reading on would only make all of
  *    them too slow, in a burst that none of them could have kept up with. If
  *    no receiver takes anything for STALL_NS, they are all stalled, and the
  *    sender is no longer held up for them.
  * 3. Lag. A receiver further behind than max_lag_bytes is too slow; what is
- *    done about it is the policy's business. With policy block nobody is, and
- *    rule 1 makes the sender wait.
+ *    done about it is the policy's business. With policy block nobody gets
+ *    there, but for the last read.
  */
 #ifndef SRC_BACKPRESSURE_H
 #define SRC_BACKPRESSURE_H
@@ -35,6 +38,7 @@
 struct backpressure_limits {
 	uint64_t capacity;
 	uint64_t read_bytes; /* one read from the sender */
+	uint64_t hold_bytes; /* rule 1: tail - floor, at most */
 	uint64_t pace_bytes;
 	uint64_t max_lag_bytes;
 };
@@ -52,15 +56,19 @@ enum backpressure_verdict {
 	BACKPRESSURE_TOO_FAST, /* rule 2 */
 };
 
-/* backpressure_limits - the limits that follow from the ring and --max-lag. */
+/*
+ * backpressure_limits - the limits that follow from the ring, --max-lag, and
+ * whether the policy is block.
+ */
 struct backpressure_limits backpressure_limits(uint64_t capacity,
 					       uint64_t read_bytes,
-					       uint64_t max_lag_bytes);
+					       uint64_t max_lag_bytes,
+					       bool block);
 
 /* backpressure_admit - rules 1 and 2. `stalled`: nobody takes anything. */
-enum backpressure_verdict
-backpressure_admit(const struct backpressure_limits *limits,
-		   const struct backpressure_positions *at, bool stalled);
+enum backpressure_verdict backpressure_admit(
+	const struct backpressure_limits *limits,
+	const struct backpressure_positions *at, bool stalled);
 
 /* backpressure_is_slow - rule 3, for one receiver. */
 bool backpressure_is_slow(const struct backpressure_limits *limits,

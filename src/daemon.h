@@ -2,8 +2,8 @@
 /*
  * daemon.h - all parts of a running bcastd, and who may touch what.
  *
- * One thread, one struct, made by daemon_start() in the order of its fields
- * and taken apart by daemon_stop() in reverse. The way of a byte through it:
+ * One thread, one struct, made by start.c and taken apart by it in reverse. The
+ * way of a byte through it:
  *
  *	loop.c      wait -> dispatch -> publish + wake -> pump -> arm -> tick
  *	ingest.c    recv event: the bytes are already in the ring
@@ -38,7 +38,8 @@
 struct listener {
 	int fd;
 	enum config_role role;
-	bool armed; /* an accept is in flight */
+	bool armed;   /* an accept is in flight */
+	bool failing; /* the last one failed, and the log has it */
 	char address[BC_SOCKADDR_TEXT_MAX];
 };
 
@@ -46,8 +47,8 @@ struct listener {
 struct ingest {
 	struct bc_conn *line[DAEMON_SENDERS_MAX]; /* [0] writes */
 	uint32_t line_count;
-	bool receiving;	      /* a recv into the ring is in flight */
-	uint64_t received;    /* bytes at the tail, not yet published */
+	bool receiving;		  /* a recv into the ring is in flight */
+	uint64_t received;	  /* bytes at the tail, not yet published */
 	uint64_t paused_since_ns; /* 0: not paused */
 	bool given_up; /* all receivers stalled: do not wait for them */
 };
@@ -89,17 +90,6 @@ struct daemon {
 	uint64_t drain_deadline_ns;
 	uint32_t probe_slot; /* where the tick's round of half-closed goes on */
 };
-
-/*
- * daemon_start - make everything ready to serve, and say so in the log.
- * Returns 0, or the exit code of sysexits.h after logging why, with nothing
- * left behind. May block for some seconds: names are resolved, memory is
- * allocated, an address in use is waited for.
- */
-int daemon_start(struct daemon *daemon, const struct config *config);
-
-/* daemon_stop - close, announce the end, unlink. Safe after a failed start. */
-void daemon_stop(struct daemon *daemon);
 
 /* daemon_tail - the position up to which the stream is published. */
 static inline uint64_t daemon_tail(const struct daemon *daemon)

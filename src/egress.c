@@ -14,16 +14,15 @@
 #include <bcast/monitor.h>
 
 #include "shm/peers.h"
-#include "src/connection.h"
 #include "src/egress.h"
-#include "src/ingest.h"
 #include "src/log.h"
+#include "src/request.h"
 
-#define LIST_READY	   2u
-#define LIST_CAUGHT_UP	   3u
-#define SENDS_PER_TURN	   256u
-#define SEND_BYTES_MAX	   (UINT64_C(1) << 20)
-#define DISCARD_BYTES	   (256u * 1024u)
+#define LIST_READY     2u
+#define LIST_CAUGHT_UP 3u
+#define SENDS_PER_TURN 256u
+#define SEND_BYTES_MAX (UINT64_C(1) << 20)
+#define DISCARD_BYTES  (256u * 1024u)
 
 void egress_init(struct egress *egress)
 {
@@ -36,7 +35,7 @@ void egress_init(struct egress *egress)
 
 static void watch(struct daemon *daemon, struct bc_conn *conn)
 {
-	(void)connection_watch(daemon, conn, &daemon->egress.watch_byte);
+	(void)request_watch(daemon, conn, &daemon->egress.watch_byte);
 }
 
 /* No request is in flight: put it where it belongs. */
@@ -57,8 +56,7 @@ void egress_join(struct daemon *daemon, struct bc_conn *conn)
 
 	conn->role = BCAST_ROLE_RECEIVER;
 	conn->cursor = daemon_tail(daemon);
-	if (egress->receivers++ == 0)
-		egress->floor = conn->cursor;
+	egress->receivers++;
 	egress->leader = conn->cursor;
 	egress->leader_valid = true;
 	make_idle(daemon, conn);
@@ -100,10 +98,10 @@ static void send_next(struct daemon *daemon, struct bc_conn *conn)
 
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
-	if (connection_send(daemon, conn,
-			    bc_ring_address(&daemon->segment.ring,
-					    conn->cursor),
-			    size) < 0)
+	conn->offered = size;
+	if (request_send(daemon, conn,
+			 bc_ring_address(&daemon->segment.ring, conn->cursor),
+			 size) < 0)
 		make_idle(daemon, conn);
 }
 
@@ -134,8 +132,7 @@ static void skip_to_live(struct daemon *daemon, struct bc_conn *conn)
 	conn->skip = false;
 	conn->cursor = tail;
 	bc_peers_add(&conn->shown->skipped, bytes);
-	atomic_store_explicit(&conn->shown->cursor, tail,
-			      memory_order_relaxed);
+	atomic_store_explicit(&conn->shown->cursor, tail, memory_order_relaxed);
 	bc_counter_add(daemon->counters, BC_COUNTER_receivers_skips, 1);
 	bc_counter_add(daemon->counters, BC_COUNTER_skipped_bytes, bytes);
 	log_event(LOG_LEVEL_WARN, "receiver_skipped",
@@ -147,18 +144,17 @@ static void count_sent(struct daemon *daemon, struct bc_conn *conn,
 		       uint64_t bytes)
 {
 	struct egress *egress = &daemon->egress;
-	uint64_t tail = daemon_tail(daemon);
 
-	bc_peers_max(&conn->shown->lag_max, tail - conn->cursor);
+	bc_peers_max(&conn->shown->lag_max, daemon_tail(daemon) - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
-	if (conn->cursor > egress->leader)
+	if (conn->state == BC_CONN_OPEN && conn->cursor > egress->leader)
 		egress->leader = conn->cursor;
 	egress->last_progress_ns = daemon->now_ns;
 	bc_peers_progress(conn->shown, conn->cursor, bytes, daemon->now_ns);
 	bc_counter_add(daemon->counters, BC_COUNTER_bytes_out, bytes);
 	bc_counter_add(daemon->counters, BC_COUNTER_sends, 1);
-	if (conn->cursor != tail && bytes % SEND_BYTES_MAX != 0) {
+	if (bytes < conn->offered) {
 		bc_peers_add(&conn->shown->short_sends, 1);
 		bc_counter_add(daemon->counters, BC_COUNTER_short_sends, 1);
 	}
@@ -174,7 +170,7 @@ void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result)
 		return;
 	if (result < 0 && result != -ECANCELED && result != -EINTR &&
 	    result != -EAGAIN) {
-		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
 		return;
 	}
 	if (conn->skip)
@@ -184,52 +180,30 @@ void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result)
 
 /* ---- What receivers send us -------------------------------------------- */
 
-static bool may_become_sender(const struct daemon *daemon,
-			      const struct bc_conn *conn)
-{
-	return daemon->config.reassign == CONFIG_REASSIGN_ANY &&
-	       daemon->listeners[conn->listener].role == CONFIG_ROLE_ANY &&
-	       daemon->phase == DAEMON_RUNNING && ingest_is_free(daemon);
-}
-
-static void become_sender(struct daemon *daemon, struct bc_conn *conn)
-{
-	egress_remove(daemon, conn);
-	bc_counter_add(daemon->counters, BC_COUNTER_receivers_left, 1);
-	log_event(LOG_LEVEL_INFO, "receiver_left",
-		  "peer=%s bytes=%llu reason=starts_to_send", conn->peer,
-		  (unsigned long long)conn->bytes);
-	connection_cancel(daemon, conn, BC_CONN_SEND);
-	conn->bytes = 0;
-	conn->role = BCAST_ROLE_WAITING;
-	bc_peers_set_role(conn->shown, conn->role, daemon_tail(daemon));
-	ingest_join(daemon, conn);
-}
-
-static void on_half_close(struct daemon *daemon, struct bc_conn *conn)
-{
-	conn->half_closed = true;
-	connection_probe(daemon, conn);
-}
-
-void egress_on_watch(struct daemon *daemon, struct bc_conn *conn, int result)
+enum egress_news egress_on_watch(struct daemon *daemon, struct bc_conn *conn,
+				 int result)
 {
 	if (conn->state != BC_CONN_OPEN || conn->role != BCAST_ROLE_RECEIVER)
-		return;
-	if (result == 0)
-		on_half_close(daemon, conn);
-	else if (result == -EAGAIN || result == -EINTR)
+		return EGRESS_NO_NEWS;
+	if (result > 0)
+		return EGRESS_HAS_SENT;
+	if (result == 0) {
+		conn->half_closed = true;
+		return EGRESS_HALF_CLOSED;
+	}
+	if (result == -EAGAIN || result == -EINTR)
 		watch(daemon, conn);
-	else if (result < 0)
-		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
-	else if (may_become_sender(daemon, conn))
-		become_sender(daemon, conn);
 	else
-		(void)connection_discard(daemon, conn, DISCARD_BYTES);
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
+	return EGRESS_NO_NEWS;
 }
 
-void egress_on_discard(struct daemon *daemon, struct bc_conn *conn,
-		       int result)
+void egress_discard(struct daemon *daemon, struct bc_conn *conn)
+{
+	(void)request_discard(daemon, conn, DISCARD_BYTES);
+}
+
+void egress_on_discard(struct daemon *daemon, struct bc_conn *conn, int result)
 {
 	if (result > 0) {
 		bc_peers_add(&conn->shown->discarded, (uint64_t)result);
@@ -239,7 +213,7 @@ void egress_on_discard(struct daemon *daemon, struct bc_conn *conn,
 	if (conn->state != BC_CONN_OPEN || conn->role != BCAST_ROLE_RECEIVER)
 		return;
 	if (result < 0 && result != -EAGAIN && result != -EINTR)
-		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
 	else
 		watch(daemon, conn);
 }
@@ -285,7 +259,7 @@ static void recompute_leader(struct daemon *daemon)
 static void punish(struct daemon *daemon, struct bc_conn *conn)
 {
 	if (daemon->config.slow_policy == CONFIG_SLOW_DISCONNECT) {
-		connection_close(daemon, conn, BCAST_CLOSE_SLOW, 0);
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_SLOW, 0);
 		return;
 	}
 	if (conn->skip)
@@ -293,7 +267,7 @@ static void punish(struct daemon *daemon, struct bc_conn *conn)
 	if (conn->in_flight & BC_CONN_SEND) {
 		/* its bytes are free once the cancelled send is back */
 		conn->skip = true;
-		connection_cancel(daemon, conn, BC_CONN_SEND);
+		request_cancel(daemon, conn, BC_CONN_SEND);
 		return;
 	}
 	bc_conn_list_remove(&daemon->conns, &daemon->egress.ready, conn);
@@ -327,8 +301,7 @@ struct backpressure_positions egress_positions(struct daemon *daemon)
 	struct backpressure_positions at = {tail, tail, tail};
 
 	/* closing connections can hold bytes after the last has left */
-	if (tail - egress->floor >
-	    daemon->limits.capacity - daemon->limits.read_bytes)
+	if (tail - egress->floor > daemon->limits.hold_bytes)
 		recompute_floor(daemon);
 	at.floor = egress->floor;
 	if (egress->receivers == 0)

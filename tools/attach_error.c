@@ -72,22 +72,23 @@ static int no_permission(const char *program, const char *name, int result)
 
 static int unusable(const char *program, const char *name, int result)
 {
-	const char *advice;
-
+	fprintf(stderr, "%s: /dev/shm/bcast.%s: %s", program, name,
+		bcast_strerror(result));
 	switch (result) {
 	case BCAST_EVERSION:
 	case BCAST_ELAYOUT:
-		advice = "use the tools that came with its bcastd";
+		fprintf(stderr,
+			" (this is version %s); use the tools that came with "
+			"its bcastd\n",
+			bcast_version());
 		break;
 	case BCAST_EFOREIGN:
-		advice = "remove it, or choose another name";
+		fprintf(stderr, "; remove it, or choose another name\n");
 		break;
 	default:
-		advice = "restart its bcastd";
+		fprintf(stderr, "; start bcastd --name %s anew\n", name);
 		break;
 	}
-	fprintf(stderr, "%s: /dev/shm/bcast.%s: %s (this is version %s); %s\n",
-		program, name, bcast_strerror(result), bcast_version(), advice);
 	return EX_PROTOCOL;
 }
 

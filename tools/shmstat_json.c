@@ -12,7 +12,9 @@
 
 #include "shmstat.h"
 
-#define LAYOUT (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define LAYOUT                                               \
+	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | \
+	 JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* ---- One value by type ------------------------------------------------- */
 

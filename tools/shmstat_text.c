@@ -32,9 +32,21 @@ static uint64_t age_ns(uint64_t then_ns)
 	return now_ns > then_ns ? now_ns - then_ns : 0;
 }
 
-static void label(const char *name)
+static int wider(int width, const char *text)
 {
-	printf("%-11s ", name);
+	int length = (int)strlen(text);
+
+	return length > width ? length : width;
+}
+
+/* The words on the left of the first screen, the daemon's facts included. */
+static void label(const struct shmstat *stat, const char *name)
+{
+	int width = 9;
+
+	for (size_t i = 0; i < stat->fact_count; i++)
+		width = wider(width, stat->facts[i].key);
+	printf("%-*s  ", width, name);
 }
 
 static bool runs(const struct bcast_stream_info *s)
@@ -44,11 +56,12 @@ static bool runs(const struct bcast_stream_info *s)
 
 /* ---- The first screen -------------------------------------------------- */
 
-static void print_state(const struct bcast_stream_info *s)
+static void print_state(const struct shmstat *stat)
 {
+	const struct bcast_stream_info *s = &stat->stream;
 	const char *state = shmstat_state(s);
 
-	label("state");
+	label(stat, "state");
 	if (strcmp(state, "dead") == 0)
 		printf("dead: daemon died, heartbeat %s ago\n",
 		       DURATION(s->heartbeat_age_ns));
@@ -56,30 +69,31 @@ static void print_state(const struct bcast_stream_info *s)
 		printf("stuck: daemon is alive, but heartbeat %s ago\n",
 		       DURATION(s->heartbeat_age_ns));
 	else if (s->state == BCAST_STREAM_CLOSED)
-		printf("closed: ended in order, %s\n",
-		       TIME(s->ended_realtime_ns));
+		printf("closed: ended %s\n", TIME(s->ended_realtime_ns));
 	else
 		printf("%s\n", state);
 }
 
-static void print_identity(const struct bcast_stream_info *s)
+static void print_identity(const struct shmstat *stat)
 {
-	label("stream");
+	const struct bcast_stream_info *s = &stat->stream;
+
+	label(stat, "stream");
 	printf("%s (%s)\n", s->name, bcast_format_name(s->format));
-	print_state(s);
-	label("epoch");
+	print_state(stat);
+	label(stat, "epoch");
 	printf("0x%016" PRIx64 ", incarnation %" PRIu32 "\n", s->epoch,
 	       s->incarnation);
-	label("owner");
+	label(stat, "owner");
 	printf("pid %" PRIu32, s->owner_pid);
 	if (runs(s))
 		printf(", up %s", DURATION(age_ns(s->started_realtime_ns)));
 	printf(", started %s\n", TIME(s->started_realtime_ns));
-	label("ring");
+	label(stat, "ring");
 	printf("%s, holds %s: positions %" PRIu64 " to %" PRIu64 "\n",
 	       BYTES(s->capacity), BYTES(s->tail - s->oldest), s->oldest,
 	       s->tail);
-	label("born");
+	label(stat, "born");
 	printf("%s, %s ago\n", TIME(s->created_realtime_ns),
 	       DURATION(age_ns(s->created_realtime_ns)));
 }
@@ -104,13 +118,13 @@ static void print_traffic(const struct shmstat *stat)
 {
 	const struct shmstat_totals *t = &stat->totals;
 
-	label("in");
+	label(stat, "in");
 	printf("%s in %" PRIu64 " receives,", BYTES(t->bytes_in), t->receives);
 	print_sender(stat);
-	label("out");
+	label(stat, "out");
 	printf("%s in %" PRIu64 " sends, %" PRIu64 " of them short\n",
 	       BYTES(t->bytes_out), t->sends, t->short_sends);
-	label("receivers");
+	label(stat, "receivers");
 	printf("%" PRIu64 " of %" PRIu32 "%s, lag max %s; %" PRIu64
 	       " dropped, %" PRIu64 " refused\n",
 	       t->receivers, stat->stream.max_receivers,
@@ -121,19 +135,12 @@ static void print_traffic(const struct shmstat *stat)
 static void print_facts(const struct shmstat *stat)
 {
 	for (size_t i = 0; i < stat->fact_count; i++) {
-		label(stat->facts[i].key);
+		label(stat, stat->facts[i].key);
 		printf("%s\n", stat->facts[i].value);
 	}
 }
 
 /* ---- Tables ------------------------------------------------------------ */
-
-static int wider(int width, const char *text)
-{
-	int length = (int)strlen(text);
-
-	return length > width ? length : width;
-}
 
 static void print_peers(const struct shmstat *stat)
 {
@@ -199,7 +206,7 @@ static void print_counters(const struct shmstat *stat)
 void shmstat_text(const struct shmstat *stat,
 		  const struct shmstat_sections *sections)
 {
-	print_identity(&stat->stream);
+	print_identity(stat);
 	print_traffic(stat);
 	print_facts(stat);
 	if (sections->receivers)

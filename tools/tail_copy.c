@@ -47,7 +47,8 @@ struct tail {
 	uint64_t stop_at;   /* position; UINT64_MAX: follow */
 	uint64_t written;   /* bytes */
 	uint64_t unwritten; /* bytes of the last piece that were not written */
-	uint64_t forgiven_bytes; /* passed over before the first byte */
+	bool begun;	    /* it has found its place in the stream */
+	uint64_t forgiven_bytes; /* passed over before that */
 	uint64_t forgiven_laps;
 	int64_t idle_since_ms;
 };
@@ -124,8 +125,8 @@ static enum step on_lapped(struct tail *tail)
 	const struct tail_wish *wish = tail->wish;
 	struct bcast_loss loss = bcast_loss(tail->reader);
 
-	/* "oldest" names no byte: where it starts, nothing is missing yet */
-	if (wish->from == BCAST_FROM_OLDEST && tail->written == 0) {
+	/* what was the oldest byte when we asked may be gone when we read it */
+	if (wish->from == BCAST_FROM_OLDEST && !tail->begun) {
 		tail->forgiven_bytes += loss.bytes;
 		tail->forgiven_laps++;
 		return STEP_GO_ON;
@@ -211,6 +212,7 @@ static enum step step(struct tail *tail)
 	n = bcast_read(tail->reader, tail->buffer, wanted);
 	if (n < 0)
 		return on_result(tail, (int)n);
+	tail->begun = true;
 	if (n == 0)
 		return wait_step(tail);
 	result = write_piece(tail, (size_t)n);

@@ -10,7 +10,8 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config liburing-dev
 	libjson-c-dev)
 packages_demo=(jq openssl)
 packages_test=(libcmocka-dev)
-packages_full=(clang libclang-rt-dev clang-format clang-tidy shellcheck codespell mandoc python3)
+packages_full=(clang libclang-rt-dev clang-format clang-tidy shellcheck
+	codespell mandoc python3)
 
 # packages_missing PACKAGE... - print those that are not installed.
 packages_missing() {

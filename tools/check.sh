@@ -91,8 +91,7 @@ run_ctest() {
 	local name=$1
 	shift
 
-	UBSAN_OPTIONS=print_stacktrace=1 \
-		TSAN_OPTIONS=suppressions=$root/tests/tsan.supp fixed_addresses \
+	UBSAN_OPTIONS=print_stacktrace=1 fixed_addresses \
 		ctest --test-dir "$root/build/$name" -j "$(nproc)" \
 		--output-on-failure --no-tests=error "$@"
 }
@@ -182,7 +181,8 @@ check_full() {
 		step manuals check_manuals
 		step install tests/install/install.sh build/gcc-release
 	fi
-	build_and_test thread gcc Debug thread -R '^shm/'
+	# by clang: gcc has no fences under TSan, and warns
+	build_and_test clang-thread clang Debug thread -R '^shm/'
 	build_and_test clang-sanitize clang Debug address,undefined -L unit
 	build_and_test clang-release clang Release '' &&
 		step tidy check_tidy

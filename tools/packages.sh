@@ -10,7 +10,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config liburing-dev
 	libjson-c-dev)
 packages_demo=(jq openssl)
 packages_test=(libcmocka-dev)
-packages_full=(clang libclang-rt-dev clang-format clang-tidy shellcheck
+packages_full=(clang libclang-rt-dev llvm clang-format clang-tidy shellcheck
 	codespell mandoc python3)
 
 # packages_missing PACKAGE... - print those that are not installed.

@@ -9,10 +9,10 @@
  *
  * ENDED: somebody found a reason to close it, and it waits for the one place
  * that does. CLOSING lasts until the last request in flight has given its
- *event: until then the descriptor stays open and the ring bytes of its send
- *stay claimed. release() is refused before (asserted) and changes the
- *generation, so that no late event can reach the next tenant. A slot is in at
- *most one list.
+ * event: until then the descriptor stays open and the ring bytes of its send
+ * stay claimed. release() is refused before (asserted) and changes the
+ * generation, so that no late event can reach the next tenant. A slot is in at
+ * most one list.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H

@@ -89,7 +89,7 @@ static void killed_owner_frees_the_name(void **state)
 	bc_name_lock_drop(&lock);
 }
 
-#define ROUNDS 300
+#define ROUNDS 2000
 
 /* Another user has made the object, and let everybody in. */
 static void plant(const char *name, uid_t user)
@@ -160,6 +160,17 @@ struct contest {
 	char name[64];
 };
 
+/* Only its holder unlinks the object: while it is held it has its name. */
+static bool is_named(const struct bc_name_lock *lock)
+{
+	struct stat held, named;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/dev/shm%s", lock->object);
+	return fstat(lock->fd, &held) == 0 && stat(path, &named) == 0 &&
+	       held.st_ino == named.st_ino;
+}
+
 /* Take and drop; while it is held nobody else may hold it. */
 static void compete(void *argument)
 {
@@ -175,6 +186,7 @@ static void compete(void *argument)
 			continue;
 		test_child_check(ret == 0);
 		test_child_check(++contest->holders == 1);
+		test_child_check(is_named(&lock));
 		contest->rounds++;
 		taken++;
 		contest->holders--;

@@ -14,18 +14,26 @@
 
 #include "shm/clock.h"
 #include "shm/peers.h"
-#include "src/connection.h"
-#include "src/egress.h"
 #include "src/ingest.h"
 #include "src/log.h"
+#include "src/request.h"
 
-/* Has the peer sent its FIN, whatever is still unread before it? */
-static bool has_finished(const struct bc_conn *conn)
+/*
+ * Has the peer sent its end, whatever is still unread before it? Its FIN tells;
+ * but that comes after its last byte, and while we do not read, these wait in
+ * its own kernel. Of a peer on this machine we can know that it has closed.
+ */
+static bool has_finished(const struct daemon *daemon,
+			 const struct bc_conn *conn)
 {
 	struct pollfd poll_fd = {.fd = conn->fd, .events = POLLRDHUP};
 
-	return poll(&poll_fd, 1, 0) == 1 &&
-	       (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+	if (conn->state != BC_CONN_OPEN)
+		return true;
+	if (poll(&poll_fd, 1, 0) == 1 &&
+	    (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+		return true;
+	return bc_peer_socket_held(&daemon->peer_socket, conn->fd) == 0;
 }
 
 bool ingest_is_free(const struct daemon *daemon)
@@ -35,7 +43,7 @@ bool ingest_is_free(const struct daemon *daemon)
 	if (ingest->line_count == 0)
 		return true;
 	return ingest->line_count < DAEMON_SENDERS_MAX &&
-	       has_finished(ingest->line[ingest->line_count - 1]);
+	       has_finished(daemon, ingest->line[ingest->line_count - 1]);
 }
 
 static void take_over(struct daemon *daemon, struct bc_conn *conn)
@@ -115,28 +123,25 @@ void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result)
 	daemon->ingest.receiving = false;
 	if (result > 0)
 		count_received(daemon, conn, (uint64_t)result);
-	if (conn->state != BC_CONN_OPEN)
-		return;
-	if (result == 0)
-		connection_close(daemon, conn, BCAST_CLOSE_PEER, 0);
-	else if (result < 0 && result != -EAGAIN && result != -EINTR &&
-		 result != -ECANCELED)
-		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
+	else if (result == 0)
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_PEER, 0);
+	else if (result != -EAGAIN && result != -EINTR && result != -ECANCELED)
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
 }
 
-void ingest_publish(struct daemon *daemon)
+bool ingest_publish(struct daemon *daemon)
 {
 	struct ingest *ingest = &daemon->ingest;
 
 	if (ingest->received == 0)
-		return;
+		return false;
 	bc_ring_publish(&daemon->segment.ring, ingest->received,
 			daemon->now_ns);
 	ingest->received = 0;
 	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
 	(void)bc_backend_wake(daemon->backend,
 			      &daemon->segment.ring.head->publish_count);
-	egress_on_published(daemon);
+	return true;
 }
 
 static void pause_sender(struct daemon *daemon)
@@ -176,26 +181,29 @@ static bool update_given_up(struct daemon *daemon)
 	return ingest->given_up;
 }
 
-void ingest_arm(struct daemon *daemon)
+bool ingest_wants_to_read(const struct daemon *daemon)
+{
+	return daemon->ingest.line_count > 0 && !daemon->ingest.receiving &&
+	       daemon->phase == DAEMON_RUNNING;
+}
+
+void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at)
 {
 	struct ingest *ingest = &daemon->ingest;
 	uint64_t read_bytes = daemon->limits.read_bytes;
-	struct backpressure_positions at;
 	struct bc_conn *conn;
 
-	if (ingest->line_count == 0 || ingest->receiving ||
-	    daemon->phase != DAEMON_RUNNING)
+	if (!ingest_wants_to_read(daemon))
 		return;
-	at = egress_positions(daemon);
-	if (backpressure_admit(&daemon->limits, &at, update_given_up(daemon)) !=
+	if (backpressure_admit(&daemon->limits, at, update_given_up(daemon)) !=
 	    BACKPRESSURE_READ) {
 		pause_sender(daemon);
 		return;
 	}
 	resume_sender(daemon);
 	conn = ingest->line[0];
-	if (connection_recv(daemon, conn,
-			    bc_ring_reserve(&daemon->segment.ring, read_bytes),
-			    read_bytes) == 0)
+	if (request_recv(daemon, conn,
+			 bc_ring_reserve(&daemon->segment.ring, read_bytes),
+			 read_bytes) == 0)
 		ingest->receiving = true;
 }

@@ -106,10 +106,10 @@ end:
 	od
 }
 
-inline reserve(upto)
+inline reserve(limit)
 {
 	if
-	:: upto > my_reserved -> my_reserved = upto; STORE(reserved, upto)
+	:: limit > my_reserved -> my_reserved = limit; STORE(reserved, limit)
 	:: else
 	fi;
 	RELEASE

@@ -39,9 +39,14 @@
  *				process is not dead
  *	NO_CAS			the word is stored, not compared and swapped
  *	LEAVE_UNLOCKS_FIRST	a leaver gives up its slot, then the lease
+ *	FREED_BLINDLY		with ADOPTER: who finds the holder dead, or
+ *				nobody holding, stores 0 (free_lease() of the
+ *				adopting daemon) instead of swapping it in
  *	TAIL_FIRST		tail before the bytes: a death in between
  */
-#define LIVES 3	 /* processes */
+#ifndef LIVES
+#define LIVES 3 /* processes */
+#endif
 #ifndef ROUNDS
 #define ROUNDS 1 /* times that each asks */
 #endif
@@ -254,7 +259,9 @@ end:
 	do
 	:: MAY_KILL(0)
 	:: MAY_KILL(1)
+#if LIVES > 2
 	:: MAY_KILL(2)
+#endif
 	od
 }
 
@@ -271,6 +278,34 @@ end:
 	od
 }
 
+#ifdef ADOPTER
+bool adopted;
+
+/* A daemon that takes over and tidies up; it does not want the lease itself. */
+active proctype adopter()
+{
+	byte seen;
+
+	seen = holder;
+	if
+	:: seen == 0 -> skip
+	:: seen != 0 && slot_lock[WORD_SLOT(seen)] == 0 -> skip
+	:: else -> goto done
+	fi;
+#ifdef FREED_BLINDLY
+	holder = 0;
+#else
+	atomic {
+		if
+		:: holder == seen -> holder = 0
+		:: else
+		fi
+	};
+#endif
+done:	adopted = true
+}
+#endif
+
 #ifndef NO_LAST
 /* When all is quiet: in a slot of its own, asks once. */
 active proctype last()
@@ -278,7 +313,10 @@ active proctype last()
 	byte slot = SLOTS, my_word, seen, slot_of;
 	bool got;
 
-	finished[0] && finished[1] && finished[2];
+	finished[0] && finished[1] && finished[LIVES - 1];
+#ifdef ADOPTER
+	adopted;
+#endif
 	slot_lock[slot] = LIVES + 1;
 	generation[slot]++;
 	my_word = WORD(slot, generation[slot]);

@@ -165,6 +165,7 @@ static void fill(struct bc_segment *segment, const struct plan *plan,
 	bc_text_set(identity->name, sizeof(identity->name), config->name);
 	memcpy(control->regions, plan->regions, sizeof(plan->regions));
 	fill_owner(&control->owner, config);
+	control->lease.limit = UINT64_MAX;
 	bc_counters_describe((struct bc_counter_shm *)(void *)segment
 				     ->regions[BC_REGION_COUNTERS]
 				     .base);

@@ -9,7 +9,7 @@
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config liburing-dev
 	libjson-c-dev)
 packages_demo=(jq openssl)
-packages_test=(libcmocka-dev)
+packages_test=(libcmocka-dev spin)
 packages_full=(clang libclang-rt-dev llvm clang-format clang-tidy shellcheck
 	codespell mandoc python3)
 

@@ -4,6 +4,8 @@
 
 #include <bcast/bcast.h>
 
+#define ERRNO_MIN (-4095) /* what the kernel can return; ours are below */
+
 /* Our own codes; NULL for a number that is none of them. */
 static const char *describe(int result)
 {
@@ -44,6 +46,8 @@ const char *bcast_strerror(int result)
 		return text;
 	if (result >= 0)
 		return "success";
+	if (result < ERRNO_MIN)
+		return "unknown result";
 	return strerror(-result);
 }
 

@@ -8,10 +8,13 @@
  *
  *	look -> spin -> look at the state -> park on the futex, in slices
  *
- * A slice ends at least every 100 ms to ask the kernel whether the owner is
- * alive: its lock vanishes without a wake-up. The futex word is read before
- * the last look for data, so a publication in between makes the wait return
- * at once (notify.h); the state changes wake the same word.
+ * The owner's lock vanishes without a wake-up, so the kernel is asked for it
+ * every 100 ms of having nothing to read, be that in one long sleep, in many
+ * short waits, or in polling: the handle remembers when it is due.
+ *
+ * The futex word is read before the last look for data, so a publication in
+ * between makes the wait return at once (notify.h); the state changes wake
+ * the same word.
  */
 #include <errno.h>
 #include <sched.h>
@@ -37,7 +40,9 @@ struct bcast_reader {
 	uint64_t epoch;
 	int64_t spin_ns;
 	uint64_t gone_after_ns;
+	uint64_t next_check_ns; /* when to ask for the owner again */
 	uint64_t gone_since_ns; /* owner found dead at; 0: alive */
+	uint64_t gone_tail;	/* and the tail was here then */
 	bool measure;
 	struct bcast_loss loss;
 	uint64_t bytes, waits, parks;
@@ -259,8 +264,42 @@ static void measure(struct bcast_reader *reader)
 		reader->latency_max_ns = now - published;
 }
 
+/* Called when there was nothing to read: has the owner been dead too long? */
+static int check_owner(struct bcast_reader *reader, uint64_t now_ns)
+{
+	int ret = bc_segment_owner_alive(&reader->segment);
+	uint64_t tail = bc_ring_tail(&reader->ring);
+
+	if (ret < 0)
+		return ret;
+	if (ret == 1) {
+		reader->gone_since_ns = 0;
+		return 0;
+	}
+	/* a tail that has moved since was moved by a later owner */
+	if (reader->gone_since_ns == 0 || reader->gone_tail != tail) {
+		reader->gone_since_ns = now_ns;
+		reader->gone_tail = tail;
+	}
+	if (now_ns - reader->gone_since_ns < reader->gone_after_ns)
+		return 0;
+	/* what it published before it died comes first */
+	ret = look(reader);
+	return ret == 0 ? BCAST_EABANDONED : ret;
+}
+
+/* Ask every 100 ms, and each time while the owner is missed. */
+static int check_due(struct bcast_reader *reader, uint64_t now_ns)
+{
+	if (now_ns < reader->next_check_ns && reader->gone_since_ns == 0)
+		return 0;
+	reader->next_check_ns = now_ns + LIVENESS_SLICE_NS;
+	return check_owner(reader, now_ns);
+}
+
 static int spin(struct bcast_reader *reader, uint64_t until_ns)
 {
+	uint64_t now_ns;
 	int ret;
 
 	do {
@@ -270,28 +309,12 @@ static int spin(struct bcast_reader *reader, uint64_t until_ns)
 				return ret;
 			bc_notify_pause();
 		}
-	} while (bc_monotonic_ns() < until_ns);
+		now_ns = bc_monotonic_ns();
+		ret = check_due(reader, now_ns);
+		if (ret != 0)
+			return ret;
+	} while (now_ns < until_ns);
 	return 0;
-}
-
-/* Called when there was nothing to read: has the owner been dead too long? */
-static int check_owner(struct bcast_reader *reader, uint64_t now_ns)
-{
-	int ret = bc_segment_owner_alive(&reader->segment);
-
-	if (ret < 0)
-		return ret;
-	if (ret == 1) {
-		reader->gone_since_ns = 0;
-		return 0;
-	}
-	if (reader->gone_since_ns == 0)
-		reader->gone_since_ns = now_ns;
-	if (now_ns - reader->gone_since_ns < reader->gone_after_ns)
-		return 0;
-	/* what it published before it died comes first */
-	ret = look(reader);
-	return ret == 0 ? BCAST_EABANDONED : ret;
 }
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -303,7 +326,6 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 static int park(struct bcast_reader *reader, uint64_t deadline_ns)
 {
 	const bc_u32 *word = &reader->ring.head->publish_count;
-	uint64_t next_check_ns = bc_monotonic_ns() + LIVENESS_SLICE_NS;
 
 	reader->parks++;
 	for (;;) {
@@ -315,17 +337,14 @@ static int park(struct bcast_reader *reader, uint64_t deadline_ns)
 
 		if (ret != 0)
 			return ret;
-		if (now_ns >= next_check_ns || reader->gone_since_ns != 0) {
-			next_check_ns = now_ns + LIVENESS_SLICE_NS;
-			ret = check_owner(reader, now_ns);
-			if (ret != 0)
-				return ret;
-		}
+		ret = check_due(reader, now_ns);
+		if (ret != 0)
+			return ret;
 		if (now_ns >= deadline_ns)
 			return 0;
 		(void)bc_notify_wait(
 			word, seen,
-			(int64_t)(min_u64(deadline_ns, next_check_ns) -
+			(int64_t)(min_u64(deadline_ns, reader->next_check_ns) -
 				  now_ns));
 	}
 }
@@ -352,10 +371,10 @@ int bcast_wait(struct bcast_reader *reader, int timeout_ms)
 {
 	int ret = look(reader);
 
-	if (ret == 1)
-		reader->gone_since_ns = 0;
-	if (ret != 0 || timeout_ms == 0)
+	if (ret != 0)
 		return ret;
+	if (timeout_ms == 0)
+		return check_due(reader, bc_monotonic_ns());
 	reader->waits++;
 	ret = wait_for_data(reader, timeout_ms);
 	if (ret == 1 && reader->measure)

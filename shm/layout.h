@@ -20,10 +20,10 @@
  *	          | the control block lists them|  closed, peers, index
  *	          +-----------------------------+
  *	          | (unused, to 2 MiB)          |
- *	0x200000  +-----------------------------+  always a multiple of 2 MiB
- *	          | ring: capacity bytes, byte  |  mapped twice back to back:
- *any | p of the stream stands at   |  span of up to capacity bytes | p &
- *(capacity - 1)          |  is contiguous in memory
+ *	0x200000  +-----------------------------+  a multiple of 2 MiB,
+ *	          | ring: capacity bytes, byte  |  mapped twice in a row, so
+ *	          | p of the stream stands at   |  that any span of up to
+ *	          | p & (capacity - 1)          |  capacity is contiguous
  *	          +-----------------------------+
  *
  * /dev/shm/bcast.NAME.nodes, mode 0660: the registry, written by every node. A
@@ -73,8 +73,7 @@
 #define BC_REGISTRY_MAGIC UINT64_C(0x0a02747361636207)
 #define BC_LAYOUT_VERSION 1u
 
-#define BC_LINE \
-	128u /* two cache lines: adjacent ones are prefetched in pairs */
+#define BC_LINE		   128u /* two cache lines: prefetched in pairs */
 #define BC_PAGE		   4096u
 #define BC_HUGE		   (UINT64_C(2) << 20)
 #define BC_NAME		   64u /* a name and its terminator */

@@ -37,6 +37,8 @@ void bc_peers_open(struct bc_peer_shm *entry,
 	set(&entry->skipped, 0);
 	set(&entry->last_progress_ns, opening->now_ns);
 	set(&entry->connected_realtime_ns, bc_realtime_ns());
+	atomic_store_explicit(&entry->zerocopy, 0, memory_order_relaxed);
+	atomic_store_explicit(&entry->last_error, 0, memory_order_relaxed);
 	/* pairs with the acquire load of whoever lists the table */
 	atomic_store_explicit(&entry->role, opening->role,
 			      memory_order_release);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,15 @@
 #include "shm/layout.h"
 #include "shm/name.h"
 #include "shm/registry.h"
+
+static bool config_is_valid(const struct bc_registry_config *config)
+{
+	uint64_t bytes = config->inbox_bytes;
+
+	return config->node_count > 0 && config->node_count <= BC_NODES_MAX &&
+	       bytes >= BC_PAGE && bytes <= BC_INBOX_BYTES_MAX &&
+	       (bytes & (bytes - 1)) == 0;
+}
 
 static void fill(struct bc_registry_shm *registry,
 		 const struct bc_registry_config *config, uint64_t size)
@@ -64,6 +74,8 @@ int bc_registry_create(const struct bc_registry_config *config)
 	char object[BC_NAME_OBJECT_MAX];
 	int fd, ret;
 
+	if (!config_is_valid(config))
+		return -EINVAL;
 	ret = bc_registry_unlink(config->name);
 	if (ret < 0)
 		return ret;

@@ -12,21 +12,24 @@
 
 struct bc_registry_config {
 	const char *name;
-	uint64_t epoch; /* of the segment */
-	uint32_t node_count;
-	uint64_t inbox_bytes; /* a power of two, at least a page */
+	uint64_t epoch;	      /* of the segment */
+	uint32_t node_count;  /* 1 to BC_NODES_MAX */
+	uint64_t inbox_bytes; /* a power of two, a page to BC_INBOX_BYTES_MAX */
 	mode_t mode;
 	gid_t group; /* (gid_t)-1: leave */
 };
 
 #define BC_NODES_DEFAULT       64u
+#define BC_NODES_MAX	       4096u
 #define BC_INBOX_BYTES_DEFAULT (UINT64_C(1) << 20)
+#define BC_INBOX_BYTES_MAX     (UINT64_C(1) << 30)
 
 /*
  * bc_registry_create - make the object. An old one of that name is unlinked
  * first: the caller holds the name lock and has retired the segment it went
  * with. Header and slots are allocated; inboxes take no memory until their
- * slot is claimed. Returns 0, -ENOSPC, or -errno; nothing is left on failure.
+ * slot is claimed. Returns 0, -ENOSPC, -EINVAL (config), BCAST_ENAME, or
+ * -errno; nothing is left on failure.
  */
 int bc_registry_create(const struct bc_registry_config *config);
 

@@ -148,19 +148,21 @@ static inline enum bc_ring_view bc_ring_look(const struct bc_ring *ring,
 					     uint64_t *length)
 {
 	uint64_t tail = bc_ring_tail(ring);
+	uint64_t reserved = atomic_load_explicit(&ring->head->reserved,
+						 memory_order_relaxed);
 
 	if (tail == position)
 		return BC_RING_EMPTY;
-	if (tail < position)
-		return BC_RING_NONSENSE;
-	if (!bc_ring_intact(ring, position))
-		return BC_RING_LAPPED;
 	/*
-	 * intact means reserved - position <= capacity, and tail <= reserved
-	 * is the writer's promise; a damaged head must not make us overrun.
+	 * tail <= reserved is the writer's promise, and the acquire load of
+	 * tail has brought the reserved that goes with it. Where the promise
+	 * is broken nothing can be concluded, least of all a lap: there would
+	 * be no place to go on at, and the reader would be lapped for ever.
 	 */
-	if (tail - position > ring->capacity)
+	if (tail < position || reserved < tail)
 		return BC_RING_NONSENSE;
+	if (reserved - position > ring->capacity)
+		return BC_RING_LAPPED;
 	*length = tail - position;
 	return BC_RING_DATA;
 }

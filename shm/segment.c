@@ -248,13 +248,17 @@ int bc_segment_create(struct bc_segment *segment,
 /*
  * Tell those who still read a dead owner's segment that it is over. Only if
  * its control block is sound; else there is nobody who could have attached.
+ * And only if it is our user's: a stranger could truncate it while we write,
+ * which is SIGBUS. Readers of such a one find its owner dead by themselves.
  */
-static void announce_end(int fd, uint64_t object_size)
+static void announce_end(int fd, const struct stat *status)
 {
 	struct bc_segment old = {.fd = fd, .writable = true};
+	uint64_t object_size = (uint64_t)status->st_size;
 	struct bc_geometry geometry;
 
-	if (object_size < BC_PAGE)
+	if (!S_ISREG(status->st_mode) || status->st_uid != geteuid() ||
+	    object_size < BC_PAGE)
 		return;
 	old.control_size = BC_PAGE;
 	old.control =
@@ -285,7 +289,7 @@ int bc_segment_retire(const char *name)
 	if (ret == 1)
 		ret = BCAST_EOWNED;
 	if (ret == 0) {
-		announce_end(fd, (uint64_t)status.st_size);
+		announce_end(fd, &status);
 		ret = shm_unlink(object) < 0 ? -errno : 1;
 	}
 	(void)close(fd);

@@ -2,11 +2,13 @@
 /*
  * segment_check.c - see segment_check.h.
  *
- * Each field is read once into a local, bounded, and then the local is used:
- * another process may change the page at any time.
+ * Another process may change the page at any time. So the page is copied once
+ * and the copy is judged; the fence behind the copy keeps the compiler from
+ * going back to the page for a field that has been bounded already.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include <bcast/bcast.h>
 
@@ -33,14 +35,6 @@ uint32_t bc_segment_entry_size(uint32_t region_id)
 
 static int check_identity(const struct bc_identity_shm *identity)
 {
-	/* pairs with the release store that ends creation */
-	uint64_t magic =
-		atomic_load_explicit(&identity->magic, memory_order_acquire);
-
-	if (magic == 0)
-		return BCAST_ENOTREADY;
-	if (magic != BC_MAGIC)
-		return BCAST_EFOREIGN;
 	if (identity->layout_version != BC_LAYOUT_VERSION)
 		return BCAST_EVERSION;
 	if (identity->layout_id != bc_layout_id())
@@ -94,26 +88,43 @@ static int check_region(const struct bc_region_shm *region,
 	return 0;
 }
 
+/* Take a copy of a block that is complete and says that it is ours. */
+static int copy_block(struct bc_control_shm *copy,
+		      const struct bc_control_shm *control)
+{
+	/* pairs with the release store that ends creation */
+	uint64_t magic = atomic_load_explicit(&control->identity.magic,
+					      memory_order_acquire);
+
+	if (magic == 0)
+		return BCAST_ENOTREADY;
+	if (magic != BC_MAGIC)
+		return BCAST_EFOREIGN;
+	memcpy(copy, control, sizeof(*copy));
+	atomic_thread_fence(memory_order_acquire);
+	return 0;
+}
+
 int bc_segment_check(const struct bc_control_shm *control, uint64_t object_size,
 		     struct bc_geometry *geometry)
 {
 	struct bc_geometry checked = {0};
-	uint32_t region_count;
+	struct bc_control_shm copy;
 	int ret;
 
 	if (object_size < BC_PAGE)
 		return BCAST_ETOOSMALL;
-	ret = check_identity(&control->identity);
+	ret = copy_block(&copy, control);
+	if (ret == 0)
+		ret = check_identity(&copy.identity);
+	if (ret == 0)
+		ret = check_sizes(&copy.identity, object_size, &checked);
 	if (ret < 0)
 		return ret;
-	ret = check_sizes(&control->identity, object_size, &checked);
-	if (ret < 0)
-		return ret;
-	region_count = control->identity.region_count;
-	if (region_count > BC_REGION_MAX)
+	if (copy.identity.region_count > BC_REGION_MAX)
 		return BCAST_EFOREIGN;
-	for (uint32_t i = 0; i < region_count; i++) {
-		ret = check_region(&control->regions[i], &checked);
+	for (uint32_t i = 0; i < copy.identity.region_count; i++) {
+		ret = check_region(&copy.regions[i], &checked);
 		if (ret < 0)
 			return ret;
 	}

@@ -84,6 +84,8 @@ static int check_and_map(struct bc_segment *segment, enum bc_segment_view view)
 
 	if (fstat(segment->fd, &status) < 0)
 		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return BCAST_EFOREIGN;
 	if (status.st_size == 0)
 		return BCAST_ENOTREADY;
 	if (status.st_size < (off_t)BC_PAGE)
@@ -107,7 +109,8 @@ int bc_segment_attach(struct bc_segment *segment, const char *name,
 
 	if (ret < 0)
 		return ret;
-	attached.fd = shm_open(object, O_RDONLY, 0);
+	/* anybody may have put a pipe there, whose opening would wait */
+	attached.fd = shm_open(object, O_RDONLY | O_NONBLOCK, 0);
 	if (attached.fd < 0)
 		return -errno;
 	memcpy(attached.name, name, strlen(name) + 1);
@@ -125,7 +128,8 @@ void bc_segment_close(struct bc_segment *segment)
 	bc_mapping_unmirror(segment->ring.base, segment->ring.capacity);
 	if (segment->control)
 		(void)munmap(segment->control, segment->control_size);
-	if (segment->fd >= 0)
+	/* a zeroed struct has no name, and fd 0 is not its own */
+	if (segment->fd >= 0 && segment->name[0] != '\0')
 		(void)close(segment->fd);
 	*segment = (struct bc_segment){.fd = -1};
 }

@@ -63,7 +63,11 @@ void bc_text_get(char *target, size_t target_size, const char *field,
 
 	if (length > target_size - 1)
 		length = target_size - 1;
-	for (size_t i = 0; i < length; i++)
-		target[i] = field[i] >= ' ' && field[i] <= '~' ? field[i] : '?';
+	for (size_t i = 0; i < length; i++) {
+		/* one load: the field may change between check and copy */
+		char byte = *(const volatile char *)&field[i];
+
+		target[i] = byte >= ' ' && byte <= '~' ? byte : '?';
+	}
 	target[length] = '\0';
 }

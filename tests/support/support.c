@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* support.c - see support.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +25,7 @@ const char *test_name(void)
 	return name;
 }
 
-static uint64_t now_ms(void)
+uint64_t test_now_ms(void)
 {
 	struct timespec now;
 
@@ -30,10 +37,10 @@ bool test_within(unsigned deadline_ms, bool (*condition)(void *),
 		 void *argument)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
-	uint64_t end = now_ms() + deadline_ms;
+	uint64_t end = test_now_ms() + deadline_ms;
 
 	while (!condition(argument)) {
-		if (now_ms() > end)
+		if (test_now_ms() > end)
 			return false;
 		nanosleep(&pause, NULL);
 	}
@@ -87,10 +94,151 @@ int64_t test_pattern_check(uint64_t seed, uint64_t position, const void *bytes,
 	return -1;
 }
 
-bool test_object_exists(const char *name, const char *suffix)
+/* ---- Children ---------------------------------------------------------- */
+
+static int child_ready_fd = -1;
+
+struct test_child test_fork(void (*function)(void *), void *argument)
 {
-	char path[128];
+	struct test_child child;
+	struct pollfd ready = {.events = POLLIN};
+	pid_t parent = getpid();
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	fflush(NULL);
+	child.pid = fork();
+	assert_true(child.pid >= 0);
+	if (child.pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		(void)close(ends[0]);
+		child_ready_fd = ends[1];
+		function(argument);
+		_exit(0);
+	}
+	(void)close(ends[1]);
+	child.ready_fd = ends[0];
+	ready.fd = ends[0];
+	if (poll(&ready, 1, DEADLINE_MS) != 1) {
+		test_kill(&child);
+		fail_msg("the child was not ready in time");
+	}
+	return child;
+}
+
+void test_child_ready(void)
+{
+	char byte = 1;
+
+	test_child_check(write(child_ready_fd, &byte, 1) == 1);
+}
+
+void test_child_check_at(bool condition, const char *text, const char *file,
+			 int line)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "%s:%d: in the child: %s does not hold\n", file, line,
+		text);
+	_exit(1);
+}
+
+void test_child_sleep(void)
+{
+	for (;;)
+		pause();
+}
+
+static void forget(struct test_child *child)
+{
+	child->pid = 0;
+	(void)close(child->ready_fd);
+}
+
+void test_kill(struct test_child *child)
+{
+	if (child->pid <= 0)
+		return;
+	(void)kill(child->pid, SIGKILL);
+	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	forget(child);
+}
+
+struct join {
+	pid_t pid;
+	int status;
+};
+
+static bool has_ended(void *argument)
+{
+	struct join *join = argument;
+
+	return waitpid(join->pid, &join->status, WNOHANG) == join->pid;
+}
+
+int test_join(struct test_child *child)
+{
+	struct join join = {.pid = child->pid};
+
+	if (!test_within(DEADLINE_MS, has_ended, &join)) {
+		test_kill(child);
+		fail_msg("the child did not end in time");
+	}
+	forget(child);
+	if (WIFSIGNALED(join.status))
+		return 128 + WTERMSIG(join.status);
+	return WEXITSTATUS(join.status);
+}
+
+/* ---- Objects ----------------------------------------------------------- */
+
+static const char *object_path(const char *name, const char *suffix)
+{
+	static char path[128];
 
 	snprintf(path, sizeof(path), "/dev/shm/bcast.%s%s", name, suffix);
-	return access(path, F_OK) == 0;
+	return path;
+}
+
+void test_object_write(const char *name, const char *suffix, uint64_t offset,
+		       const void *bytes, size_t size)
+{
+	int fd = open(object_path(name, suffix), O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, size, (off_t)offset), size);
+	(void)close(fd);
+}
+
+void test_object_read(const char *name, const char *suffix, uint64_t offset,
+		      void *bytes, size_t size)
+{
+	int fd = open(object_path(name, suffix), O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, bytes, size, (off_t)offset), size);
+	(void)close(fd);
+}
+
+void test_object_create(const char *name, const char *suffix, uint64_t size)
+{
+	int fd = open(object_path(name, suffix),
+		      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	(void)close(fd);
+}
+
+void test_object_unlink(const char *name, const char *suffix)
+{
+	(void)unlink(object_path(name, suffix));
+}
+
+bool test_object_exists(const char *name, const char *suffix)
+{
+	return access(object_path(name, suffix), F_OK) == 0;
 }

@@ -43,6 +43,59 @@ void test_pattern_fill(uint64_t seed, uint64_t position, void *bytes,
 int64_t test_pattern_check(uint64_t seed, uint64_t position, const void *bytes,
 			   size_t size);
 
+/*
+ * A forked child that runs one function. It dies with the test that started
+ * it. A child must not use cmocka's asserts (they would go on with the rest of
+ * the tests, twice): it uses test_child_check().
+ */
+struct test_child {
+	int pid;
+	int ready_fd;
+};
+
+/*
+ * test_fork - run function(argument) in a child. Returns once the child has
+ * called test_child_ready() or has ended; fails the test after DEADLINE_MS.
+ */
+struct test_child test_fork(void (*function)(void *), void *argument);
+
+/* In the child: let test_fork() return. */
+void test_child_ready(void);
+
+/* In the child: end it with status 1 and a line on stderr, unless true. */
+#define test_child_check(condition) \
+	test_child_check_at((condition), #condition, __FILE__, __LINE__)
+void test_child_check_at(bool condition, const char *text, const char *file,
+			 int line);
+
+/* In the child: sleep until killed. */
+_Noreturn void test_child_sleep(void);
+
+/* test_kill - SIGKILL the child and wait until it is gone. Idempotent. */
+void test_kill(struct test_child *child);
+
+/*
+ * test_join - wait for the child's end. Returns its exit status, or 128 + the
+ * signal that ended it; fails the test (and kills it) after DEADLINE_MS.
+ */
+int test_join(struct test_child *child);
+
+/*
+ * test_object_write, test_object_read - change (look at) bytes of an object of
+ * this stream behind everybody's back. Fail the test if they cannot.
+ */
+void test_object_write(const char *name, const char *suffix, uint64_t offset,
+		       const void *bytes, size_t size);
+void test_object_read(const char *name, const char *suffix, uint64_t offset,
+		      void *bytes, size_t size);
+
+/* Make a file of this stream's object, mode 0600, of `size` zero bytes. */
+void test_object_create(const char *name, const char *suffix, uint64_t size);
+void test_object_unlink(const char *name, const char *suffix);
+
+/* CLOCK_MONOTONIC in milliseconds. */
+uint64_t test_now_ms(void);
+
 /* Whether /dev/shm holds an object of this stream ("", ".nodes", ".lock"). */
 bool test_object_exists(const char *name, const char *suffix);
 

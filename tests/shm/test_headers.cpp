@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* test_headers.cpp - that C++ can include and use the public headers. Only
+ * compiled, never run. */
+#include <bcast/bcast.h>
+#include <bcast/monitor.h>
+
+int bcast_cxx_reads(const char *name);
+
+int bcast_cxx_reads(const char *name)
+{
+	bcast_attach_options options = BCAST_ATTACH_DEFAULTS;
+	bcast_reader *reader = nullptr;
+	const void *data = nullptr;
+	int ret;
+
+	options.from = BCAST_FROM_OLDEST;
+	ret = bcast_attach(name, &options, &reader);
+	if (ret < 0)
+		return ret;
+	if (bcast_wait(reader, 0) == 1 && bcast_peek(reader, &data) > 0)
+		ret = bcast_consume(reader, 1);
+	bcast_detach(reader);
+	return ret == BCAST_ELAPPED ? BCAST_STREAM_CLOSED : ret;
+}

@@ -15,6 +15,7 @@ int bc_conn_table_init(struct bc_conn_table *table, uint32_t count)
 	if (!table->conns)
 		return -ENOMEM;
 	table->count = count;
+	table->ended = BC_CONN_NONE;
 	bc_conn_list_init(&table->free, FREE_LIST_ID);
 	for (uint32_t slot = 0; slot < count; slot++)
 		bc_conn_list_push(table, &table->free, &table->conns[slot]);
@@ -43,13 +44,34 @@ struct bc_conn *bc_conn_open(struct bc_conn_table *table, int fd)
 	return conn;
 }
 
-void bc_conn_begin_close(struct bc_conn *conn, uint32_t reason, int error)
+void bc_conn_end(struct bc_conn_table *table, struct bc_conn *conn,
+		 uint32_t reason, int error)
 {
-	BC_ASSERT(conn->state == BC_CONN_OPEN);
-	BC_ASSERT(conn->list == 0);
-	conn->state = BC_CONN_CLOSING;
+	if (conn->state != BC_CONN_OPEN)
+		return;
+	conn->state = BC_CONN_ENDED;
 	conn->close_reason = reason;
 	conn->close_error = error;
+	conn->next_ended = table->ended;
+	table->ended = bc_conn_slot(table, conn);
+}
+
+struct bc_conn *bc_conn_take_ended(struct bc_conn_table *table)
+{
+	struct bc_conn *conn;
+
+	if (table->ended == BC_CONN_NONE)
+		return NULL;
+	conn = &table->conns[table->ended];
+	table->ended = conn->next_ended;
+	return conn;
+}
+
+void bc_conn_begin_close(struct bc_conn *conn)
+{
+	BC_ASSERT(conn->state == BC_CONN_ENDED);
+	BC_ASSERT(conn->list == 0);
+	conn->state = BC_CONN_CLOSING;
 }
 
 void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn)

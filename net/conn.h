@@ -4,12 +4,15 @@
  *
  * All slots are allocated at start; nothing is after. A slot's life:
  *
- *	FREE --open--> OPEN --begin_close--> CLOSING --release--> FREE
+ *	FREE --open--> OPEN --end--> ENDED --begin_close--> CLOSING
+ *	  ^------------------------- release --------------------+
  *
- * CLOSING lasts until the last request in flight has given its event: until
- * then the descriptor stays open and the ring bytes of its send stay claimed.
- * release() is refused before (asserted) and changes the generation, so that
- * no late event can reach the next tenant. A slot is in at most one list.
+ * ENDED: somebody found a reason to close it, and it waits for the one place
+ * that does. CLOSING lasts until the last request in flight has given its
+ * event: until then the descriptor stays open and the ring bytes of its send
+ * stay claimed. release() is refused before (asserted) and changes the
+ * generation, so that no late event can reach the next tenant. A slot is in at
+ * most one list.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -25,6 +28,7 @@
 enum bc_conn_state {
 	BC_CONN_FREE = 0,
 	BC_CONN_OPEN,
+	BC_CONN_ENDED,
 	BC_CONN_CLOSING,
 };
 
@@ -50,8 +54,9 @@ struct bc_conn {
 	bool half_closed;  /* the peer sends no more */
 	bool skip;	   /* to be moved to live once its send is back */
 
-	uint32_t close_reason; /* enum bcast_close_reason; CLOSING */
-	int close_error;
+	uint32_t close_reason; /* enum bcast_close_reason; from ENDED on */
+	int close_error;       /* -errno or 0 */
+	uint32_t next_ended;   /* the ended are a list of their own */
 
 	struct bc_peer_shm *shown; /* its entry in the segment */
 	char peer[BC_ADDRESS];
@@ -67,6 +72,7 @@ struct bc_conn_table {
 	struct bc_conn *conns;
 	uint32_t count;
 	struct bc_conn_list free;
+	uint32_t ended; /* the first ENDED one, or BC_CONN_NONE */
 };
 
 /* bc_conn_table_init - `count` free slots. Returns 0 or -ENOMEM. */
@@ -78,8 +84,18 @@ void bc_conn_table_fini(struct bc_conn_table *table);
 /* bc_conn_open - take a slot for `fd`; NULL if there is none. */
 struct bc_conn *bc_conn_open(struct bc_conn_table *table, int fd);
 
-/* bc_conn_begin_close - OPEN -> CLOSING; the slot is in no list by now. */
-void bc_conn_begin_close(struct bc_conn *conn, uint32_t reason, int error);
+/*
+ * bc_conn_end - OPEN -> ENDED, for a reason (enum bcast_close_reason) and an
+ * error (-errno or 0). Does nothing to one that has ended: the first counts.
+ */
+void bc_conn_end(struct bc_conn_table *table, struct bc_conn *conn,
+		 uint32_t reason, int error);
+
+/* bc_conn_take_ended - one of the ENDED, each once; NULL if there is none. */
+struct bc_conn *bc_conn_take_ended(struct bc_conn_table *table);
+
+/* bc_conn_begin_close - ENDED -> CLOSING; the slot is in no list by now. */
+void bc_conn_begin_close(struct bc_conn *conn);
 
 /* bc_conn_release - CLOSING -> FREE; nothing is in flight by now. */
 void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn);

@@ -6,6 +6,9 @@
  * lock what is no longer there. Hence the loop: after locking, the name must
  * still lead to the inode that was locked; else begin again. kill -9 at any
  * line leaves at most an unlocked object, which the next daemon takes.
+ *
+ * An object that another user has made is never kept, even if it lets us in:
+ * its maker could unlink it under us, or let others lock it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +47,46 @@ static bool is_current(int fd, const char *object)
 	return same;
 }
 
+/*
+ * Not by O_CREAT alone: fs.protected_regular refuses it, even to root, for
+ * what another user has put into a sticky directory.
+ */
+static int open_object(const char *object)
+{
+	int fd = shm_open(object, O_RDWR, 0);
+
+	if (fd < 0 && errno == ENOENT)
+		fd = shm_open(object, O_RDWR | O_CREAT | O_EXCL, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_ours(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && status.st_uid == geteuid();
+}
+
+/* Returns a locked descriptor, -EEXIST to begin again, or as for take. */
+static int try_take(const char *object)
+{
+	int fd = open_object(object);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = lock_whole(fd);
+	if (ret == 0 && !is_current(fd, object))
+		ret = -EEXIST;
+	if (ret == 0 && !is_ours(fd))
+		/* root can remove it; the sticky bit keeps others from it */
+		ret = shm_unlink(object) < 0 ? -EACCES : -EEXIST;
+	if (ret == 0)
+		return fd;
+	(void)close(fd);
+	return ret;
+}
+
 int bc_name_lock_take(struct bc_name_lock *lock, const char *name)
 {
 	int ret = bc_name_object(lock->object, sizeof(lock->object), name,
@@ -53,17 +96,12 @@ int bc_name_lock_take(struct bc_name_lock *lock, const char *name)
 	if (ret < 0)
 		return ret;
 	for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-		int fd = shm_open(lock->object, O_RDWR | O_CREAT, 0600);
-
-		if (fd < 0)
-			return -errno;
-		ret = lock_whole(fd);
-		if (ret == 0 && is_current(fd, lock->object)) {
-			lock->fd = fd;
+		ret = try_take(lock->object);
+		if (ret >= 0) {
+			lock->fd = ret;
 			return 0;
 		}
-		(void)close(fd);
-		if (ret < 0)
+		if (ret != -EEXIST)
 			return ret;
 	}
 	return -EAGAIN;

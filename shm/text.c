@@ -28,12 +28,9 @@ void bc_text_end(bc_u32 *sequence)
 
 void bc_text_set(char *field, size_t size, const char *text)
 {
-	size_t length = strlen(text);
-
-	if (length > size - 1)
-		length = size - 1;
-	memcpy(field, text, length);
-	memset(field + length, 0, size - length);
+	/* strncpy is made for this: cuts, and fills the rest with zeroes */
+	(void)strncpy(field, text, size - 1);
+	field[size - 1] = '\0';
 }
 
 bool bc_text_snapshot(void *copy, const void *entry, size_t size,
@@ -67,7 +64,9 @@ void bc_text_get(char *target, size_t target_size, const char *field,
 		/* one load: the field may change between check and copy */
 		char byte = *(const volatile char *)&field[i];
 
-		target[i] = byte >= ' ' && byte <= '~' ? byte : '?';
+		if (byte < ' ' || byte > '~')
+			byte = '?';
+		target[i] = byte;
 	}
 	target[length] = '\0';
 }

@@ -2,8 +2,8 @@
 /*
  * daemon.h - all parts of a running bcastd, and who may touch what.
  *
- * One thread, one struct, made by daemon_start() in the order of its fields
- * and taken apart by daemon_stop() in reverse. The way of a byte through it:
+ * One thread, one struct, made by start.c and taken apart by it in reverse. The
+ * way of a byte through it:
  *
  *	loop.c      wait -> dispatch -> publish + wake -> pump -> arm -> tick
  *	ingest.c    recv event: the bytes are already in the ring
@@ -90,17 +90,6 @@ struct daemon {
 	uint64_t drain_deadline_ns;
 	uint32_t probe_slot; /* where the tick's round of half-closed goes on */
 };
-
-/*
- * daemon_start - make everything ready to serve, and say so in the log.
- * Returns 0, or the exit code of sysexits.h after logging why, with nothing
- * left behind. May block for some seconds: names are resolved, memory is
- * allocated, an address in use is waited for.
- */
-int daemon_start(struct daemon *daemon, const struct config *config);
-
-/* daemon_stop - close, announce the end, unlink. Safe after a failed start. */
-void daemon_stop(struct daemon *daemon);
 
 /* daemon_tail - the position up to which the stream is published. */
 static inline uint64_t daemon_tail(const struct daemon *daemon)

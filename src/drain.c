@@ -6,9 +6,8 @@
 #include <bcast/monitor.h>
 
 #include "shm/clock.h"
-#include "src/connection.h"
+#include "src/closing.h"
 #include "src/drain.h"
-#include "src/ingest.h"
 #include "src/log.h"
 
 static void stop_listening(struct daemon *daemon)
@@ -34,9 +33,10 @@ static void begin(struct daemon *daemon, int signal_number)
 			      (uint32_t)signal_number, memory_order_relaxed);
 	bc_segment_set_state(&daemon->segment, BC_STATE_DRAINING);
 	stop_listening(daemon);
-	while (ingest->line_count > 0)
-		connection_close(daemon, ingest->line[0], BCAST_CLOSE_SHUTDOWN,
-				 0);
+	for (uint32_t i = 0; i < ingest->line_count; i++)
+		bc_conn_end(&daemon->conns, ingest->line[i],
+			    BCAST_CLOSE_SHUTDOWN, 0);
+	closing_run(daemon);
 }
 
 static void close_receivers(struct daemon *daemon, bool late)
@@ -49,11 +49,13 @@ static void close_receivers(struct daemon *daemon, bool late)
 		if (conn->state != BC_CONN_OPEN)
 			continue;
 		if (conn->cursor == tail)
-			connection_close(daemon, conn, BCAST_CLOSE_SHUTDOWN, 0);
+			bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_SHUTDOWN,
+				    0);
 		else if (late)
-			connection_close(daemon, conn, BCAST_CLOSE_DRAIN_LATE,
-					 0);
+			bc_conn_end(&daemon->conns, conn,
+				    BCAST_CLOSE_DRAIN_LATE, 0);
 	}
+	closing_run(daemon);
 }
 
 /* Are all slots free and all accepts back? */

@@ -14,10 +14,9 @@
 #include <bcast/monitor.h>
 
 #include "shm/peers.h"
-#include "src/connection.h"
 #include "src/egress.h"
-#include "src/ingest.h"
 #include "src/log.h"
+#include "src/request.h"
 
 #define LIST_READY     2u
 #define LIST_CAUGHT_UP 3u
@@ -36,7 +35,7 @@ void egress_init(struct egress *egress)
 
 static void watch(struct daemon *daemon, struct bc_conn *conn)
 {
-	(void)connection_watch(daemon, conn, &daemon->egress.watch_byte);
+	(void)request_watch(daemon, conn, &daemon->egress.watch_byte);
 }
 
 /* No request is in flight: put it where it belongs. */
@@ -100,10 +99,9 @@ static void send_next(struct daemon *daemon, struct bc_conn *conn)
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
 	conn->offered = size;
-	if (connection_send(
-		    daemon, conn,
-		    bc_ring_address(&daemon->segment.ring, conn->cursor),
-		    size) < 0)
+	if (request_send(daemon, conn,
+			 bc_ring_address(&daemon->segment.ring, conn->cursor),
+			 size) < 0)
 		make_idle(daemon, conn);
 }
 
@@ -172,7 +170,7 @@ void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result)
 		return;
 	if (result < 0 && result != -ECANCELED && result != -EINTR &&
 	    result != -EAGAIN) {
-		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
 		return;
 	}
 	if (conn->skip)
@@ -182,48 +180,27 @@ void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result)
 
 /* ---- What receivers send us -------------------------------------------- */
 
-static bool may_become_sender(const struct daemon *daemon,
-			      const struct bc_conn *conn)
-{
-	return daemon->config.reassign == CONFIG_REASSIGN_ANY &&
-	       daemon->listeners[conn->listener].role == CONFIG_ROLE_ANY &&
-	       daemon->phase == DAEMON_RUNNING && ingest_is_free(daemon);
-}
-
-static void become_sender(struct daemon *daemon, struct bc_conn *conn)
-{
-	egress_remove(daemon, conn);
-	bc_counter_add(daemon->counters, BC_COUNTER_receivers_left, 1);
-	log_event(LOG_LEVEL_INFO, "receiver_left",
-		  "peer=%s bytes=%llu reason=starts_to_send", conn->peer,
-		  (unsigned long long)conn->bytes);
-	connection_cancel(daemon, conn, BC_CONN_SEND);
-	conn->bytes = 0;
-	conn->role = BCAST_ROLE_WAITING;
-	bc_peers_set_role(conn->shown, conn->role, daemon_tail(daemon));
-	ingest_join(daemon, conn);
-}
-
-static void on_half_close(struct daemon *daemon, struct bc_conn *conn)
-{
-	conn->half_closed = true;
-	connection_probe(daemon, conn);
-}
-
-void egress_on_watch(struct daemon *daemon, struct bc_conn *conn, int result)
+enum egress_news egress_on_watch(struct daemon *daemon, struct bc_conn *conn,
+				 int result)
 {
 	if (conn->state != BC_CONN_OPEN || conn->role != BCAST_ROLE_RECEIVER)
-		return;
-	if (result == 0)
-		on_half_close(daemon, conn);
-	else if (result == -EAGAIN || result == -EINTR)
+		return EGRESS_NO_NEWS;
+	if (result > 0)
+		return EGRESS_HAS_SENT;
+	if (result == 0) {
+		conn->half_closed = true;
+		return EGRESS_HALF_CLOSED;
+	}
+	if (result == -EAGAIN || result == -EINTR)
 		watch(daemon, conn);
-	else if (result < 0)
-		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
-	else if (may_become_sender(daemon, conn))
-		become_sender(daemon, conn);
 	else
-		(void)connection_discard(daemon, conn, DISCARD_BYTES);
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
+	return EGRESS_NO_NEWS;
+}
+
+void egress_discard(struct daemon *daemon, struct bc_conn *conn)
+{
+	(void)request_discard(daemon, conn, DISCARD_BYTES);
 }
 
 void egress_on_discard(struct daemon *daemon, struct bc_conn *conn, int result)
@@ -236,7 +213,7 @@ void egress_on_discard(struct daemon *daemon, struct bc_conn *conn, int result)
 	if (conn->state != BC_CONN_OPEN || conn->role != BCAST_ROLE_RECEIVER)
 		return;
 	if (result < 0 && result != -EAGAIN && result != -EINTR)
-		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
 	else
 		watch(daemon, conn);
 }
@@ -282,7 +259,7 @@ static void recompute_leader(struct daemon *daemon)
 static void punish(struct daemon *daemon, struct bc_conn *conn)
 {
 	if (daemon->config.slow_policy == CONFIG_SLOW_DISCONNECT) {
-		connection_close(daemon, conn, BCAST_CLOSE_SLOW, 0);
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_SLOW, 0);
 		return;
 	}
 	if (conn->skip)
@@ -290,7 +267,7 @@ static void punish(struct daemon *daemon, struct bc_conn *conn)
 	if (conn->in_flight & BC_CONN_SEND) {
 		/* its bytes are free once the cancelled send is back */
 		conn->skip = true;
-		connection_cancel(daemon, conn, BC_CONN_SEND);
+		request_cancel(daemon, conn, BC_CONN_SEND);
 		return;
 	}
 	bc_conn_list_remove(&daemon->conns, &daemon->egress.ready, conn);

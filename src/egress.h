@@ -21,10 +21,23 @@ void egress_join(struct daemon *daemon, struct bc_conn *conn);
 /* egress_remove - it is going, or becomes the sender. */
 void egress_remove(struct daemon *daemon, struct bc_conn *conn);
 
-/* egress_on_sent, egress_on_watch, egress_on_discard - a request has ended. */
+/* egress_on_sent, egress_on_discard - a request has ended. */
 void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result);
-void egress_on_watch(struct daemon *daemon, struct bc_conn *conn, int result);
 void egress_on_discard(struct daemon *daemon, struct bc_conn *conn, int result);
+
+/* What a watch has found, for the loop to decide about. */
+enum egress_news {
+	EGRESS_NO_NEWS,
+	EGRESS_HAS_SENT,    /* there are bytes of the receiver to be read */
+	EGRESS_HALF_CLOSED, /* it will send no more; it may have gone */
+};
+
+/* egress_on_watch - the watch of a receiver has ended. */
+enum egress_news egress_on_watch(struct daemon *daemon, struct bc_conn *conn,
+				 int result);
+
+/* egress_discard - throw away what the receiver has sent, then watch on. */
+void egress_discard(struct daemon *daemon, struct bc_conn *conn);
 
 /* egress_on_published - the tail has moved. */
 void egress_on_published(struct daemon *daemon);

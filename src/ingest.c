@@ -14,16 +14,17 @@
 
 #include "shm/clock.h"
 #include "shm/peers.h"
-#include "src/connection.h"
-#include "src/egress.h"
 #include "src/ingest.h"
 #include "src/log.h"
+#include "src/request.h"
 
 /* Has the peer sent its FIN, whatever is still unread before it? */
 static bool has_finished(const struct bc_conn *conn)
 {
 	struct pollfd poll_fd = {.fd = conn->fd, .events = POLLRDHUP};
 
+	if (conn->state != BC_CONN_OPEN)
+		return true;
 	return poll(&poll_fd, 1, 0) == 1 &&
 	       (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
@@ -115,28 +116,25 @@ void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result)
 	daemon->ingest.receiving = false;
 	if (result > 0)
 		count_received(daemon, conn, (uint64_t)result);
-	if (conn->state != BC_CONN_OPEN)
-		return;
-	if (result == 0)
-		connection_close(daemon, conn, BCAST_CLOSE_PEER, 0);
-	else if (result < 0 && result != -EAGAIN && result != -EINTR &&
-		 result != -ECANCELED)
-		connection_close(daemon, conn, BCAST_CLOSE_RESET, result);
+	else if (result == 0)
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_PEER, 0);
+	else if (result != -EAGAIN && result != -EINTR && result != -ECANCELED)
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
 }
 
-void ingest_publish(struct daemon *daemon)
+bool ingest_publish(struct daemon *daemon)
 {
 	struct ingest *ingest = &daemon->ingest;
 
 	if (ingest->received == 0)
-		return;
+		return false;
 	bc_ring_publish(&daemon->segment.ring, ingest->received,
 			daemon->now_ns);
 	ingest->received = 0;
 	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
 	(void)bc_backend_wake(daemon->backend,
 			      &daemon->segment.ring.head->publish_count);
-	egress_on_published(daemon);
+	return true;
 }
 
 static void pause_sender(struct daemon *daemon)
@@ -176,26 +174,29 @@ static bool update_given_up(struct daemon *daemon)
 	return ingest->given_up;
 }
 
-void ingest_arm(struct daemon *daemon)
+bool ingest_wants_to_read(const struct daemon *daemon)
+{
+	return daemon->ingest.line_count > 0 && !daemon->ingest.receiving &&
+	       daemon->phase == DAEMON_RUNNING;
+}
+
+void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at)
 {
 	struct ingest *ingest = &daemon->ingest;
 	uint64_t read_bytes = daemon->limits.read_bytes;
-	struct backpressure_positions at;
 	struct bc_conn *conn;
 
-	if (ingest->line_count == 0 || ingest->receiving ||
-	    daemon->phase != DAEMON_RUNNING)
+	if (!ingest_wants_to_read(daemon))
 		return;
-	at = egress_positions(daemon);
-	if (backpressure_admit(&daemon->limits, &at, update_given_up(daemon)) !=
+	if (backpressure_admit(&daemon->limits, at, update_given_up(daemon)) !=
 	    BACKPRESSURE_READ) {
 		pause_sender(daemon);
 		return;
 	}
 	resume_sender(daemon);
 	conn = ingest->line[0];
-	if (connection_recv(daemon, conn,
-			    bc_ring_reserve(&daemon->segment.ring, read_bytes),
-			    read_bytes) == 0)
+	if (request_recv(daemon, conn,
+			 bc_ring_reserve(&daemon->segment.ring, read_bytes),
+			 read_bytes) == 0)
 		ingest->receiving = true;
 }

@@ -21,11 +21,20 @@ void ingest_join(struct daemon *daemon, struct bc_conn *conn);
 /* ingest_on_recv - a receive into the ring has ended. */
 void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result);
 
-/* ingest_publish - move the tail over what was received; wake readers. */
-void ingest_publish(struct daemon *daemon);
+/*
+ * ingest_publish - move the tail over what was received, and wake readers.
+ * Returns whether there was anything.
+ */
+bool ingest_publish(struct daemon *daemon);
 
-/* ingest_arm - post the next receive, if there is a sender and it may. */
-void ingest_arm(struct daemon *daemon);
+/* ingest_wants_to_read - is there a sender, and no receive in flight? */
+bool ingest_wants_to_read(const struct daemon *daemon);
+
+/*
+ * ingest_arm - post the next receive, if one is wanted, and receivers, being
+ * `at` those positions, permit it.
+ */
+void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at);
 
 /* ingest_remove - the connection is going: take it out of the line. */
 void ingest_remove(struct daemon *daemon, struct bc_conn *conn);

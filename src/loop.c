@@ -17,12 +17,13 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
-#include "src/connection.h"
+#include "src/closing.h"
 #include "src/drain.h"
 #include "src/egress.h"
 #include "src/ingest.h"
 #include "src/log.h"
 #include "src/loop.h"
+#include "src/roles.h"
 #include "src/signals.h"
 #include "src/tick.h"
 
@@ -37,7 +38,7 @@ static void on_accept(struct daemon *daemon, uint32_t index,
 		listener->armed = false;
 	if (event->result >= 0) {
 		listener->failing = false;
-		connection_accepted(daemon, index, event->result);
+		roles_accepted(daemon, index, event->result);
 		return;
 	}
 	if (event->result == -ECANCELED)
@@ -51,6 +52,21 @@ static void on_accept(struct daemon *daemon, uint32_t index,
 		  "addr=%s error=\"%s\" "
 		  "fix=\"tried again ten times a second\"",
 		  listener->address, strerror(-event->result));
+}
+
+static void on_watch(struct daemon *daemon, struct bc_conn *conn, int result)
+{
+	switch (egress_on_watch(daemon, conn, result)) {
+	case EGRESS_HAS_SENT:
+		if (!roles_offer_promotion(daemon, conn))
+			egress_discard(daemon, conn);
+		break;
+	case EGRESS_HALF_CLOSED:
+		closing_probe(daemon, conn);
+		break;
+	case EGRESS_NO_NEWS:
+		break;
+	}
 }
 
 static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
@@ -75,7 +91,7 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		break;
 	case BC_OP_WATCH:
 		conn->in_flight &= ~BC_CONN_WATCH;
-		egress_on_watch(daemon, conn, event->result);
+		on_watch(daemon, conn, event->result);
 		break;
 	case BC_OP_DISCARD:
 		conn->in_flight &= ~BC_CONN_DISCARD;
@@ -85,7 +101,7 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 	case BC_OP_NONE:
 		break;
 	}
-	connection_settled(daemon, conn);
+	closing_settle(daemon, conn);
 }
 
 /* How long may we sleep? Not at all while there are sends left to post. */
@@ -101,6 +117,16 @@ static int64_t wait_ns(const struct daemon *daemon)
 		       : 0;
 }
 
+static void arm(struct daemon *daemon)
+{
+	struct backpressure_positions at;
+
+	if (!ingest_wants_to_read(daemon))
+		return;
+	at = egress_positions(daemon);
+	ingest_arm(daemon, &at);
+}
+
 static int turn(struct daemon *daemon)
 {
 	struct bc_event events[EVENTS_PER_TURN];
@@ -111,12 +137,16 @@ static int turn(struct daemon *daemon)
 		return count;
 	daemon->now_ns = bc_monotonic_ns();
 	bc_counter_add(daemon->counters, BC_COUNTER_loop_passes, 1);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		dispatch_one(daemon, &events[i]);
-	ingest_publish(daemon);
+		closing_run(daemon);
+	}
+	if (ingest_publish(daemon))
+		egress_on_published(daemon);
 	egress_enforce_lag(daemon);
+	closing_run(daemon);
 	egress_pump(daemon);
-	ingest_arm(daemon);
+	arm(daemon);
 	if (daemon->now_ns >= daemon->next_tick_ns)
 		tick(daemon);
 	drain_step(daemon, signals_take());

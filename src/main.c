@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "src/config.h"
-#include "src/daemon.h"
 #include "src/log.h"
 #include "src/loop.h"
 #include "src/signals.h"
+#include "src/start.h"
 
 /* A socket must not become standard error: keep 0 to 2 taken. */
 static void keep_standard_descriptors(void)

@@ -3,7 +3,7 @@
 #include <bcast/monitor.h>
 
 #include "shm/segment.h"
-#include "src/connection.h"
+#include "src/closing.h"
 #include "src/tick.h"
 
 #define PROBES_PER_TICK 64u
@@ -51,7 +51,7 @@ static void probe_half_closed(struct daemon *daemon)
 		if (conn->state != BC_CONN_OPEN || !conn->half_closed)
 			continue;
 		probes++;
-		connection_probe(daemon, conn);
+		closing_probe(daemon, conn);
 	}
 }
 
@@ -62,4 +62,5 @@ void tick(struct daemon *daemon)
 	arm_listeners(daemon);
 	gauge_lag(daemon);
 	probe_half_closed(daemon);
+	closing_run(daemon);
 }

@@ -113,6 +113,8 @@ static void print_result(const struct load *load, const struct snapshot *first,
 		     busy_s - own_s - server_s);
 	(void)printf("\"steal_s\": %.2f, ",
 		     last->usage.steal_s - first->usage.steal_s);
+	(void)printf("\"stalled\": %u, \"stalled_dropped\": %u, ",
+		     options->stalled, atomic_load(&load->stalled_dropped));
 	(void)printf("\"ended_receivers\": %u, \"sender_failed\": %s}\n",
 		     count_ended(load),
 		     atomic_load(&load->failed) ? "true" : "false");
@@ -144,6 +146,9 @@ static int run(struct load *load)
 
 	if (ret < 0)
 		return ret;
+	ret = stall_start(load);
+	if (ret < 0)
+		return ret;
 	ret = stream_start(load);
 	if (ret < 0)
 		return ret;
@@ -157,6 +162,7 @@ static const char usage_text[] =
 	"usage: bench_fanout_load --egress H:P [--ingest H:P] [options]\n"
 	"  --protocol raw|redis|nats|mqtt  (raw)\n"
 	"  --receivers N                   1..1024 (16)\n"
+	"  --stalled N                     and as many that never read (0)\n"
 	"  --message SIZE                  payload of a message (64K; raw 1M)\n"
 	"  --window SIZE                   how far the sender may be ahead of\n"
 	"                                  the slowest receiver (32M)\n"
@@ -170,6 +176,7 @@ static const char usage_text[] =
 static const struct option option_table[] = {
 	{"protocol", required_argument, NULL, 'p'},
 	{"receivers", required_argument, NULL, 'n'},
+	{"stalled", required_argument, NULL, 'S'},
 	{"egress", required_argument, NULL, 'e'},
 	{"ingest", required_argument, NULL, 'i'},
 	{"message", required_argument, NULL, 'm'},
@@ -191,6 +198,9 @@ static void set_option(struct options *options, int letter, const char *value)
 		break;
 	case 'n':
 		options->receivers = (unsigned)strtoul(value, NULL, 10);
+		break;
+	case 'S':
+		options->stalled = (unsigned)strtoul(value, NULL, 10);
 		break;
 	case 'e':
 		options->egress = value;
@@ -233,7 +243,8 @@ static bool sound(const struct options *options)
 {
 	return options->protocol != NULL && options->egress != NULL &&
 	       options->receivers >= 1 && options->receivers <= RECEIVERS_MAX &&
-	       options->message_bytes >= 1 && options->buffer_bytes >= 4096 &&
+	       options->stalled <= STALLED_MAX && options->message_bytes >= 1 &&
+	       options->buffer_bytes >= 4096 &&
 	       options->window_bytes >= 2 * WRITE_MIN &&
 	       options->window_bytes >= 2 * options->message_bytes &&
 	       options->window_s > 0 && options->window_s <= 3600 &&
@@ -264,11 +275,6 @@ int main(int argc, char **argv)
 		(void)fputs(usage_text, stderr);
 		return 64;
 	}
-	load.receivers = aligned_alloc(128, options->receivers *
-						    sizeof(struct receiver));
-	if (load.receivers == NULL)
-		return 71;
-	memset(load.receivers, 0, options->receivers * sizeof(struct receiver));
 	ret = run(&load);
 	if (ret < 0)
 		(void)fprintf(stderr, "bench_fanout_load: %s\n",

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * load.h - the state of the load program, and its parts in order of use:
- * join.c connects all, stream.c moves the bytes, load.c measures.
+ * join.c connects all, stall.c those that never read, stream.c moves the
+ * bytes, load.c measures.
  */
 #ifndef BENCH_FANOUT_LOAD_H
 #define BENCH_FANOUT_LOAD_H
 
 #include "protocol.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,6 +18,7 @@
 #include <sys/types.h>
 
 #define RECEIVERS_MAX 1024u
+#define STALLED_MAX   64u
 
 /* The least that the sender writes at once: small messages go in batches. */
 #define WRITE_MIN ((size_t)1 << 20)
@@ -26,6 +29,7 @@ struct options {
 	const char *ingest;	/* NULL: nobody sends */
 	const char *congestion; /* NULL: the system's */
 	unsigned receivers;
+	unsigned stalled; /* that many more never read */
 	size_t message_bytes;
 	size_t window_bytes;
 	size_t buffer_bytes;
@@ -47,7 +51,11 @@ struct receiver {
 
 struct load {
 	struct options options;
-	struct receiver *receivers;
+	struct receiver receivers[RECEIVERS_MAX];
+	/* Those that never read; see stall.c */
+	struct pollfd stalled[STALLED_MAX];
+	pthread_t stalled_thread;
+	atomic_uint stalled_dropped;
 	/* The sender's */
 	int fd;
 	pthread_t thread;
@@ -64,6 +72,9 @@ struct load {
  * now on all receive the same. Returns 0 or -errno; bounded in time.
  */
 int join_all(struct load *load);
+
+/* stall_start - connect the stalled receivers and keep them stalled. */
+int stall_start(struct load *load);
 
 /* stream_start - set all threads going. Returns 0 or -errno. */
 int stream_start(struct load *load);

@@ -95,10 +95,10 @@ static double pull_gbit_s(int fd)
 /* One connection, one thread at each end. */
 static int loopback_speed(const char *congestion, double *gbit_s)
 {
-	struct sockaddr_in local;
+	struct sockaddr_in local = {0};
 	socklen_t size = sizeof(local);
 	char address[64];
-	int ends[2];
+	int ends[2] = {-1, -1};
 	pthread_t thread;
 	int listener = socket_listen("127.0.0.1:0", congestion, "probe");
 
@@ -180,7 +180,7 @@ static double bounce(struct line *line)
 /* 0 with one processor. The calling thread is left where it may run. */
 static int line_round_trip(double *nanoseconds)
 {
-	struct line line = {.over = false};
+	struct line line = {.processors = {0, 0}};
 	cpu_set_t allowed;
 	unsigned found = 0;
 	pthread_t thread;

@@ -67,8 +67,8 @@ static size_t decimal_digits(size_t n)
 
 static size_t raw_head(char *out, size_t payload)
 {
-	(void)out;
 	(void)payload;
+	out[0] = '\0';
 	return 0;
 }
 

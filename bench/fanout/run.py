@@ -112,6 +112,7 @@ class Bench:
         command = [os.path.join(options.build, "bench", "bench_fanout_load"),
                    "--protocol", system.protocol, "--egress", server.egress,
                    "--receivers", str(receivers),
+                   "--stalled", str(system.stalled),
                    "--window", options.window, "--buffer", options.buffer,
                    "--warmup", str(options.warmup),
                    "--seconds", str(options.seconds),
@@ -162,12 +163,12 @@ class Bench:
                            "line_before_ns": before,
                            "line_after_ns": after}, **result)
             self.record("run", result)
-            if "error" in result or (self.probe.near(before) and
-                                     self.probe.near(after)):
+            if "error" in result or report.steady(
+                    result, self.probe.best_ns, self.probe.SLACK):
                 break
         self.runs.append(result)
         print(f"round {round_number}  {receivers:>3} receivers  "
-              f"{system.name:<14} ", end="")
+              f"{system.name:<16} ", end="")
         if "error" in result:
             print(f"failed: {result['error']}", flush=True)
             return
@@ -252,9 +253,12 @@ def main():
             bench = Bench(options, folder, out)
             bench.record("machine", state)
             stolen = machine.steal_s()
-            bench.rounds(found)
-            state["steal_s"] = machine.steal_s() - stolen
-            show(bench, found, state, path)
+            try:
+                bench.rounds(found)
+            finally:
+                # Also of a run that was interrupted.
+                state["steal_s"] = machine.steal_s() - stolen
+                show(bench, found, state, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         remove_segments(options.stream)

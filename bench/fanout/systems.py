@@ -107,6 +107,7 @@ class System:
 
     kind = "peer"
     protocol = "raw"
+    stalled = 0     # receivers that never read, beside those that count
     message = None  # payload of a message; None: raw bytes
     package = None  # Debian's, to install a peer
     program = None
@@ -127,18 +128,21 @@ class System:
 
 
 class Limit(System):
+    """limit-hot, limit-walk; limit-hot-epoll for the other method."""
+
     kind = "limit"
 
-    def __init__(self, memory):
-        super().__init__(f"limit-{memory}")
-        self.memory = memory
+    def __init__(self, name):
+        super().__init__(name)
+        _, self.memory, *method = name.split("-")
+        self.method = method[0] if method else "io_uring"
 
     def missing(self, options):
         return None
 
     def start(self, options, folder):
         server = Server([os.path.join(options.build, "bench/bench_fanout_limit"),
-                         "--memory", self.memory,
+                         "--memory", self.memory, "--method", self.method,
                          "--congestion", options.congestion], folder)
         server.wait_for_log(["egress"])
         return server
@@ -146,6 +150,7 @@ class Limit(System):
 
 class Bcastd(System):
     kind = "bcast"
+    policy = "block"
 
     def missing(self, options):
         if os.access(options.bcastd, os.X_OK):
@@ -155,11 +160,23 @@ class Bcastd(System):
     def start(self, options, folder):
         server = Server([options.bcastd, "--name", options.stream,
                          "--ingest", "127.0.0.1:0", "--egress", "127.0.0.1:0",
-                         "--ring-size", "256M", "--slow-policy", "block",
+                         "--ring-size", "256M", "--slow-policy", self.policy,
                          "--congestion", options.congestion]
                         + options.bcastd_options.split(), folder)
         server.wait_for_log(["ingest", "egress"])
         return server
+
+
+class BcastdDisconnect(Bcastd):
+    """The default policy: to be compared with the next."""
+
+    policy = "disconnect"
+
+
+class BcastdStalled(BcastdDisconnect):
+    """One more receiver, that never reads, and comes again when dropped."""
+
+    stalled = 1
 
 
 class Ncat(System):
@@ -231,11 +248,14 @@ class Mosquitto(System):
         return server
 
 
+LIMITS = ["limit-hot", "limit-walk", "limit-hot-epoll", "limit-walk-epoll"]
 CLASSES = {
-    "bcastd": Bcastd, "ncat": Ncat, "redis": Redis, "redis-io2": RedisThreads,
+    "bcastd": Bcastd, "bcastd-disconnect": BcastdDisconnect,
+    "bcastd-stalled": BcastdStalled, "ncat": Ncat, "redis": Redis, "redis-io2": RedisThreads,
     "nats": Nats, "mosquitto": Mosquitto,
 }
-DEFAULT = "limit-hot,limit-walk,bcastd,ncat,redis,nats,mosquitto"
+DEFAULT = ("limit-hot,limit-walk,bcastd,ncat,redis@64K,redis-io2@1M,nats@4M,"
+           "mosquitto@64K,mosquitto@1M")
 PACKAGES = ["iproute2", "gnuplot-nox"] + sorted(
     {one.package for one in CLASSES.values() if one.package})
 
@@ -243,9 +263,9 @@ PACKAGES = ["iproute2", "gnuplot-nox"] + sorted(
 def find(name):
     """A system by its name: 'redis', or 'redis@256K' for a message size."""
     base, _, message = name.partition("@")
-    if base in ("limit-hot", "limit-walk"):
-        return Limit(base[len("limit-"):])
+    if name in LIMITS:
+        return Limit(name)
     if base not in CLASSES:
-        raise ValueError(f"unknown system {base}: limit-hot, limit-walk, "
-                         + ", ".join(CLASSES))
+        raise ValueError(f"unknown system {base}; there are: "
+                         + ", ".join(LIMITS + list(CLASSES)))
     return CLASSES[base](name, message)

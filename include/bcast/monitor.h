@@ -161,7 +161,8 @@ BCAST_API int bcast_monitor_stream(const struct bcast_monitor *monitor,
 /*
  * The four lists. Set *next to 0, then call until the result is 0; each call
  * that returns 1 has filled *info and advanced *next. Nothing is held between
- * calls. Closed connections come newest first.
+ * calls. Closed connections come newest first; one that is added between two
+ * calls makes the next call repeat an entry.
  */
 BCAST_API int bcast_monitor_counter(const struct bcast_monitor *monitor,
 				    uint32_t *next,

@@ -3,7 +3,7 @@
 #include "support.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -89,12 +89,87 @@ static void killed_owner_frees_the_name(void **state)
 	bc_name_lock_drop(&lock);
 }
 
-#define ROUNDS 300
+#define ROUNDS 2000
+
+/* Another user has made the object, and let everybody in. */
+static void plant(const char *name, uid_t user)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/dev/shm/bcast.%s.lock", name);
+	test_object_create(name, ".lock", 0);
+	assert_int_equal(chown(path, user, user), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+}
+
+static void object_of_another_user_is_replaced_by_root(void **state)
+{
+	const char *name = test_name();
+	struct bc_name_lock lock;
+	struct stat status;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	plant(name, 65534);
+
+	assert_int_equal(bc_name_lock_take(&lock, name), 0);
+
+	/* or he could lock it, and unlink it under us */
+	assert_int_equal(fstat(lock.fd, &status), 0);
+	assert_int_equal(status.st_uid, 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	bc_name_lock_drop(&lock);
+}
+
+static void take_as_nobody(void *name)
+{
+	struct bc_name_lock lock;
+
+	test_child_check(setgroups(0, NULL) == 0);
+	test_child_check(setgid(65534) == 0 && setuid(65534) == 0);
+	test_child_check(bc_name_lock_take(&lock, name) == -EACCES);
+	test_child_check(lock.fd == -1);
+}
+
+static void object_of_another_user_is_refused_to_others(void **state)
+{
+	char name[64];
+	struct bc_name_lock lock;
+	struct test_child child;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(name, sizeof(name), "%s", test_name());
+
+	/* open to all, but not to be trusted */
+	plant(name, 0);
+	child = test_fork(take_as_nobody, name);
+	assert_int_equal(test_join(&child), 0);
+	test_object_unlink(name, ".lock");
+	/* and not open at all */
+	assert_int_equal(bc_name_lock_take(&lock, name), 0);
+	child = test_fork(take_as_nobody, name);
+	assert_int_equal(test_join(&child), 0);
+	bc_name_lock_drop(&lock);
+}
 
 struct contest {
 	_Atomic int holders, rounds;
 	char name[64];
 };
+
+/* Only its holder unlinks the object: while it is held it has its name. */
+static bool is_named(const struct bc_name_lock *lock)
+{
+	struct stat held, named;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/dev/shm%s", lock->object);
+	return fstat(lock->fd, &held) == 0 && stat(path, &named) == 0 &&
+	       held.st_ino == named.st_ino;
+}
 
 /* Take and drop; while it is held nobody else may hold it. */
 static void compete(void *argument)
@@ -111,6 +186,7 @@ static void compete(void *argument)
 			continue;
 		test_child_check(ret == 0);
 		test_child_check(++contest->holders == 1);
+		test_child_check(is_named(&lock));
 		contest->rounds++;
 		taken++;
 		contest->holders--;
@@ -145,6 +221,8 @@ int main(void)
 		cmocka_unit_test(second_taker_is_refused),
 		cmocka_unit_test(bad_name_is_refused),
 		cmocka_unit_test(killed_owner_frees_the_name),
+		cmocka_unit_test(object_of_another_user_is_replaced_by_root),
+		cmocka_unit_test(object_of_another_user_is_refused_to_others),
 		cmocka_unit_test(takers_and_unlinkers_never_hold_it_together),
 	};
 

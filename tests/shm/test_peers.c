@@ -133,6 +133,7 @@ static void new_role_counts_anew(void **state)
 
 	assert_int_equal(peer->role, BCAST_ROLE_SENDER);
 	assert_int_equal(peer->cursor, 9);
+	assert_int_equal(peer->release, 9);
 	assert_int_equal(peer->start_position, 9);
 	assert_int_equal(peer->bytes, 0);
 	assert_int_equal(peer->operations, 0);

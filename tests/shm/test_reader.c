@@ -169,6 +169,10 @@ static void oldest_leaves_out_what_is_being_overwritten(void **state)
 	bc_ring_reserve(&stream.segment.ring, CAPACITY);
 	reader = reader_from(BCAST_FROM_OLDEST, 0);
 	assert_int_equal(bcast_position(reader), CAPACITY + 100);
+	/* and never beyond the tail, even of a damaged head */
+	atomic_store(&stream.segment.ring.head->reserved, UINT64_MAX);
+	assert_int_equal(bcast_seek(reader, BCAST_FROM_OLDEST, 0), 0);
+	assert_int_equal(bcast_position(reader), CAPACITY + 100);
 	bcast_detach(reader);
 }
 

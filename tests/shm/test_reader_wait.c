@@ -117,6 +117,16 @@ static void adopt_and_publish_at_once(void *argument)
 	test_child_sleep();
 }
 
+static void adopt_in_silence(void *argument)
+{
+	struct test_stream stream;
+
+	(void)argument;
+	test_child_check(test_stream_adopt(&stream, name) == 0);
+	test_child_ready();
+	test_child_sleep();
+}
+
 static void start_owner(uint64_t size)
 {
 	owner = test_fork(publish_and_sleep, &size);
@@ -398,6 +408,27 @@ static void each_death_has_its_own_pause(void **state)
 	bcast_detach(reader);
 }
 
+static void owner_that_published_nothing_counts_too(void **state)
+{
+	struct bcast_reader *reader;
+	uint64_t start_ms;
+
+	(void)state;
+	start_owner(0);
+	reader = reader_with(0, 500);
+	test_kill(&owner);
+	assert_int_equal(bcast_wait(reader, 250), 0); /* found dead */
+	owner = test_fork(adopt_in_silence, NULL);
+	assert_int_equal(bcast_wait(reader, 1), 0); /* found alive */
+
+	start_ms = test_now_ms();
+	test_kill(&owner);
+
+	assert_int_equal(bcast_wait(reader, -1), BCAST_EABANDONED);
+	assert_true(test_now_ms() - start_ms >= 499);
+	bcast_detach(reader);
+}
+
 static void replaced_stream_is_closed_to_its_old_readers(void **state)
 {
 	struct bcast_reader *reader;
@@ -437,6 +468,7 @@ int main(void)
 		TEST(reader_that_only_polls_learns_of_the_death_too),
 		TEST(reader_goes_on_when_a_new_owner_takes_over),
 		TEST(each_death_has_its_own_pause),
+		TEST(owner_that_published_nothing_counts_too),
 		TEST(replaced_stream_is_closed_to_its_old_readers),
 	};
 

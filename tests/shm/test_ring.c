@@ -93,6 +93,21 @@ static void publish_of_less_than_reserved_leaves_reserved(void **state)
 	}
 }
 
+static void smaller_reservation_takes_nothing_back(void **state)
+{
+	(void)state;
+	set(1000, 1000);
+	bc_ring_reserve(&ring, 100);
+
+	/* the first may have been written in part already */
+	bc_ring_reserve(&ring, 99);
+	assert_int_equal(head.reserved, 1100);
+	bc_ring_reserve(&ring, 0);
+	assert_int_equal(head.reserved, 1100);
+	bc_ring_publish(&ring, 100, 0);
+	assert_int_equal(head.tail, 1100);
+}
+
 static void each_publish_counts_and_the_count_wraps(void **state)
 {
 	(void)state;
@@ -469,6 +484,7 @@ int main(void)
 		TEST(address_is_position_modulo_capacity),
 		TEST(reserve_announces_before_anything_is_published),
 		TEST(publish_of_less_than_reserved_leaves_reserved),
+		TEST(smaller_reservation_takes_nothing_back),
 		TEST(each_publish_counts_and_the_count_wraps),
 		TEST(whole_capacity_can_be_reserved_and_published),
 		TEST(writer_that_breaks_its_own_rules_aborts),

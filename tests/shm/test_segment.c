@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "shm/facts.h"
 #include "shm/notify.h"
 #include "shm/peers.h"
+#include "shm/registry.h"
 
 static void new_segment_is_whole_and_live(void **state)
 {
@@ -137,6 +139,42 @@ static void impossible_configurations_leave_nothing(void **state)
 	}
 	config = test_stream_config("a/b");
 	assert_int_equal(bc_segment_create(&segment, &config), BCAST_ENAME);
+}
+
+static void create_with_a_group_not_ours(void *name)
+{
+	struct bc_segment_config config = test_stream_config(name);
+	const struct bc_registry_config nodes = {
+		.name = name,
+		.node_count = 1,
+		.inbox_bytes = BC_INBOX_BYTES_DEFAULT,
+		.mode = 0660,
+		.group = 0,
+	};
+	struct bc_segment segment;
+
+	test_child_check(setgroups(0, NULL) == 0);
+	test_child_check(setgid(65534) == 0 && setuid(65534) == 0);
+	config.group = 0;
+	test_child_check(bc_segment_create(&segment, &config) == -EPERM);
+	test_child_check(bc_registry_create(&nodes) == -EPERM);
+}
+
+static void forbidden_group_leaves_nothing(void **state)
+{
+	char name[64];
+	struct test_child child;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(name, sizeof(name), "%s", test_name());
+
+	child = test_fork(create_with_a_group_not_ours, name);
+
+	assert_int_equal(test_join(&child), 0);
+	assert_false(test_object_exists(name, ""));
+	assert_false(test_object_exists(name, ".nodes"));
 }
 
 static void closing_what_was_never_opened_closes_nothing(void **state)
@@ -413,6 +451,7 @@ int main(void)
 		cmocka_unit_test(
 			mode_and_group_are_as_asked_whatever_the_umask),
 		cmocka_unit_test(impossible_configurations_leave_nothing),
+		cmocka_unit_test(forbidden_group_leaves_nothing),
 		cmocka_unit_test(closing_what_was_never_opened_closes_nothing),
 		cmocka_unit_test(state_changes_wake_and_closing_notes_the_time),
 		cmocka_unit_test(

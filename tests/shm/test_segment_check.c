@@ -215,6 +215,20 @@ static void ring_offset_is_bounded_and_aligned(void **state)
 		 sizeof(bounds) / sizeof(bounds[0]));
 }
 
+static void offset_and_capacity_that_overflow_are_refused(void **state)
+{
+	struct bc_geometry geometry;
+
+	(void)state;
+	/* their sum is small again */
+	control->identity.capacity = BCAST_RING_MAX;
+	control->identity.ring_offset = ~(BC_HUGE - 1);
+	control->identity.segment_size = BCAST_RING_MAX;
+
+	assert_int_equal(bc_segment_check(control, BCAST_RING_MAX, &geometry),
+			 BCAST_EFOREIGN);
+}
+
 static void segment_size_holds_the_ring_and_fits_the_object(void **state)
 {
 	static const struct bound bounds[] = {
@@ -427,6 +441,7 @@ int main(void)
 		TEST(capacity_is_a_power_of_two_within_its_bounds),
 		TEST(largest_ring_is_accepted),
 		TEST(ring_offset_is_bounded_and_aligned),
+		TEST(offset_and_capacity_that_overflow_are_refused),
 		TEST(segment_size_holds_the_ring_and_fits_the_object),
 		TEST(region_count_is_bounded_by_the_directory),
 		TEST(regions_lie_between_control_block_and_ring),

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -234,6 +235,24 @@ static void no_descriptor_leaks_on_any_path(void **state)
 	assert_int_equal(count_descriptors(), before);
 }
 
+static void running_out_of_descriptors_is_told(void **state)
+{
+	const int free_fd = dup(STDIN_FILENO);
+	struct rlimit limit, none;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)free_fd;
+	(void)close(free_fd);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+
+	assert_int_equal(attach(stream.name), -EMFILE);
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(attach(stream.name), 0);
+}
+
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, open_stream, close_stream)
 
@@ -250,6 +269,7 @@ int main(void)
 		TEST(foreign_bytes_versions_and_layouts_are_told_apart),
 		TEST(what_is_no_file_is_foreign_and_blocks_nobody),
 		TEST(missing_permission_is_told),
+		TEST(running_out_of_descriptors_is_told),
 		TEST(no_descriptor_leaks_on_any_path),
 	};
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* closing.c - see closing.h. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bcast/monitor.h>
+
+#include "shm/peers.h"
+#include "src/closing.h"
+#include "src/egress.h"
+#include "src/ingest.h"
+#include "src/log.h"
+#include "src/request.h"
+
+static bool is_graceful(uint32_t reason)
+{
+	return reason == BCAST_CLOSE_PEER || reason == BCAST_CLOSE_SHUTDOWN;
+}
+
+/* What was written is sent on in the background, or else purged by a reset. */
+static void close_socket(const struct bc_conn *conn)
+{
+	const struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
+
+	if (!is_graceful(conn->close_reason)) {
+		(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &abort_now,
+				 sizeof(abort_now));
+	} else {
+		/* unread bytes would turn the end into a reset: drop them */
+		(void)shutdown(conn->fd, SHUT_WR);
+		(void)recv(conn->fd, NULL, SIZE_MAX / 2,
+			   MSG_TRUNC | MSG_DONTWAIT);
+	}
+	(void)close(conn->fd);
+}
+
+static void remember(struct daemon *daemon, const struct bc_conn *conn)
+{
+	bool receiver = conn->role == BCAST_ROLE_RECEIVER;
+	uint64_t tail = daemon_tail(daemon);
+
+	bc_peers_remember(
+		&daemon->segment,
+		&(struct bc_peer_closing){
+			.role = conn->role,
+			.reason = conn->close_reason,
+			.error = conn->close_error,
+			.peer = conn->peer,
+			.cursor = receiver ? conn->cursor : tail,
+			.lag = receiver ? tail - conn->cursor : 0,
+			.bytes = conn->bytes,
+			.connected_realtime_ns = conn->connected_realtime_ns,
+		});
+}
+
+static void log_end(struct daemon *daemon, const struct bc_conn *conn)
+{
+	const char *reason = bcast_close_reason_name(conn->close_reason);
+	char text[128];
+
+	if (conn->close_reason == BCAST_CLOSE_SLOW)
+		log_event(LOG_LEVEL_WARN, "receiver_dropped",
+			  "peer=%s bytes=%llu lag_bytes=%llu reason=%s",
+			  conn->peer, (unsigned long long)conn->bytes,
+			  (unsigned long long)(daemon_tail(daemon) -
+					       conn->cursor),
+			  reason);
+	else
+		log_event(LOG_LEVEL_INFO,
+			  conn->role == BCAST_ROLE_RECEIVER ? "receiver_left"
+							    : "sender_left",
+			  "peer=%s bytes=%llu reason=%s error=%s", conn->peer,
+			  (unsigned long long)conn->bytes, reason,
+			  conn->close_error == 0
+				  ? "none"
+				  : log_quote(strerror(-conn->close_error),
+					      text, sizeof(text)));
+}
+
+static void begin(struct daemon *daemon, struct bc_conn *conn)
+{
+	bool receiver = conn->role == BCAST_ROLE_RECEIVER;
+
+	if (receiver) {
+		egress_remove(daemon, conn);
+		bc_counter_add(daemon->counters,
+			       conn->close_reason == BCAST_CLOSE_SLOW
+				       ? BC_COUNTER_receivers_dropped
+				       : BC_COUNTER_receivers_left,
+			       1);
+	}
+	bc_conn_begin_close(conn);
+	log_end(daemon, conn);
+	remember(daemon, conn);
+	bc_peers_close(conn->shown);
+	/* last: the next in line is shown to join after this one has left */
+	if (!receiver)
+		ingest_remove(daemon, conn);
+	request_cancel(daemon, conn, conn->in_flight);
+	closing_settle(daemon, conn);
+}
+
+void closing_run(struct daemon *daemon)
+{
+	struct bc_conn *conn;
+
+	while ((conn = bc_conn_take_ended(&daemon->conns)))
+		begin(daemon, conn);
+}
+
+void closing_settle(struct daemon *daemon, struct bc_conn *conn)
+{
+	if (conn->state != BC_CONN_CLOSING || conn->in_flight != 0)
+		return;
+	close_socket(conn);
+	bc_conn_release(&daemon->conns, conn);
+}
+
+/* Our own end knows of a reset that came when no request was in flight. */
+static bool is_broken(int fd)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+	       info.tcpi_state == TCP_CLOSE;
+}
+
+void closing_probe(struct daemon *daemon, struct bc_conn *conn)
+{
+	if (is_broken(conn->fd))
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET,
+			    -ECONNRESET);
+	else if (bc_peer_socket_held(&daemon->peer_socket, conn->fd) == 0)
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_PEER, 0);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * closing.h - how a connection ends: in one place, once.
+ *
+ * Whoever finds a reason calls bc_conn_end(), which only notes it. The loop
+ * comes here after each batch of events: the connection is taken out of all
+ * lists, counted, logged and remembered; its requests are cancelled; and when
+ * the last of them has given its event, the descriptor is closed and the slot
+ * free. A peer that was not sent all that it should have got sees a reset, not
+ * an end that looks like the stream's.
+ */
+#ifndef SRC_CLOSING_H
+#define SRC_CLOSING_H
+
+#include "src/daemon.h"
+
+/* closing_run - begin to close all that have ended. */
+void closing_run(struct daemon *daemon);
+
+/* closing_settle - a request has ended: if it was the last, finish. */
+void closing_settle(struct daemon *daemon, struct bc_conn *conn);
+
+/*
+ * closing_probe - the peer of this half-closed receiver may be gone: find out,
+ * and end it if so.
+ */
+void closing_probe(struct daemon *daemon, struct bc_conn *conn);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listening.h - open what --listen, --ingest and --egress ask for, and say in
+ * plain words why it cannot be.
+ */
+#ifndef SRC_LISTENING_H
+#define SRC_LISTENING_H
+
+#include "src/daemon.h"
+
+/*
+ * listening_open - resolve and open all of them; a name may give several. An
+ * address family that this machine lacks is left out if another one works.
+ * Returns 0, or an exit code of sysexits.h after logging why. May block for
+ * seconds: on name service, and on addresses in use.
+ */
+int listening_open(struct daemon *daemon);
+
+/* listening_close - close them. Idempotent. */
+void listening_close(struct daemon *daemon);
+
+/* listening_role_name - "any", "ingest" or "egress". */
+const char *listening_role_name(enum config_role role);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* request.c - see request.h. */
+#include <sys/socket.h>
+
+#include "src/request.h"
+
+int request_recv(struct daemon *daemon, struct bc_conn *conn, void *buffer,
+		 size_t size)
+{
+	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_RECV);
+	int ret;
+
+	BC_ASSERT((conn->in_flight & BC_CONN_RECV) == 0);
+	ret = bc_backend_recv(daemon->backend, conn->fd, buffer, size, 0,
+			      token);
+	if (ret == 0)
+		conn->in_flight |= BC_CONN_RECV;
+	return ret;
+}
+
+int request_send(struct daemon *daemon, struct bc_conn *conn, const void *bytes,
+		 size_t size)
+{
+	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_SEND);
+	int ret;
+
+	BC_ASSERT((conn->in_flight & BC_CONN_SEND) == 0);
+	ret = bc_backend_send(daemon->backend, conn->fd, bytes, size, token);
+	if (ret == 0)
+		conn->in_flight |= BC_CONN_SEND;
+	return ret;
+}
+
+int request_watch(struct daemon *daemon, struct bc_conn *conn,
+		  unsigned char *byte)
+{
+	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_WATCH);
+	int ret = bc_backend_recv(daemon->backend, conn->fd, byte, 1, MSG_PEEK,
+				  token);
+
+	if (ret == 0)
+		conn->in_flight |= BC_CONN_WATCH;
+	return ret;
+}
+
+int request_discard(struct daemon *daemon, struct bc_conn *conn, size_t size)
+{
+	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_DISCARD);
+	int ret = bc_backend_recv(daemon->backend, conn->fd, NULL, size,
+				  MSG_TRUNC, token);
+
+	if (ret == 0)
+		conn->in_flight |= BC_CONN_DISCARD;
+	return ret;
+}
+
+void request_cancel(struct daemon *daemon, struct bc_conn *conn,
+		    uint32_t requests)
+{
+	static const struct {
+		uint32_t request;
+		enum bc_op op;
+	} all[] = {
+		{BC_CONN_SEND, BC_OP_SEND},
+		{BC_CONN_RECV, BC_OP_RECV},
+		{BC_CONN_WATCH, BC_OP_WATCH},
+		{BC_CONN_DISCARD, BC_OP_DISCARD},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (conn->in_flight & requests & all[i].request)
+			(void)bc_backend_cancel(
+				daemon->backend,
+				bc_conn_token(&daemon->conns, conn, all[i].op));
+}

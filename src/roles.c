@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* roles.c - see roles.h. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bcast/monitor.h>
+
+#include "shm/clock.h"
+#include "shm/peers.h"
+#include "src/egress.h"
+#include "src/ingest.h"
+#include "src/log.h"
+#include "src/request.h"
+#include "src/roles.h"
+
+/* cubic is 1.7 times bbr between processes of one machine (bench/fanout). */
+static void tune_for_same_host(const struct daemon *daemon, int fd)
+{
+	static const char cubic[] = "cubic";
+
+	/* not being allowed or not having it is no reason to refuse anybody */
+	if (strcmp(daemon->config.congestion, "auto") == 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic,
+				 sizeof(cubic) - 1);
+}
+
+/* Fill in who the peer is; show it, with a role that may still change. */
+static void introduce(struct daemon *daemon, struct bc_conn *conn,
+		      uint32_t role)
+{
+	struct sockaddr_storage local = {0}, peer = {0};
+	socklen_t local_length = sizeof(local), peer_length = sizeof(peer);
+	char local_text[BC_SOCKADDR_TEXT_MAX];
+	struct bc_peer_opening opening;
+
+	(void)getsockname(conn->fd, (struct sockaddr *)&local, &local_length);
+	(void)getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length);
+	if (role == BCAST_ROLE_RECEIVER && bc_sockaddr_same_host(&local, &peer))
+		tune_for_same_host(daemon, conn->fd);
+	bc_sockaddr_format(&peer, conn->peer, sizeof(conn->peer));
+	bc_sockaddr_format(&local, local_text, sizeof(local_text));
+	conn->connected_realtime_ns = bc_realtime_ns();
+	conn->role = role;
+	opening = (struct bc_peer_opening){
+		.role = role,
+		.peer = conn->peer,
+		.local = local_text,
+		.position = daemon_tail(daemon),
+		.now_ns = daemon->now_ns,
+	};
+	conn->shown = bc_peers_slot(&daemon->segment,
+				    bc_conn_slot(&daemon->conns, conn));
+	bc_peers_open(conn->shown, &opening);
+}
+
+/* A connection that is not taken: say why, in the log and the memory. */
+static void refuse(struct daemon *daemon, int fd, uint32_t role,
+		   uint32_t reason)
+{
+	struct sockaddr_storage peer = {0};
+	socklen_t length = sizeof(peer);
+	char text[BC_SOCKADDR_TEXT_MAX];
+	bool sender = role == BCAST_ROLE_SENDER;
+
+	(void)getpeername(fd, (struct sockaddr *)&peer, &length);
+	bc_sockaddr_format(&peer, text, sizeof(text));
+	(void)close(fd);
+	bc_counter_add(daemon->counters,
+		       sender ? BC_COUNTER_senders_refused
+			      : BC_COUNTER_receivers_refused,
+		       1);
+	bc_peers_remember(&daemon->segment,
+			  &(struct bc_peer_closing){
+				  .role = role,
+				  .reason = reason,
+				  .peer = text,
+				  .cursor = daemon_tail(daemon),
+				  .connected_realtime_ns = bc_realtime_ns(),
+			  });
+	log_event(LOG_LEVEL_WARN,
+		  sender ? "sender_refused" : "receiver_refused",
+		  "peer=%s reason=%s", text, bcast_close_reason_name(reason));
+}
+
+/* Which role a newcomer gets; 0 with a reason if none. */
+static uint32_t choose_role(const struct daemon *daemon, enum config_role door,
+			    uint32_t *reason)
+{
+	if (door != CONFIG_ROLE_EGRESS && ingest_is_free(daemon))
+		return BCAST_ROLE_WAITING;
+	*reason = BCAST_CLOSE_BUSY;
+	if (door == CONFIG_ROLE_INGEST)
+		return 0;
+	*reason = BCAST_CLOSE_LIMIT;
+	if (daemon->egress.receivers >= daemon->config.max_receivers)
+		return 0;
+	return BCAST_ROLE_RECEIVER;
+}
+
+void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
+{
+	enum config_role door = daemon->listeners[listener_index].role;
+	uint32_t refused_role = door == CONFIG_ROLE_INGEST
+					? BCAST_ROLE_SENDER
+					: BCAST_ROLE_RECEIVER;
+	uint32_t reason = 0;
+	uint32_t role = choose_role(daemon, door, &reason);
+	struct bc_conn *conn;
+
+	bc_counter_add(daemon->counters, BC_COUNTER_accepts, 1);
+	if (role == 0 || daemon->phase != DAEMON_RUNNING) {
+		refuse(daemon, fd, refused_role,
+		       role ? BCAST_CLOSE_SHUTDOWN : reason);
+		return;
+	}
+	conn = bc_conn_open(&daemon->conns, fd);
+	if (!conn) {
+		refuse(daemon, fd, refused_role, BCAST_CLOSE_LIMIT);
+		return;
+	}
+	conn->listener = listener_index;
+	introduce(daemon, conn, role);
+	if (role == BCAST_ROLE_RECEIVER)
+		egress_join(daemon, conn);
+	else
+		ingest_join(daemon, conn);
+}
+
+/* ---- A receiver that starts to send ------------------------------------ */
+
+static bool may_become_sender(const struct daemon *daemon,
+			      const struct bc_conn *conn)
+{
+	return daemon->config.reassign == CONFIG_REASSIGN_ANY &&
+	       daemon->listeners[conn->listener].role == CONFIG_ROLE_ANY &&
+	       daemon->phase == DAEMON_RUNNING && ingest_is_free(daemon);
+}
+
+bool roles_offer_promotion(struct daemon *daemon, struct bc_conn *conn)
+{
+	if (!may_become_sender(daemon, conn))
+		return false;
+	egress_remove(daemon, conn);
+	bc_counter_add(daemon->counters, BC_COUNTER_receivers_left, 1);
+	log_event(LOG_LEVEL_INFO, "receiver_left",
+		  "peer=%s bytes=%llu reason=starts_to_send", conn->peer,
+		  (unsigned long long)conn->bytes);
+	request_cancel(daemon, conn, BC_CONN_SEND);
+	conn->bytes = 0;
+	conn->role = BCAST_ROLE_WAITING;
+	bc_peers_set_role(conn->shown, conn->role, daemon_tail(daemon));
+	ingest_join(daemon, conn);
+	return true;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start.c - start and stop: all parts, in order, and in reverse.
+ *
+ * What can be refused cheaply is asked first (the name, the addresses), the
+ * memory next, and the ring of requests last, since it belongs to this very
+ * process. "listening" is logged when all of it stands: who waits for that
+ * line can connect and attach.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+
+#include "shm/facts.h"
+#include "src/egress.h"
+#include "src/listening.h"
+#include "src/log.h"
+#include "src/start.h"
+#include "src/stream.h"
+
+#define DESCRIPTORS_SPARE 64u
+
+/* ---- The process ------------------------------------------------------- */
+
+static int bind_to_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return 0;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return 0;
+	log_event(LOG_LEVEL_ERROR, "start_failed",
+		  "option=--cpu value=%d error=\"%s\" "
+		  "fix=\"choose one of the CPUs that nproc counts\"",
+		  cpu, strerror(errno));
+	return EX_UNAVAILABLE;
+}
+
+/* A descriptor a connection: take what we may, and say if it will not do. */
+static void raise_descriptor_limit(uint32_t max_receivers)
+{
+	rlim_t needed = max_receivers + DAEMON_SENDERS_MAX + DESCRIPTORS_SPARE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < needed)
+		log_event(LOG_LEVEL_WARN, "few_descriptors",
+			  "limit=%llu needed=%llu fix=\"raise ulimit -n "
+			  "(LimitNOFILE=) or lower --max-receivers\"",
+			  (unsigned long long)limit.rlim_max,
+			  (unsigned long long)needed);
+}
+
+/* ---- The rest ---------------------------------------------------------- */
+
+static int open_backend(struct daemon *daemon)
+{
+	char why[256] = "";
+	int ret =
+		bc_uring_open(&daemon->backend,
+			      daemon->config.max_receivers + DAEMON_SENDERS_MAX,
+			      why, sizeof(why));
+
+	if (ret == 0)
+		return 0;
+	log_event(LOG_LEVEL_ERROR, "start_failed",
+		  "backend=io_uring error=\"%s\"",
+		  why[0] ? why : strerror(-ret));
+	return EX_OSERR;
+}
+
+static int init_parts(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	uint64_t read_bytes = config_read_bytes(config->ring_size_bytes);
+
+	daemon->limits = backpressure_limits(
+		config->ring_size_bytes, read_bytes, config->max_lag_bytes,
+		config->slow_policy == CONFIG_SLOW_BLOCK);
+	egress_init(&daemon->egress);
+	/* without it, half-closed receivers are found out when sent to */
+	(void)bc_peer_socket_open(&daemon->peer_socket);
+	if (bc_conn_table_init(&daemon->conns,
+			       config->max_receivers + DAEMON_SENDERS_MAX) < 0)
+		return EX_OSERR;
+	return 0;
+}
+
+static const char *policy_name(enum config_slow_policy policy)
+{
+	switch (policy) {
+	case CONFIG_SLOW_DISCONNECT:
+		return "disconnect";
+	case CONFIG_SLOW_BLOCK:
+		return "block";
+	case CONFIG_SLOW_SKIP:
+		return "skip";
+	}
+	return "unknown";
+}
+
+static void state_facts(struct daemon *daemon)
+{
+	struct bc_segment *segment = &daemon->segment;
+	char key[32], value[128];
+
+	(void)bc_facts_set(segment, "version", BCAST_VERSION);
+	(void)bc_facts_set(segment, "backend", daemon->backend->ops->name);
+	(void)bc_facts_set(segment, "slow_policy",
+			   policy_name(daemon->config.slow_policy));
+	snprintf(value, sizeof(value), "%" PRIu64,
+		 daemon->config.max_lag_bytes);
+	(void)bc_facts_set(segment, "max_lag_bytes", value);
+	(void)bc_facts_set(segment, "congestion", daemon->config.congestion);
+	for (uint32_t i = 0; i < daemon->listener_count; i++) {
+		const struct listener *listener = &daemon->listeners[i];
+
+		snprintf(key, sizeof(key), "listener_%u", i);
+		snprintf(value, sizeof(value), "%s %s",
+			 listening_role_name(listener->role),
+			 listener->address);
+		(void)bc_facts_set(segment, key, value);
+	}
+}
+
+static void announce(struct daemon *daemon)
+{
+	state_facts(daemon);
+	bc_segment_set_state(&daemon->segment, BC_STATE_LIVE);
+	log_event(LOG_LEVEL_INFO, "backend", "name=%s",
+		  daemon->backend->ops->name);
+	for (uint32_t i = 0; i < daemon->listener_count; i++)
+		log_event(LOG_LEVEL_INFO, "listening", "addr=%s role=%s",
+			  daemon->listeners[i].address,
+			  listening_role_name(daemon->listeners[i].role));
+}
+
+int daemon_start(struct daemon *daemon, const struct config *config)
+{
+	int ret;
+
+	*daemon = (struct daemon){
+		.config = *config,
+		.name_lock.fd = -1,
+		.segment.fd = -1,
+		.peer_socket.fd = -1,
+	};
+	raise_descriptor_limit(config->max_receivers);
+	ret = bind_to_cpu(config->cpu);
+	if (ret == 0)
+		ret = stream_take_name(daemon);
+	if (ret == 0)
+		ret = listening_open(daemon);
+	if (ret == 0)
+		ret = stream_create(daemon);
+	if (ret == 0)
+		ret = init_parts(daemon);
+	if (ret == 0)
+		ret = open_backend(daemon);
+	if (ret != 0) {
+		daemon_stop(daemon);
+		return ret;
+	}
+	announce(daemon);
+	return 0;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	bc_backend_close(daemon->backend);
+	daemon->backend = NULL;
+	bc_conn_table_fini(&daemon->conns);
+	bc_peer_socket_close(&daemon->peer_socket);
+	listening_close(daemon);
+	stream_remove(daemon);
+}

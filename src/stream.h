@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream.h - the daemon's stream as an object: its name, its segment and its
+ * registry, and in plain words why one of them cannot be had.
+ */
+#ifndef SRC_STREAM_H
+#define SRC_STREAM_H
+
+#include "src/daemon.h"
+
+/*
+ * stream_take_name - become the one daemon of this name. Returns 0, or an exit
+ * code of sysexits.h after logging why.
+ */
+int stream_take_name(struct daemon *daemon);
+
+/*
+ * stream_create - make the segment and the registry; what a dead daemon left
+ * under the name is retired first. Needs the name. Returns as above. Blocks
+ * while memory is allocated.
+ */
+int stream_create(struct daemon *daemon);
+
+/*
+ * stream_remove - announce the end, unlink both objects, let the name go. Safe
+ * whatever of it there is.
+ */
+void stream_remove(struct daemon *daemon);
+
+#endif

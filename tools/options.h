@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.h - a tool's command line from one table: the row is the option, its
+ * line in --help, and what the test holds against the man page.
+ */
+#ifndef TOOLS_OPTIONS_H
+#define TOOLS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct options_row {
+	const char *name;     /* without the dashes */
+	char letter;	      /* short form; 0: none */
+	bool may_omit;	      /* the argument; given as --name=ARGUMENT */
+	const char *argument; /* what stands for it in --help; NULL: none */
+	const char *help;
+};
+
+#define OPTIONS_MAX 16
+
+struct options {
+	const char *program;
+	const char *operands; /* as in the synopsis: "[NAME]" */
+	const char *summary;  /* one sentence */
+	const struct options_row *rows;
+	int count; /* <= OPTIONS_MAX */
+};
+
+/* Results of options_next() that are not the index of a row. */
+#define OPTIONS_END (-1)
+#define OPTIONS_BAD (-2)
+
+/*
+ * options_next - getopt_long() over the table: the index of the next option
+ * found, its argument in `optarg`; OPTIONS_END, operands from argv[optind] on;
+ * OPTIONS_BAD: what is wrong has been said in one line on standard error.
+ */
+int options_next(const struct options *options, int argc, char **argv);
+
+/* options_help - print the text of --help on standard output. */
+void options_help(const struct options *options);
+
+/*
+ * options_size - a number of bytes: decimal, with an optional suffix K, M, G
+ * or T (powers of 1024). False, target untouched, if it is anything else.
+ */
+bool options_size(const char *text, uint64_t *bytes);
+
+/*
+ * options_time - a duration: decimal, with an optional suffix ms or s; without
+ * one it is in units of unit_ms. False if it is anything else, or longer than
+ * a day.
+ */
+bool options_time(const char *text, uint64_t unit_ms, int *milliseconds);
+
+#endif

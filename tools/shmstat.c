@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shmstat.c - bcast-shmstat: look at a stream from outside.
+ *
+ * Everything shown stands in shared memory (bcast/monitor.h), so this works on
+ * a busy, a stuck and a dead daemon alike, and asks none of them. One look,
+ * one print: rates need two looks and are not made here.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "attach_error.h"
+#include "options.h"
+#include "output.h"
+#include "shmstat.h"
+
+#define PROGRAM "bcast-shmstat"
+
+enum option {
+	OPTION_LIST,
+	OPTION_JSON,
+	OPTION_RECEIVERS,
+	OPTION_CLOSED,
+	OPTION_COUNTERS,
+	OPTION_VERSION,
+	OPTION_HELP,
+	OPTION_COUNT
+};
+
+static const struct options_row rows[] = {
+	[OPTION_LIST] = {"list", 'l', false, NULL,
+			 "all streams of this machine, one a line"},
+	[OPTION_JSON] = {"json", 'j', false, NULL,
+			 "as JSON, all numbers exact"},
+	[OPTION_RECEIVERS] = {"receivers", 'r', false, NULL,
+			      "add the table of open connections"},
+	[OPTION_CLOSED] = {"closed", 'c', false, NULL,
+			   "add the last connections that ended, and why"},
+	[OPTION_COUNTERS] = {"counters", 'C', false, NULL,
+			     "add the daemon's counters, with their meaning"},
+	[OPTION_VERSION] = {"version", 'V', false, NULL,
+			    "print the version and end"},
+	[OPTION_HELP] = {"help", 'h', false, NULL, "print this and end"},
+};
+
+static const struct options options = {
+	.program = PROGRAM,
+	.operands = "[NAME]",
+	.summary = "Show a bcast stream: its state, its ring, its connections. "
+		   "NAME: \"default\".",
+	.rows = rows,
+	.count = OPTION_COUNT,
+};
+
+struct wish {
+	const char *name;
+	bool list;
+	bool json;
+	struct shmstat_sections sections;
+};
+
+/* Obey one option. True: go on to the next; false: it was all there is to do.
+ */
+static bool take(struct wish *wish, enum option option)
+{
+	switch (option) {
+	case OPTION_LIST:
+		wish->list = true;
+		break;
+	case OPTION_JSON:
+		wish->json = true;
+		break;
+	case OPTION_RECEIVERS:
+		wish->sections.receivers = true;
+		break;
+	case OPTION_CLOSED:
+		wish->sections.closed = true;
+		break;
+	case OPTION_COUNTERS:
+		wish->sections.counters = true;
+		break;
+	case OPTION_VERSION:
+		printf(PROGRAM " %s\n", bcast_version());
+		return false;
+	case OPTION_HELP:
+		options_help(&options);
+		return false;
+	case OPTION_COUNT:
+		break;
+	}
+	return true;
+}
+
+static int usage(const char *problem)
+{
+	fprintf(stderr, PROGRAM ": %s: see " PROGRAM " --help\n", problem);
+	return EX_USAGE;
+}
+
+static int show_list(const struct wish *wish)
+{
+	struct shmstat_listed *listed = NULL;
+	int count = shmstat_list(&listed);
+	int ret = 0;
+
+	if (count < 0) {
+		fprintf(stderr, PROGRAM ": /dev/shm: %s\n",
+			bcast_strerror(count));
+		return EX_OSERR;
+	}
+	if (wish->json)
+		ret = shmstat_json_list(listed, count);
+	else
+		shmstat_text_list(listed, count);
+	free(listed);
+	if (count == 0)
+		fprintf(stderr,
+			PROGRAM ": no streams on this machine; start one with: "
+				"bcastd --name default\n");
+	return ret < 0 ? EX_OSERR : EX_OK;
+}
+
+static int show_one(const struct wish *wish)
+{
+	struct shmstat stat;
+	int ret = shmstat_read(wish->name, &stat);
+
+	if (ret < 0) {
+		shmstat_free(&stat);
+		return attach_error(PROGRAM, wish->name, ret);
+	}
+	if (wish->json)
+		ret = shmstat_json(&stat, &wish->sections);
+	else
+		shmstat_text(&stat, &wish->sections);
+	shmstat_free(&stat);
+	if (ret == 0)
+		return EX_OK;
+	fprintf(stderr, PROGRAM ": %s\n", bcast_strerror(ret));
+	return EX_OSERR;
+}
+
+static int run(struct wish *wish, int operands, char **operand)
+{
+	const struct shmstat_sections *sections = &wish->sections;
+
+	if (operands > 1)
+		return usage("one stream at a time");
+	if (wish->list && (operands > 0 || sections->receivers ||
+			   sections->closed || sections->counters))
+		return usage("--list goes with --json only");
+	if (operands == 1)
+		wish->name = operand[0];
+	return wish->list ? show_list(wish) : show_one(wish);
+}
+
+int main(int argc, char **argv)
+{
+	struct wish wish = {.name = "default"};
+	int option;
+
+	/* a closed pipe is seen by output_finish() */
+	(void)signal(SIGPIPE, SIG_IGN);
+	while ((option = options_next(&options, argc, argv)) != OPTIONS_END) {
+		if (option == OPTIONS_BAD)
+			return EX_USAGE;
+		if (!take(&wish, (enum option)option))
+			return output_finish(PROGRAM, EX_OK);
+	}
+	return output_finish(PROGRAM, run(&wish, argc - optind, argv + optind));
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shmstat.h - a stream as bcast-shmstat shows it: read once, into plain
+ * memory, so that text and JSON say the same and no list is walked twice.
+ */
+#ifndef TOOLS_SHMSTAT_H
+#define TOOLS_SHMSTAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bcast/monitor.h>
+
+/* A daemon beats every 100 ms; this is far beyond a busy machine's delays. */
+#define SHMSTAT_STUCK_NS UINT64_C(2000000000)
+
+/* What to show besides the stream itself. */
+struct shmstat_sections {
+	bool receivers;
+	bool closed;
+	bool counters;
+};
+
+/* The totals of one line. */
+struct shmstat_totals {
+	uint64_t bytes_in;
+	uint64_t bytes_out;
+	uint64_t receives;
+	uint64_t sends;
+	uint64_t short_sends;
+	uint64_t dropped;
+	uint64_t refused;
+	uint64_t senders;
+	uint64_t receivers;
+	uint64_t lag_max;
+};
+
+/* Zeroed is empty. Owned by whoever called shmstat_read(). */
+struct shmstat {
+	struct bcast_stream_info stream;
+	struct shmstat_totals totals;
+	struct bcast_fact *facts;
+	struct bcast_peer_info *peers;
+	struct bcast_closed_info *closed; /* newest first */
+	struct bcast_counter_info *counters;
+	size_t fact_count;
+	size_t peer_count;
+	size_t closed_count;
+	size_t counter_count;
+};
+
+/* One line of --list. error: why the rest could not be read, or 0. */
+struct shmstat_listed {
+	char name[BCAST_NAME_MAX + 1];
+	int error;
+	struct bcast_stream_info stream;
+	struct shmstat_totals totals;
+};
+
+/* ---- shmstat_read.c ---------------------------------------------------- */
+
+/*
+ * shmstat_read - read everything of a stream. Returns 0, or as
+ * bcast_monitor_open(); shmstat_free() frees it in any case.
+ */
+int shmstat_read(const char *name, struct shmstat *stat);
+void shmstat_free(struct shmstat *stat);
+
+/*
+ * shmstat_list - all streams of this machine, sorted by name. Returns how many
+ * there are, *listed (malloc) to be freed, or -errno.
+ */
+int shmstat_list(struct shmstat_listed **listed);
+
+/* shmstat_state - one word, judged by what is written and who is alive. */
+const char *shmstat_state(const struct bcast_stream_info *s);
+
+/* Is it a sender, or about to be one? */
+bool shmstat_is_sender(const struct bcast_peer_info *peer);
+
+/* Small conversions for the table of keys. */
+uint64_t shmstat_errno(const struct bcast_closed_info *c);
+const char *shmstat_kind(const struct bcast_counter_info *n);
+
+/* ---- shmstat_text.c, shmstat_json.c: print on standard output ----------- */
+
+void shmstat_text(const struct shmstat *stat,
+		  const struct shmstat_sections *sections);
+void shmstat_text_list(const struct shmstat_listed *listed, int count);
+
+/* These return 0 or -ENOMEM. */
+int shmstat_json(const struct shmstat *stat,
+		 const struct shmstat_sections *sections);
+int shmstat_json_list(const struct shmstat_listed *listed, int count);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shmstat_read.c - a stream's segment into plain memory, by the public API.
+ *
+ * All lists are read whichever sections are shown: the totals need most of
+ * them, and they cost microseconds. Lists grow by doubling; each is bounded by
+ * the size of its region in the segment.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shmstat.h"
+
+/* Streams may appear between counting and reading: so many are allowed for. */
+#define LIST_SLACK 16
+
+/* A list that is being filled with entries of one size. */
+struct list {
+	char *entries;
+	size_t count;
+	size_t room;
+	size_t entry_size;
+};
+
+static int append(struct list *list, const void *entry)
+{
+	if (list->count == list->room) {
+		size_t room = list->room ? 2 * list->room : 16;
+		char *bigger =
+			reallocarray(list->entries, room, list->entry_size);
+
+		if (!bigger)
+			return -ENOMEM;
+		list->entries = bigger;
+		list->room = room;
+	}
+	memcpy(list->entries + list->count * list->entry_size, entry,
+	       list->entry_size);
+	list->count++;
+	return 0;
+}
+
+/* ---- The four lists ---------------------------------------------------- */
+
+static int read_facts(const struct bcast_monitor *monitor, struct shmstat *stat)
+{
+	struct list list = {.entry_size = sizeof(*stat->facts)};
+	struct bcast_fact fact;
+	uint32_t next = 0;
+	int ret = 0;
+
+	while (ret == 0 && bcast_monitor_fact(monitor, &next, &fact) == 1)
+		ret = append(&list, &fact);
+	stat->facts = (struct bcast_fact *)(void *)list.entries;
+	stat->fact_count = list.count;
+	return ret;
+}
+
+static int read_peers(const struct bcast_monitor *monitor, struct shmstat *stat)
+{
+	struct list list = {.entry_size = sizeof(*stat->peers)};
+	struct bcast_peer_info peer;
+	uint32_t next = 0;
+	int ret = 0;
+
+	while (ret == 0 && bcast_monitor_peer(monitor, &next, &peer) == 1)
+		ret = append(&list, &peer);
+	stat->peers = (struct bcast_peer_info *)(void *)list.entries;
+	stat->peer_count = list.count;
+	return ret;
+}
+
+static int read_closed(const struct bcast_monitor *monitor,
+		       struct shmstat *stat)
+{
+	struct list list = {.entry_size = sizeof(*stat->closed)};
+	struct bcast_closed_info closed;
+	uint32_t next = 0;
+	int ret = 0;
+
+	while (ret == 0 && bcast_monitor_closed(monitor, &next, &closed) == 1)
+		ret = append(&list, &closed);
+	stat->closed = (struct bcast_closed_info *)(void *)list.entries;
+	stat->closed_count = list.count;
+	return ret;
+}
+
+static int read_counters(const struct bcast_monitor *monitor,
+			 struct shmstat *stat)
+{
+	struct list list = {.entry_size = sizeof(*stat->counters)};
+	struct bcast_counter_info counter;
+	uint32_t next = 0;
+	int ret = 0;
+
+	while (ret == 0 && bcast_monitor_counter(monitor, &next, &counter) == 1)
+		ret = append(&list, &counter);
+	stat->counters = (struct bcast_counter_info *)(void *)list.entries;
+	stat->counter_count = list.count;
+	return ret;
+}
+
+/* ---- Totals ------------------------------------------------------------ */
+
+/* A counter by its name; 0 if the daemon has none of that name. */
+static uint64_t counter_value(const struct shmstat *stat, const char *name)
+{
+	for (size_t i = 0; i < stat->counter_count; i++)
+		if (strcmp(stat->counters[i].name, name) == 0)
+			return stat->counters[i].value;
+	return 0;
+}
+
+bool shmstat_is_sender(const struct bcast_peer_info *peer)
+{
+	return peer->role == BCAST_ROLE_SENDER ||
+	       peer->role == BCAST_ROLE_WAITING;
+}
+
+static void add_up(struct shmstat *stat)
+{
+	struct shmstat_totals *totals = &stat->totals;
+
+	totals->bytes_in = counter_value(stat, "bytes_in");
+	totals->bytes_out = counter_value(stat, "bytes_out");
+	totals->receives = counter_value(stat, "receives");
+	totals->sends = counter_value(stat, "sends");
+	totals->short_sends = counter_value(stat, "short_sends");
+	totals->dropped = counter_value(stat, "receivers_dropped");
+	totals->refused = counter_value(stat, "receivers_refused");
+	for (size_t i = 0; i < stat->peer_count; i++) {
+		const struct bcast_peer_info *peer = &stat->peers[i];
+
+		if (shmstat_is_sender(peer)) {
+			totals->senders++;
+			continue;
+		}
+		totals->receivers++;
+		if (peer->lag > totals->lag_max)
+			totals->lag_max = peer->lag;
+	}
+}
+
+int shmstat_read(const char *name, struct shmstat *stat)
+{
+	struct bcast_monitor *monitor;
+	int ret;
+
+	memset(stat, 0, sizeof(*stat));
+	ret = bcast_monitor_open(name, &monitor);
+	if (ret < 0)
+		return ret;
+	ret = bcast_monitor_stream(monitor, &stat->stream);
+	if (ret == 0)
+		ret = read_facts(monitor, stat);
+	if (ret == 0)
+		ret = read_peers(monitor, stat);
+	if (ret == 0)
+		ret = read_closed(monitor, stat);
+	if (ret == 0)
+		ret = read_counters(monitor, stat);
+	bcast_monitor_close(monitor);
+	add_up(stat);
+	return ret;
+}
+
+void shmstat_free(struct shmstat *stat)
+{
+	free(stat->facts);
+	free(stat->peers);
+	free(stat->closed);
+	free(stat->counters);
+	memset(stat, 0, sizeof(*stat));
+}
+
+/* ---- All streams ------------------------------------------------------- */
+
+static void list_one(const char *name, struct shmstat_listed *listed)
+{
+	struct shmstat stat;
+
+	memset(listed, 0, sizeof(*listed));
+	memcpy(listed->name, name, sizeof(listed->name));
+	listed->error = shmstat_read(name, &stat);
+	listed->stream = stat.stream;
+	listed->totals = stat.totals;
+	shmstat_free(&stat);
+}
+
+int shmstat_list(struct shmstat_listed **listed)
+{
+	char(*names)[BCAST_NAME_MAX + 1];
+	int count = bcast_list(NULL, 0);
+	int room = count + LIST_SLACK;
+	int kept = 0;
+
+	if (count < 0)
+		return count;
+	names = calloc((size_t)room, sizeof(*names));
+	*listed = calloc((size_t)room, sizeof(**listed));
+	if (!names || !*listed) {
+		free(names);
+		free(*listed);
+		return -ENOMEM;
+	}
+	count = bcast_list(names, room);
+	for (int i = 0; i < count && i < room; i++) {
+		list_one(names[i], &(*listed)[kept]);
+		/* it may have ended since its name was read */
+		if ((*listed)[kept].error != -ENOENT)
+			kept++;
+	}
+	free(names);
+	return count < 0 ? count : kept;
+}
+
+/* ---- Words ------------------------------------------------------------- */
+
+const char *shmstat_state(const struct bcast_stream_info *s)
+{
+	if (s->state == BCAST_STREAM_CLOSED)
+		return bcast_state_name(s->state);
+	if (!s->writer_alive)
+		return "dead";
+	if (s->heartbeat_age_ns > SHMSTAT_STUCK_NS)
+		return "stuck";
+	return bcast_state_name(s->state);
+}
+
+uint64_t shmstat_errno(const struct bcast_closed_info *c)
+{
+	return c->error < 0 ? (uint64_t) - (int64_t)c->error : 0;
+}
+
+const char *shmstat_kind(const struct bcast_counter_info *n)
+{
+	return n->kind == BCAST_GAUGE ? "gauge" : "counter";
+}

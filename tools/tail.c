@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tail.c - bcast-tail: a local reader to standard output.
+ *
+ * This file is the command line and the start; tail_copy.c does the work. It
+ * sleeps by default instead of spinning (--spin): many of these may run beside
+ * each other, and what they write to is a pipe or a file, not a deadline.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bcast/bcast.h>
+
+#include "attach_error.h"
+#include "options.h"
+#include "output.h"
+#include "tail_copy.h"
+
+#define PROGRAM	    "bcast-tail"
+#define SPIN_US_MAX 1000000
+#define APPEAR_MS   20 /* between two looks for a stream to appear */
+
+enum option {
+	OPTION_FROM,
+	OPTION_BYTES,
+	OPTION_NO_FOLLOW,
+	OPTION_ON_LOSS,
+	OPTION_TIMEOUT,
+	OPTION_WAIT,
+	OPTION_SPIN,
+	OPTION_STATS,
+	OPTION_VERSION,
+	OPTION_HELP,
+	OPTION_COUNT
+};
+
+static const struct options_row rows[] = {
+	[OPTION_FROM] = {"from", 'f', false, "live|oldest|POS",
+			 "where to start (live: at what comes next)"},
+	[OPTION_BYTES] = {"bytes", 'n', false, "N",
+			  "end after N bytes; suffixes K, M, G, T"},
+	[OPTION_NO_FOLLOW] = {"no-follow", 0, false, NULL,
+			      "end at what is there now (from oldest)"},
+	[OPTION_ON_LOSS] = {"on-loss", 0, false, "continue|stop",
+			    "what to do when lapped (continue)"},
+	[OPTION_TIMEOUT] = {"timeout", 't', false, "TIME",
+			    "end when nothing came for TIME: 500, 500ms, 2s"},
+	[OPTION_WAIT] = {"wait", 'w', true, "SECONDS",
+			 "wait for the stream to appear; then from its start"},
+	[OPTION_SPIN] = {"spin", 0, false, "US",
+			 "poll so many microseconds before sleeping (0)"},
+	[OPTION_STATS] = {"stats", 's', false, NULL,
+			  "at the end, one line of JSON on standard error"},
+	[OPTION_VERSION] = {"version", 'V', false, NULL,
+			    "print the version and end"},
+	[OPTION_HELP] = {"help", 'h', false, NULL, "print this and end"},
+};
+
+static const struct options options = {
+	.program = PROGRAM,
+	.operands = "NAME",
+	.summary = "Copy a bcast stream from shared memory to standard output.",
+	.rows = rows,
+	.count = OPTION_COUNT,
+};
+
+/* ---- Command line ------------------------------------------------------ */
+
+static bool take_from(struct tail_wish *wish, const char *text)
+{
+	wish->from_given = true;
+	if (strcmp(text, "live") == 0)
+		wish->from = BCAST_FROM_LIVE;
+	else if (strcmp(text, "oldest") == 0)
+		wish->from = BCAST_FROM_OLDEST;
+	else
+		wish->from = BCAST_FROM_POSITION;
+	return wish->from != BCAST_FROM_POSITION ||
+	       options_size(text, &wish->position);
+}
+
+static bool take_spin(struct tail_wish *wish, const char *text)
+{
+	uint64_t microseconds;
+
+	if (!options_size(text, &microseconds) || microseconds > SPIN_US_MAX)
+		return false;
+	wish->spin_ns = (int64_t)microseconds * 1000;
+	return true;
+}
+
+static bool take_on_loss(struct tail_wish *wish, const char *text)
+{
+	wish->stop_on_loss = strcmp(text, "stop") == 0;
+	return wish->stop_on_loss || strcmp(text, "continue") == 0;
+}
+
+static bool take_wait(struct tail_wish *wish, const char *text)
+{
+	wish->appear_ms = -1;
+	return !text || options_time(text, 1000, &wish->appear_ms);
+}
+
+/* Set what the option says; NULL, or what its argument should have been. */
+static const char *take(struct tail_wish *wish, enum option option,
+			const char *text)
+{
+	switch (option) {
+	case OPTION_FROM:
+		return take_from(wish, text) ? NULL
+					     : "live, oldest or a position";
+	case OPTION_BYTES:
+		return options_size(text, &wish->bytes_max)
+			       ? NULL
+			       : "a number of bytes such as 100 or 64K";
+	case OPTION_NO_FOLLOW:
+		wish->follow = false;
+		break;
+	case OPTION_ON_LOSS:
+		return take_on_loss(wish, text) ? NULL : "continue or stop";
+	case OPTION_TIMEOUT:
+		return options_time(text, 1, &wish->idle_timeout_ms)
+			       ? NULL
+			       : "a time of up to a day such as 500ms or 2s";
+	case OPTION_WAIT:
+		return take_wait(wish, text) ? NULL : "0 to 86400 seconds";
+	case OPTION_SPIN:
+		return take_spin(wish, text) ? NULL : "0 to 1000000 us";
+	case OPTION_STATS:
+		wish->stats = true;
+		break;
+	case OPTION_VERSION:
+	case OPTION_HELP:
+	case OPTION_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+/* ---- Signals ----------------------------------------------------------- */
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number)
+{
+	caught = number;
+}
+
+/*
+ * The first signal ends the work and lets the statistics be printed; a second
+ * one kills, should standard output be stuck. No SA_RESTART: a write that
+ * blocks must return.
+ */
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
+
+	action.sa_handler = on_signal;
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	/* a closed pipe is an error of write(2) */
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- Start ------------------------------------------------------------- */
+
+static int attach(const struct tail_wish *wish, struct bcast_reader **reader)
+{
+	struct bcast_attach_options how = BCAST_ATTACH_DEFAULTS;
+
+	how.from = wish->from;
+	how.position = wish->position;
+	how.spin_ns = wish->spin_ns;
+	how.flags = wish->stats ? BCAST_MEASURE_LATENCY : 0;
+	return bcast_attach(wish->name, &how, reader);
+}
+
+/*
+ * Try until the stream is there. Who waited for a stream to be born wants it
+ * whole: from position 0 then, unless another place was asked for.
+ */
+static int attach_patiently(struct tail_wish *wish,
+			    struct bcast_reader **reader)
+{
+	const struct timespec pause = {.tv_nsec = APPEAR_MS * 1000000L};
+	int64_t left_ms = wish->appear_ms < 0 ? INT64_MAX : wish->appear_ms;
+	int ret = attach(wish, reader);
+
+	if (ret == -ENOENT && left_ms > 0)
+		fprintf(stderr, PROGRAM ": waiting for stream '%s'\n",
+			wish->name);
+	while ((ret == -ENOENT || ret == BCAST_ENOTREADY) && left_ms > 0 &&
+	       !caught) {
+		if (!wish->from_given) {
+			wish->from = BCAST_FROM_POSITION;
+			wish->position = 0;
+		}
+		(void)nanosleep(&pause, NULL);
+		left_ms -= APPEAR_MS;
+		ret = attach(wish, reader);
+	}
+	return ret;
+}
+
+static int run(struct tail_wish *wish)
+{
+	struct bcast_reader *reader;
+	int ret = attach_patiently(wish, &reader);
+
+	if (ret == -EINVAL && wish->from == BCAST_FROM_POSITION) {
+		fprintf(stderr,
+			PROGRAM ": position %" PRIu64 " is beyond the tail of "
+				"stream '%s': see bcast-shmstat %s\n",
+			wish->position, wish->name, wish->name);
+		return EX_USAGE;
+	}
+	if (ret < 0)
+		return caught ? EX_UNAVAILABLE
+			      : attach_error(PROGRAM, wish->name, ret);
+	ret = tail_copy(wish, reader);
+	bcast_detach(reader);
+	return ret;
+}
+
+/* The command line into *wish. Returns -1, or the exit code if that was all. */
+static int parse(struct tail_wish *wish, int argc, char **argv)
+{
+	int option;
+
+	while ((option = options_next(&options, argc, argv)) != OPTIONS_END) {
+		const char *range;
+
+		if (option == OPTIONS_BAD)
+			return EX_USAGE;
+		if (option == OPTION_HELP) {
+			options_help(&options);
+			return output_finish(PROGRAM, EX_OK);
+		}
+		if (option == OPTION_VERSION) {
+			printf(PROGRAM " %s\n", bcast_version());
+			return output_finish(PROGRAM, EX_OK);
+		}
+		range = take(wish, (enum option)option, optarg);
+		if (range) {
+			fprintf(stderr, PROGRAM ": --%s '%s': must be %s\n",
+				rows[option].name, optarg, range);
+			return EX_USAGE;
+		}
+	}
+	if (argc - optind == 1)
+		return -1;
+	fprintf(stderr, PROGRAM ": %s: see " PROGRAM " --help\n",
+		argc == optind ? "which stream?" : "one stream at a time");
+	return EX_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct tail_wish wish = {
+		.program = PROGRAM,
+		.from = BCAST_FROM_LIVE,
+		.bytes_max = UINT64_MAX,
+		.idle_timeout_ms = -1,
+		.follow = true,
+		.interrupted = &caught,
+	};
+	int code;
+
+	catch_signals();
+	code = parse(&wish, argc, argv);
+	if (code >= 0)
+		return code;
+	wish.name = argv[optind];
+	if (!wish.follow && !wish.from_given) {
+		wish.from = BCAST_FROM_OLDEST;
+		wish.from_given = true;
+	}
+	code = run(&wish);
+	if (caught) {
+		/* end as the signal ends a program: shells look at that */
+		(void)signal(caught, SIG_DFL);
+		(void)raise(caught);
+	}
+	return code;
+}

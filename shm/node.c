@@ -24,6 +24,7 @@
 #include "shm/node.h"
 #include "shm/node_lock.h"
 #include "shm/process.h"
+#include "shm/text.h"
 
 #define ATTEMPTS_MAX 16
 
@@ -67,7 +68,7 @@ static int mark_here(struct bc_node *node)
 static void unmark_here(struct bc_node *node)
 {
 	if (node->here)
-		(void)munmap((void *)(uintptr_t)node->here, BC_PAGE);
+		(void)munmap(node->here, BC_PAGE);
 	node->here = NULL;
 }
 
@@ -89,9 +90,9 @@ static int take_life(const struct bc_node_table *table, uint32_t index)
 static void fill_id(struct bc_node_shm *slot, const char *id)
 {
 	bc_u64 *words = (bc_u64 *)(void *)slot->id;
-	char raw[BC_NAME] = {0};
+	char raw[BC_NAME];
 
-	memcpy(raw, id, strlen(id));
+	bc_text_set(raw, sizeof(raw), id);
 	for (size_t i = 0; i < sizeof(raw) / sizeof(uint64_t); i++) {
 		uint64_t word;
 

@@ -24,7 +24,7 @@ struct bc_node {
 	struct bc_node_shm *slot; /* NULL: none */
 	uint64_t claim;		  /* JOINED, as we left it */
 	uint64_t id_byte;
-	const unsigned char *here; /* 0 in a child that inherited us */
+	unsigned char *here; /* 0 in a child that inherited us */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include "nodes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -44,10 +45,13 @@ static uint32_t sweep(const struct bc_node_table *table)
 static void slots_of_the_dead_are_cleared_in_every_state(void **state)
 {
 	static const uint64_t claims[] = {
-		UINT64_C(1) << 56,	 UINT64_C(2) << 56 | 5,
-		UINT64_C(3) << 56 | 9,	 UINT64_C(4) << 56,
-		UINT64_C(0xff) << 56,	 UINT64_MAX,
-		UINT64_C(2) << 56 | -1u,
+		UINT64_C(1) << 56,
+		UINT64_C(2) << 56 | 5,
+		UINT64_C(3) << 56 | 9,
+		UINT64_C(4) << 56,
+		UINT64_C(0xff) << 56,
+		UINT64_MAX,
+		UINT64_C(2) << 56 | UINT32_MAX,
 	};
 	const uint32_t count = sizeof(claims) / sizeof(claims[0]);
 	struct bc_node_table table;
@@ -389,6 +393,31 @@ static void who_may_only_read_sees_the_dead_and_leaves_them(void **state)
 	test_nodes_close(&nodes);
 }
 
+static void lock_that_any_reader_can_place_is_no_life(void **state)
+{
+	struct flock lock = {
+		.l_type = F_RDLCK,
+		.l_start = (off_t)bc_node_lock_life(0),
+		.l_len = 1,
+	};
+	struct bc_node_table table, other;
+	struct test_nodes nodes;
+
+	(void)state;
+	test_nodes_open(&nodes, 4);
+	test_nodes_attach(&nodes, &table);
+	test_nodes_attach(&nodes, &other);
+	leave_dead(&table, 0);
+	assert_int_equal(fcntl(other.fd, F_OFD_SETLK, &lock), 0);
+
+	assert_int_equal(bc_node_table_is_alive(&table, 0), 0);
+
+	assert_int_equal(sweep(&table), 1);
+	bc_node_table_detach(&other);
+	bc_node_table_detach(&table);
+	test_nodes_close(&nodes);
+}
+
 /* ---- Garbage ----------------------------------------------------------- */
 
 static bool is_clean(const struct bcast_node_info *info)
@@ -461,6 +490,31 @@ static void garbage_in_all_slots_harms_nobody(void **state)
 	}
 	for (uint32_t i = 0; i < 16; i++)
 		assert_int_equal(state_in(&table, i), BC_NODE_FREE);
+	bc_node_table_detach(&table);
+	test_nodes_close(&nodes);
+}
+
+static void what_stood_in_a_free_slot_is_not_inherited(void **state)
+{
+	struct bcast_node_info info = {0};
+	struct bc_node_table table;
+	struct test_nodes nodes;
+	struct bcast_node *node;
+
+	(void)state;
+	test_nodes_open(&nodes, 16);
+	test_nodes_attach(&nodes, &table);
+	scribble(&table, 1, false);
+
+	node = test_nodes_join(&nodes, "a");
+	assert_int_equal(test_nodes_list(&nodes, &info, 1), 1);
+
+	assert_int_equal(info.state, BCAST_NODE_ALIVE);
+	assert_string_equal(info.id, "a");
+	assert_int_equal(info.laps | info.lost_bytes | info.waits, 0);
+	assert_int_equal(info.latency_count | info.latency_max_ns, 0);
+	assert_int_equal(info.waiting | info.bytes | info.messages_sent, 0);
+	bcast_leave(node);
 	bc_node_table_detach(&table);
 	test_nodes_close(&nodes);
 }
@@ -539,6 +593,8 @@ int main(void)
 		cmocka_unit_test(life_is_seen_across_pid_namespaces),
 		cmocka_unit_test(
 			who_may_only_read_sees_the_dead_and_leaves_them),
+		cmocka_unit_test(lock_that_any_reader_can_place_is_no_life),
+		cmocka_unit_test(what_stood_in_a_free_slot_is_not_inherited),
 		cmocka_unit_test(garbage_in_all_slots_harms_nobody),
 		cmocka_unit_test(
 			vandal_at_work_cannot_hang_or_crash_the_others),

@@ -2,7 +2,11 @@
 /* test_node_watch.c - who comes and goes is noticed, and nothing else. */
 #include "nodes.h"
 
+#include <errno.h>
 #include <pthread.h>
+
+#include "shm/clock.h"
+#include "shm/notify.h"
 
 struct watch {
 	struct test_nodes nodes;
@@ -97,6 +101,64 @@ static void join_and_leave_wake_a_watcher(void **state)
 
 	assert_int_equal(pthread_join(thread, &result), 0);
 	assert_int_equal((intptr_t)result, 1);
+	watch_close(&watch);
+}
+
+static void *sleep_on_membership(void *argument)
+{
+	const struct bc_node_table *table = argument;
+	const bc_u32 *word = &table->header->membership;
+	uint32_t seen = atomic_load(word);
+	intptr_t late = 0;
+
+	while (atomic_load(word) == seen && !late)
+		late = bc_notify_wait(word, seen, DEADLINE_MS * BC_NS_PER_MS) ==
+		       -ETIMEDOUT;
+	return (void *)late;
+}
+
+static bool somebody_sleeps(void *argument)
+{
+	const struct bc_node_table *table = argument;
+
+	/* a false alarm, after which it sleeps again */
+	return bc_notify_wake(&table->header->membership) > 0;
+}
+
+/* Seen from below, where there are no slices that end a sleep anyhow. */
+static void word_is_woken_by_joining_leaving_and_sweeping(void **state)
+{
+	struct watch watch;
+	struct test_nodes_child wish = {&watch.nodes, "b", 0};
+	struct bc_node_table table;
+	struct bcast_node *node = NULL;
+	struct test_child child;
+
+	(void)state;
+	watch_open(&watch);
+	test_nodes_attach(&watch.nodes, &table);
+	child = test_fork(test_nodes_member, &wish);
+	test_kill(&child);
+	for (int act = 0; act < 3; act++) {
+		pthread_t thread;
+		void *late;
+
+		assert_int_equal(pthread_create(&thread, NULL,
+						sleep_on_membership, &table),
+				 0);
+		assert_true(test_within(DEADLINE_MS, somebody_sleeps, &table));
+
+		if (act == 0)
+			node = test_nodes_join(&watch.nodes, "a");
+		else if (act == 1)
+			bcast_leave(node);
+		else
+			(void)test_nodes_list(&watch.nodes, NULL, 0);
+
+		assert_int_equal(pthread_join(thread, &late), 0);
+		assert_null(late);
+	}
+	bc_node_table_detach(&table);
 	watch_close(&watch);
 }
 
@@ -233,6 +295,7 @@ int main(void)
 		cmocka_unit_test(
 			change_before_the_call_is_told_at_once_and_once),
 		cmocka_unit_test(join_and_leave_wake_a_watcher),
+		cmocka_unit_test(word_is_woken_by_joining_leaving_and_sweeping),
 		cmocka_unit_test(death_is_noticed_with_nobody_to_tell_of_it),
 		cmocka_unit_test(swept_by_another_is_noticed_too),
 		cmocka_unit_test(

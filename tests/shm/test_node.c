@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shm/node.h"
@@ -318,6 +319,12 @@ struct inheritance {
 	struct bcast_reader *reader;
 };
 
+/* One that has failed a check has ended. */
+static void assert_lives(const struct test_child *child)
+{
+	assert_int_equal(waitpid(child->pid, NULL, WNOHANG), 0);
+}
+
 static void use_what_was_inherited(void *argument)
 {
 	struct inheritance *got = argument;
@@ -347,6 +354,7 @@ static void child_cannot_disturb_its_parents_slot(void **state)
 	test_stream_write(&nodes.stream, 100);
 
 	child = test_fork(use_what_was_inherited, &given);
+	assert_lives(&child);
 
 	assert_int_equal(test_nodes_list(&nodes, &info, 1), 1);
 	assert_string_equal(info.id, "parent");
@@ -380,6 +388,7 @@ static void leaving_is_complete_though_a_child_holds_the_descriptor(
 	test_nodes_open(&nodes, 1);
 	node = test_nodes_join(&nodes, "a");
 	child = test_fork(hold_what_was_inherited, NULL);
+	assert_lives(&child);
 
 	bcast_leave(node);
 

@@ -201,13 +201,54 @@ static void sweeper_that_is_stopped_costs_one_slot_and_no_lies(void **state)
 
 	test_kill(&child);
 	late = test_nodes_join(&nodes, "b");
+	assert_int_equal(state_in(&table, 0), BC_NODE_JOINED);
 	bcast_leave(node);
 	bcast_leave(late);
 	bc_node_table_detach(&table);
 	test_nodes_close(&nodes);
 }
 
+static void slot_under_guard_is_nobodys_to_take(void **state)
+{
+	struct bc_node_table table;
+	struct test_nodes nodes;
+	struct bcast_node *node = NULL;
+
+	(void)state;
+	test_nodes_open(&nodes, 1);
+	test_nodes_attach(&nodes, &table);
+	assert_int_equal(bc_node_lock_try(table.fd, bc_node_lock_guard(0)), 1);
+
+	assert_int_equal(bcast_join(nodes.name, "a", NULL, &node), BCAST_EFULL);
+
+	bc_node_lock_drop(table.fd, bc_node_lock_guard(0));
+	bcast_leave(test_nodes_join(&nodes, "a"));
+	bc_node_table_detach(&table);
+	test_nodes_close(&nodes);
+}
+
 /* ---- The living -------------------------------------------------------- */
+
+/* As a sweeper finds it that looked just before the node moved in. */
+static void sweep_of_a_slot_asks_again_whether_it_is_dead(void **state)
+{
+	struct bc_node_table table;
+	struct test_nodes nodes;
+	struct bcast_node *node;
+
+	(void)state;
+	test_nodes_open(&nodes, 1);
+	test_nodes_attach(&nodes, &table);
+	node = test_nodes_join(&nodes, "a");
+
+	assert_int_equal(bc_node_table_sweep_slot(&table, 0), 0);
+
+	assert_int_equal(bcast_node_beat(node), 0);
+	bcast_leave(node);
+	assert_int_equal(bc_node_table_sweep_slot(&table, 0), 0);
+	bc_node_table_detach(&table);
+	test_nodes_close(&nodes);
+}
 
 struct expectation {
 	const struct test_nodes *nodes;
@@ -229,14 +270,18 @@ static void stuck_is_told_and_never_swept(void **state)
 	struct test_nodes_child wish = {&nodes, "sleeper", 1};
 	struct expectation stuck = {&nodes, "sleeper", BCAST_NODE_STUCK};
 	struct bcast_node *node = NULL;
+	struct bc_node_table table;
 	struct test_child child;
 
 	(void)state;
 	test_nodes_open(&nodes, 1);
+	test_nodes_attach(&nodes, &table);
 	child = test_fork(test_nodes_member, &wish);
 	assert_int_equal(kill(child.pid, SIGSTOP), 0);
 
 	assert_true(test_within(DEADLINE_MS, state_is, &stuck));
+	/* and for ages */
+	atomic_store(&bc_node_table_slot(&table, 0)->heartbeat_ns, 1);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(test_nodes_list(&nodes, NULL, 0), 1);
 	assert_int_equal(bcast_join(nodes.name, "sleeper", NULL, &node),
@@ -246,6 +291,7 @@ static void stuck_is_told_and_never_swept(void **state)
 	assert_int_equal(test_nodes_state(&nodes, "sleeper"), BCAST_NODE_STUCK);
 	test_kill(&child);
 	assert_int_equal(test_nodes_list(&nodes, NULL, 0), 0);
+	bc_node_table_detach(&table);
 	test_nodes_close(&nodes);
 }
 
@@ -587,6 +633,8 @@ int main(void)
 		cmocka_unit_test(sweeper_that_dies_leaves_its_work_to_the_next),
 		cmocka_unit_test(
 			sweeper_that_is_stopped_costs_one_slot_and_no_lies),
+		cmocka_unit_test(slot_under_guard_is_nobodys_to_take),
+		cmocka_unit_test(sweep_of_a_slot_asks_again_whether_it_is_dead),
 		cmocka_unit_test(stuck_is_told_and_never_swept),
 		cmocka_unit_test(
 			silence_is_no_fault_of_who_never_promised_to_beat),

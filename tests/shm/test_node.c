@@ -74,16 +74,25 @@ static void id_of_the_dead_is_free_at_once(void **state)
 {
 	struct test_nodes nodes;
 	struct test_nodes_child wish = {&nodes, "same", 0};
+	struct bc_node_table table;
+	struct bcast_node *node;
 	struct test_child child;
 
 	(void)state;
-	test_nodes_open(&nodes, 1);
+	test_nodes_open(&nodes, 4);
 	child = test_fork(test_nodes_member, &wish);
 	assert_int_equal(test_nodes_state(&nodes, "same"), BCAST_NODE_ALIVE);
 	test_kill(&child);
 
-	bcast_leave(test_nodes_join(&nodes, "same"));
+	node = test_nodes_join(&nodes, "same");
 
+	/* and what the dead has left does not stand beside it */
+	test_nodes_attach(&nodes, &table);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(bc_node_table_id_is(&table, i, "same"),
+				 i == 0);
+	bc_node_table_detach(&table);
+	bcast_leave(node);
 	test_nodes_close(&nodes);
 }
 

@@ -166,20 +166,28 @@ static void death_is_noticed_with_nobody_to_tell_of_it(void **state)
 {
 	struct watch watch;
 	struct test_nodes_child wish = {&watch.nodes, "a", 0};
+	struct bc_node_table table;
 	struct test_child child;
 	uint64_t start_ms;
+	pthread_t thread;
+	void *result;
 
 	(void)state;
 	watch_open(&watch);
+	test_nodes_attach(&watch.nodes, &table);
 	child = test_fork(test_nodes_member, &wish);
 	assert_int_equal(bcast_nodes_list(watch.view, NULL, 0), 1);
-	test_kill(&child);
+	start_watching(&watch, &thread);
+	assert_true(test_within(DEADLINE_MS, somebody_sleeps, &table));
 
 	start_ms = test_now_ms();
-	assert_int_equal(bcast_nodes_watch(watch.view, DEADLINE_MS), 1);
+	test_kill(&child);
+	assert_int_equal(pthread_join(thread, &result), 0);
 
+	assert_int_equal((intptr_t)result, 1);
 	assert_true(test_now_ms() - start_ms < DEADLINE_MS / 2);
 	assert_int_equal(bcast_nodes_list(watch.view, NULL, 0), 0);
+	bc_node_table_detach(&table);
 	watch_close(&watch);
 }
 

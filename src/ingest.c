@@ -18,15 +18,22 @@
 #include "src/log.h"
 #include "src/request.h"
 
-/* Has the peer sent its FIN, whatever is still unread before it? */
-static bool has_finished(const struct bc_conn *conn)
+/*
+ * Has the peer sent its end, whatever is still unread before it? Its FIN tells;
+ * but that comes after its last byte, and while we do not read, these wait in
+ * its own kernel. Of a peer on this machine we can know that it has closed.
+ */
+static bool has_finished(const struct daemon *daemon,
+			 const struct bc_conn *conn)
 {
 	struct pollfd poll_fd = {.fd = conn->fd, .events = POLLRDHUP};
 
 	if (conn->state != BC_CONN_OPEN)
 		return true;
-	return poll(&poll_fd, 1, 0) == 1 &&
-	       (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+	if (poll(&poll_fd, 1, 0) == 1 &&
+	    (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+		return true;
+	return bc_peer_socket_held(&daemon->peer_socket, conn->fd) == 0;
 }
 
 bool ingest_is_free(const struct daemon *daemon)
@@ -36,7 +43,7 @@ bool ingest_is_free(const struct daemon *daemon)
 	if (ingest->line_count == 0)
 		return true;
 	return ingest->line_count < DAEMON_SENDERS_MAX &&
-	       has_finished(ingest->line[ingest->line_count - 1]);
+	       has_finished(daemon, ingest->line[ingest->line_count - 1]);
 }
 
 static void take_over(struct daemon *daemon, struct bc_conn *conn)

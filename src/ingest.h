@@ -4,8 +4,9 @@
  *
  * Exactly one connection writes: the first in line. Others wait behind it,
  * unread, but only if the one before them has finished sending (its FIN is
- * here) and merely has not been read to the end: so "a; then b" works however
- * much of a is still in flight, and a second sender beside a live one is told.
+ * here, or it is of this machine and has closed its socket) and merely has not
+ * been read to the end: so "a; then b" works however much of a is still in
+ * flight, and a second sender beside a live one is told.
  */
 #ifndef SRC_INGEST_H
 #define SRC_INGEST_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * signals.h - SIGTERM and SIGINT ask for the end. They are blocked but while
- * the loop waits, so none is missed between a look and a wait. SIGHUP and
- * SIGPIPE are ignored. The flag is the only state, and global: a handler has
- * nothing else.
+ * the loop waits or asks, so none is missed between a look and a wait. SIGHUP
+ * and SIGPIPE are ignored. The flag is the only state, and global: a handler
+ * has nothing else.
  */
 #ifndef SRC_SIGNALS_H
 #define SRC_SIGNALS_H
@@ -15,6 +15,12 @@ void signals_open(void);
 
 /* signals_wait_mask - the mask to wait with. */
 const sigset_t *signals_wait_mask(void);
+
+/*
+ * signals_poll - let in what is pending, without waiting. A loop that always
+ * finds events never waits, and so never hears a signal but by this.
+ */
+void signals_poll(void);
 
 /* signals_take - the signal that came since the last call, or 0. */
 int signals_take(void);

@@ -4,6 +4,7 @@
 
 #include "shm/segment.h"
 #include "src/closing.h"
+#include "src/signals.h"
 #include "src/tick.h"
 
 #define PROBES_PER_TICK 64u
@@ -63,4 +64,5 @@ void tick(struct daemon *daemon)
 	gauge_lag(daemon);
 	probe_half_closed(daemon);
 	closing_run(daemon);
+	signals_poll();
 }

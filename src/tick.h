@@ -9,7 +9,8 @@
 
 /*
  * tick - a sign of life for readers, gauges, listeners whose accept has ended,
- * and a bounded number of half-closed receivers to ask after.
+ * a bounded number of half-closed receivers to ask after, and a look for
+ * signals.
  */
 void tick(struct daemon *daemon);
 

@@ -74,6 +74,25 @@ void test_pattern_fill(uint64_t seed, uint64_t position, void *bytes,
 	}
 }
 
+/* How many bytes at the start are right, found a word at a time. */
+static size_t right_words(uint64_t seed, uint64_t position, const void *bytes,
+			  size_t size)
+{
+	const unsigned char *from = bytes;
+	size_t done = 0;
+
+	if (position % 8 != 0)
+		return 0;
+	for (; size - done >= 8; done += 8) {
+		uint64_t word;
+
+		memcpy(&word, from + done, 8);
+		if (word != pattern_word(seed, (position + done) / 8))
+			break;
+	}
+	return done;
+}
+
 int64_t test_pattern_check(uint64_t seed, uint64_t position, const void *bytes,
 			   size_t size)
 {
@@ -90,6 +109,55 @@ int64_t test_pattern_check(uint64_t seed, uint64_t position, const void *bytes,
 			if (from[done + i] != right[skip + i])
 				return (int64_t)(done + i);
 		done += n;
+		done += right_words(seed, position + done, from + done,
+				    size - done);
+	}
+	return -1;
+}
+
+/* Undo z ^= z >> shift. */
+static uint64_t unshift(uint64_t z, unsigned shift)
+{
+	uint64_t result = z;
+
+	for (unsigned done = shift; done < 64; done += shift)
+		result = z ^ (result >> shift);
+	return result;
+}
+
+/* The inverse modulo 2^64 of an odd number, by Newton's iteration. */
+static uint64_t inverse(uint64_t odd)
+{
+	uint64_t x = odd;
+
+	for (unsigned i = 0; i < 6; i++)
+		x *= 2 - odd * x;
+	return x;
+}
+
+/* The number of the word: pattern_word() turned back. */
+static uint64_t pattern_index(uint64_t seed, uint64_t word)
+{
+	uint64_t z = unshift(word, 31);
+
+	z = unshift(z * inverse(UINT64_C(0x94d049bb133111eb)), 27);
+	z = unshift(z * inverse(UINT64_C(0xbf58476d1ce4e5b9)), 30);
+	return (z - seed) * inverse(UINT64_C(0x9e3779b97f4a7c15)) - 1;
+}
+
+int64_t test_pattern_locate(uint64_t seed,
+			    const unsigned char bytes[TEST_PATTERN_LOCATE])
+{
+	for (unsigned skip = 0; skip < 8; skip++) {
+		uint64_t word, index, position;
+
+		memcpy(&word, bytes + skip, 8);
+		index = pattern_index(seed, word);
+		position = index * 8 - skip;
+		if (index < UINT64_C(1) << 59 && index * 8 >= skip &&
+		    test_pattern_check(seed, position, bytes,
+				       TEST_PATTERN_LOCATE) < 0)
+			return (int64_t)position;
 	}
 	return -1;
 }

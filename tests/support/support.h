@@ -44,6 +44,14 @@ int64_t test_pattern_check(uint64_t seed, uint64_t position, const void *bytes,
 			   size_t size);
 
 /*
+ * test_pattern_locate - the position at which these bytes stand in the pattern
+ * stream, or -1 if nowhere. The words of the pattern can be turned back.
+ */
+#define TEST_PATTERN_LOCATE 32
+int64_t test_pattern_locate(uint64_t seed,
+			    const unsigned char bytes[TEST_PATTERN_LOCATE]);
+
+/*
  * A forked child that runs one function. It dies with the test that started
  * it. A child must not use cmocka's asserts (they would go on with the rest of
  * the tests, twice): it uses test_child_check().

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* A token carries operation, slot and generation, unmixed. */
+#include "support.h"
+
+#include "net/token.h"
+
+static void assert_round_trip(enum bc_op op, uint32_t slot, uint32_t generation)
+{
+	struct bc_token token =
+		bc_token_unpack(bc_token_pack(op, slot, generation));
+
+	assert_int_equal(token.op, op);
+	assert_int_equal(token.slot, slot);
+	assert_int_equal(token.generation, generation);
+}
+
+static void what_is_packed_comes_out_again(void **state)
+{
+	static const uint32_t slots[] = {0, 1, 0xffff, BC_TOKEN_SLOTS - 2,
+					 BC_TOKEN_SLOTS - 1};
+	static const uint32_t generations[] = {0, 1, UINT32_MAX - 1,
+					       UINT32_MAX};
+
+	(void)state;
+	for (enum bc_op op = BC_OP_ACCEPT; op <= BC_OP_DISCARD; op++)
+		for (unsigned i = 0; i < 5; i++)
+			for (unsigned j = 0; j < 4; j++)
+				assert_round_trip(op, slots[i], generations[j]);
+}
+
+static void slot_beyond_the_last_does_not_reach_the_operation(void **state)
+{
+	struct bc_token token =
+		bc_token_unpack(bc_token_pack(BC_OP_SEND, BC_TOKEN_SLOTS, 7));
+
+	(void)state;
+	assert_int_equal(token.op, BC_OP_SEND);
+	assert_int_equal(token.slot, 0);
+	assert_int_equal(token.generation, 7);
+}
+
+static void no_request_has_token_zero(void **state)
+{
+	(void)state;
+	for (enum bc_op op = BC_OP_ACCEPT; op <= BC_OP_DISCARD; op++)
+		assert_true(bc_token_pack(op, 0, 0) != 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_packed_comes_out_again),
+		cmocka_unit_test(
+			slot_beyond_the_last_does_not_reach_the_operation),
+		cmocka_unit_test(no_request_has_token_zero),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

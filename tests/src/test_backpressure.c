@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* The three rules of backpressure.h, each at n-1, n and n+1, and near 2^63. */
+#include "support.h"
+
+#include "src/backpressure.h"
+
+#define CAPACITY UINT64_C(1024)
+#define READ	 UINT64_C(64)
+#define MAX_LAG	 UINT64_C(768)
+#define PACE	 (MAX_LAG / 2)
+#define SECOND	 UINT64_C(1000000000)
+
+/* Where the tail may stand: small, at 2^32, at 2^63, at the very end. */
+static const uint64_t tails[] = {
+	CAPACITY,
+	(UINT64_C(1) << 32) + 5,
+	(UINT64_C(1) << 63) + 5,
+	UINT64_MAX - READ,
+};
+#define TAILS (sizeof(tails) / sizeof(tails[0]))
+
+static struct backpressure_limits limits(bool block)
+{
+	return backpressure_limits(CAPACITY, READ, MAX_LAG, block);
+}
+
+static enum backpressure_verdict admit(bool block, uint64_t tail,
+				       uint64_t behind_floor,
+				       uint64_t behind_leader, bool stalled)
+{
+	const struct backpressure_limits of = limits(block);
+	const struct backpressure_positions at = {
+		.tail = tail,
+		.floor = tail - behind_floor,
+		.leader = tail - behind_leader,
+	};
+
+	return backpressure_admit(&of, &at, stalled);
+}
+
+static void limits_follow_from_the_ring_and_the_lag(void **state)
+{
+	(void)state;
+	assert_int_equal(limits(false).capacity, CAPACITY);
+	assert_int_equal(limits(false).hold_bytes, CAPACITY - READ);
+	assert_int_equal(limits(true).hold_bytes, MAX_LAG);
+	assert_int_equal(limits(false).pace_bytes, PACE);
+	assert_int_equal(limits(false).max_lag_bytes, MAX_LAG);
+}
+
+static void read_must_fit_before_the_floor(void **state)
+{
+	const uint64_t room = CAPACITY - READ;
+
+	(void)state;
+	for (unsigned i = 0; i < TAILS; i++) {
+		assert_int_equal(admit(false, tails[i], room - 1, 0, false),
+				 BACKPRESSURE_READ);
+		assert_int_equal(admit(false, tails[i], room, 0, false),
+				 BACKPRESSURE_READ);
+		assert_int_equal(admit(false, tails[i], room + 1, 0, false),
+				 BACKPRESSURE_NO_ROOM);
+	}
+}
+
+static void block_holds_the_sender_at_the_lag(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < TAILS; i++) {
+		assert_int_equal(admit(true, tails[i], MAX_LAG - 1, 0, false),
+				 BACKPRESSURE_READ);
+		assert_int_equal(admit(true, tails[i], MAX_LAG, 0, false),
+				 BACKPRESSURE_READ);
+		assert_int_equal(admit(true, tails[i], MAX_LAG + 1, 0, false),
+				 BACKPRESSURE_NO_ROOM);
+	}
+}
+
+static void room_is_kept_also_for_the_stalled(void **state)
+{
+	(void)state;
+	assert_int_equal(admit(false, tails[2], CAPACITY - READ + 1,
+			       CAPACITY - READ + 1, true),
+			 BACKPRESSURE_NO_ROOM);
+	assert_int_equal(admit(true, tails[2], MAX_LAG + 1, MAX_LAG + 1, true),
+			 BACKPRESSURE_NO_ROOM);
+}
+
+static void sender_is_no_faster_than_the_fastest_receiver(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < TAILS; i++) {
+		assert_int_equal(admit(false, tails[i], PACE, PACE - 1, false),
+				 BACKPRESSURE_READ);
+		assert_int_equal(admit(false, tails[i], PACE, PACE, false),
+				 BACKPRESSURE_READ);
+		assert_int_equal(
+			admit(false, tails[i], PACE + 1, PACE + 1, false),
+			BACKPRESSURE_TOO_FAST);
+	}
+}
+
+static void pace_does_not_hold_when_all_are_stalled(void **state)
+{
+	(void)state;
+	assert_int_equal(admit(false, tails[1], PACE + 1, PACE + 1, true),
+			 BACKPRESSURE_READ);
+}
+
+static void nobody_there_is_never_in_the_way(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < TAILS; i++) {
+		assert_int_equal(admit(false, tails[i], 0, 0, false),
+				 BACKPRESSURE_READ);
+		assert_int_equal(admit(true, tails[i], 0, 0, false),
+				 BACKPRESSURE_READ);
+	}
+	assert_int_equal(admit(false, 0, 0, 0, false), BACKPRESSURE_READ);
+}
+
+static void slow_is_more_than_the_lag(void **state)
+{
+	const struct backpressure_limits of = limits(false);
+
+	(void)state;
+	for (unsigned i = 0; i < TAILS; i++) {
+		uint64_t tail = tails[i];
+
+		assert_false(backpressure_is_slow(&of, tail, tail));
+		assert_false(
+			backpressure_is_slow(&of, tail, tail - MAX_LAG + 1));
+		assert_false(backpressure_is_slow(&of, tail, tail - MAX_LAG));
+		assert_true(
+			backpressure_is_slow(&of, tail, tail - MAX_LAG - 1));
+	}
+}
+
+static void stalled_is_a_second_without_progress(void **state)
+{
+	(void)state;
+	for (unsigned i = 1; i < TAILS; i++) {
+		uint64_t now = tails[i];
+
+		assert_false(backpressure_is_stalled(now, now - SECOND + 1, 0));
+		assert_true(backpressure_is_stalled(now, now - SECOND, 0));
+		assert_true(backpressure_is_stalled(now, now - SECOND - 1, 0));
+	}
+}
+
+static void progress_starts_the_second_anew(void **state)
+{
+	const uint64_t now = 100 * SECOND;
+
+	(void)state;
+	assert_false(backpressure_is_stalled(now, now - 9 * SECOND,
+					     now - SECOND + 1));
+	assert_true(
+		backpressure_is_stalled(now, now - 9 * SECOND, now - SECOND));
+	/* progress long before the waiting began does not count */
+	assert_false(backpressure_is_stalled(now, now - SECOND + 1,
+					     now - 9 * SECOND));
+}
+
+static void who_is_not_waited_for_is_not_stalled(void **state)
+{
+	(void)state;
+	assert_false(backpressure_is_stalled(100 * SECOND, 0, 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limits_follow_from_the_ring_and_the_lag),
+		cmocka_unit_test(read_must_fit_before_the_floor),
+		cmocka_unit_test(block_holds_the_sender_at_the_lag),
+		cmocka_unit_test(room_is_kept_also_for_the_stalled),
+		cmocka_unit_test(sender_is_no_faster_than_the_fastest_receiver),
+		cmocka_unit_test(pace_does_not_hold_when_all_are_stalled),
+		cmocka_unit_test(nobody_there_is_never_in_the_way),
+		cmocka_unit_test(slow_is_more_than_the_lag),
+		cmocka_unit_test(stalled_is_a_second_without_progress),
+		cmocka_unit_test(progress_starts_the_second_anew),
+		cmocka_unit_test(who_is_not_waited_for_is_not_stalled),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

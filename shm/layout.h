@@ -86,7 +86,7 @@
 #define BC_LOCAL	   48u
 #define BC_OWNER_LOCK_BASE (UINT64_C(1) << 62) /* + incarnation */
 #define BC_NODE_LOCK_BASE  (UINT64_C(1) << 61) /* + slot */
-#define BC_NODE_GUARD_BASE (BC_NODE_LOCK_BASE + (UINT64_C(1) << 32)) /* + slot */
+#define BC_NODE_GUARD_BASE (UINT64_C(3) << 60) /* + slot */
 #define BC_NODE_ID_BASE	   (UINT64_C(1) << 60) /* + 60 bits of a hash */
 
 typedef _Atomic uint32_t bc_u32;
@@ -360,9 +360,9 @@ enum bc_node_state {
  */
 struct bc_node_shm {
 	bc_u64 claim;
-	bc_u32 sequence; /* 0: claim's generation covers id */
-	bc_u32 role;	 /* bits: enum bcast_node_role */
-	bc_u32 pid;	 /* in its own pid namespace: to be shown */
+	bc_u32 sequence;       /* 0: claim's generation covers id */
+	bc_u32 role;	       /* bits: enum bcast_node_role */
+	bc_u32 pid;	       /* in its own pid namespace: to be shown */
 	bc_u32 stuck_after_ms; /* silence that it calls abnormal; 0: any is fine */
 	bc_u64 start_ticks;
 	bc_u64 pid_namespace;

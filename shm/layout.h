@@ -48,7 +48,12 @@
  * LIVENESS is a kernel fact. The owner holds an OFD write lock on one byte of
  * the object, at owner.lock_offset, from before the object can be opened by
  * others until it dies. A reader asks with F_OFD_GETLK. No pid is trusted.
- * Each node holds one on byte BC_NODE_LOCK_BASE + slot of the registry object.
+ * Each node holds two in the registry object: on byte BC_NODE_LOCK_BASE + slot,
+ * which is its life, and on byte BC_NODE_ID_BASE + hash of its id, which is why
+ * no second one can have that id. A slot's life byte is taken, and a slot of the
+ * dead is cleared, only under the lock on its guard byte (BC_NODE_GUARD_BASE +
+ * slot), held for an instant: so a life byte that is locked is a node that
+ * lives, never somebody who is cleaning up.
  *
  * LIFE. Creation makes the object 0600, takes the lock, fills everything,
  * stores magic last (release), then opens the permissions. kill -9 before
@@ -81,6 +86,8 @@
 #define BC_LOCAL	   48u
 #define BC_OWNER_LOCK_BASE (UINT64_C(1) << 62) /* + incarnation */
 #define BC_NODE_LOCK_BASE  (UINT64_C(1) << 61) /* + slot */
+#define BC_NODE_GUARD_BASE (UINT64_C(3) << 60) /* + slot */
+#define BC_NODE_ID_BASE	   (UINT64_C(1) << 60) /* + 60 bits of a hash */
 
 typedef _Atomic uint32_t bc_u32;
 typedef _Atomic uint64_t bc_u64;
@@ -364,20 +371,23 @@ enum bc_node_state {
 };
 
 /*
- * A node. claim changes by compare-and-swap only: FREE -> CLAIMED by the
- * claimer, which already holds the lock on the slot's byte; JOINED -> SWEPT by
- * whoever has got that lock because the node died. All else: the node writes.
+ * A node. claim changes by compare-and-swap: FREE -> CLAIMED -> JOINED by the
+ * node, which has the slot's life byte; JOINED -> SWEPT -> FREE by the node as
+ * it leaves; anything -> SWEPT -> FREE by whoever found the life byte free,
+ * under the guard byte (see LIVENESS). Each time a slot becomes CLAIMED its
+ * generation grows by one, so an unchanged claim around a look at the other
+ * fields says that they all were of one node. All else: the node writes.
  */
 struct bc_node_shm {
 	bc_u64 claim;
-	bc_u32 sequence; /* covers id */
-	bc_u32 role;	 /* bits: reader, publisher, gating */
-	bc_u32 pid;
-	bc_u32 pad;
+	bc_u32 sequence;       /* 0: claim's generation covers id */
+	bc_u32 role;	       /* bits: enum bcast_node_role */
+	bc_u32 pid;	       /* in its own pid namespace: to be shown */
+	bc_u32 stuck_after_ms; /* silence that it calls abnormal; 0: any is fine */
 	bc_u64 start_ticks;
 	bc_u64 pid_namespace;
 	bc_u64 joined_realtime_ns;
-	char id[BC_NAME];
+	char id[BC_NAME]; /* read and written as eight relaxed words */
 	uint64_t unused_identity[2];
 	/* own line: changes as it reads */
 	bc_u64 cursor;
@@ -526,6 +536,12 @@ BC_PIN(bc_peer_shm, peer, 128);
 BC_PIN(bc_peer_shm, local, 192);
 BC_PIN(bc_registry_shm, membership, 128);
 BC_PIN(bc_registry_shm, sleepers, 256);
+BC_PIN(bc_node_shm, claim, 0);
+BC_PIN(bc_node_shm, role, 12);
+BC_PIN(bc_node_shm, pid, 16);
+BC_PIN(bc_node_shm, stuck_after_ms, 20);
+BC_PIN(bc_node_shm, start_ticks, 24);
+BC_PIN(bc_node_shm, joined_realtime_ns, 40);
 BC_PIN(bc_node_shm, id, 48);
 BC_PIN(bc_node_shm, cursor, 128);
 BC_PIN(bc_node_shm, latency, 256);

@@ -119,6 +119,9 @@ int bc_peer_socket_held(const struct bc_peer_socket *diag, int fd)
 
 	if (diag->fd < 0)
 		return -EBADF;
+	/* whole: the kernel fills in no more than the family has */
+	memset(&local, 0, sizeof(local));
+	memset(&peer, 0, sizeof(peer));
 	if (getsockname(fd, (struct sockaddr *)&local, &local_length) < 0 ||
 	    getpeername(fd, (struct sockaddr *)&peer, &peer_length) < 0)
 		return -errno;

@@ -31,7 +31,7 @@ static const char *describe(int result)
 	case BCAST_EFOREIGN:
 		return "not a bcast segment";
 	case BCAST_ENAME:
-		return "not a stream name (1 to 63 of A-Z a-z 0-9 . _ -)";
+		return "not a valid name (1 to 63 of A-Z a-z 0-9 . _ -)";
 	case BCAST_EOWNED:
 		return "a live daemon owns this name";
 	}

@@ -65,3 +65,18 @@ const char *bcast_format_name(uint32_t format)
 	}
 	return "unknown";
 }
+
+const char *bcast_node_state_name(uint32_t state)
+{
+	switch ((enum bcast_node_state)state) {
+	case BCAST_NODE_ALIVE:
+		return "alive";
+	case BCAST_NODE_STUCK:
+		return "stuck";
+	case BCAST_NODE_DEAD:
+		return "dead";
+	case BCAST_NODE_DAMAGED:
+		return "damaged";
+	}
+	return "unknown";
+}

@@ -23,6 +23,7 @@
 
 #include <bcast/bcast.h>
 
+#include "shm/client_reader.h"
 #include "shm/clock.h"
 #include "shm/histogram.h"
 #include "shm/notify.h"
@@ -48,6 +49,7 @@ struct bcast_reader {
 	uint64_t bytes, waits, parks;
 	uint64_t latency_max_ns;
 	struct bc_histogram_shm latency;
+	struct bc_node_report *report; /* NULL: not a node's */
 };
 
 /* ---- Attach ------------------------------------------------------------ */
@@ -120,8 +122,18 @@ void bcast_detach(struct bcast_reader *reader)
 {
 	if (!reader)
 		return;
+	if (reader->report)
+		bc_node_report_end(reader->report);
 	bc_segment_close(&reader->segment);
 	free(reader);
+}
+
+void bc_client_reader_bind(struct bcast_reader *reader,
+			   struct bc_node_report *report)
+{
+	reader->report = report;
+	if (report)
+		bc_node_report_progress(report, reader->position, 0);
 }
 
 /* ---- Reading ----------------------------------------------------------- */
@@ -138,6 +150,8 @@ static int lapped(struct bcast_reader *reader)
 	loss->laps++;
 	reader->position = loss->to;
 	reader->peeked = 0;
+	if (reader->report)
+		bc_node_report_lapped(reader->report, loss);
 	return BCAST_ELAPPED;
 }
 
@@ -180,6 +194,9 @@ int bcast_consume(struct bcast_reader *reader, size_t n)
 	reader->position += n;
 	reader->peeked -= n;
 	reader->bytes += n;
+	if (reader->report)
+		bc_node_report_progress(reader->report, reader->position,
+					reader->bytes);
 	return 0;
 }
 
@@ -221,6 +238,9 @@ int bcast_seek(struct bcast_reader *reader, enum bcast_from from,
 	}
 	reader->position = position;
 	reader->peeked = 0;
+	if (reader->report)
+		bc_node_report_progress(reader->report, position,
+					reader->bytes);
 	return 0;
 }
 
@@ -262,6 +282,9 @@ static void measure(struct bcast_reader *reader)
 	bc_histogram_record(&reader->latency, now - published);
 	if (now - published > reader->latency_max_ns)
 		reader->latency_max_ns = now - published;
+	if (reader->report)
+		bc_node_report_latency(reader->report, now - published,
+				       reader->latency_max_ns);
 }
 
 /* Called when there was nothing to read: has the owner been dead too long? */
@@ -292,6 +315,8 @@ static int check_owner(struct bcast_reader *reader, uint64_t now_ns)
 /* Ask every 100 ms, and each time while the owner is missed. */
 static int check_due(struct bcast_reader *reader, uint64_t now_ns)
 {
+	if (reader->report)
+		bc_node_report_beat(reader->report);
 	if (now_ns < reader->next_check_ns && reader->gone_since_ns == 0)
 		return 0;
 	reader->next_check_ns = now_ns + LIVENESS_SLICE_NS;
@@ -323,6 +348,17 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static void sleep_on(const struct bcast_reader *reader, uint32_t seen,
+		     uint64_t timeout_ns)
+{
+	if (reader->report)
+		bc_node_report_waiting(reader->report, 1);
+	(void)bc_notify_wait(&reader->ring.head->publish_count, seen,
+			     (int64_t)timeout_ns);
+	if (reader->report)
+		bc_node_report_waiting(reader->report, 0);
+}
+
 /* Sleep until data, the deadline, the end, or the writer's death. */
 static int park(struct bcast_reader *reader, uint64_t deadline_ns)
 {
@@ -343,10 +379,8 @@ static int park(struct bcast_reader *reader, uint64_t deadline_ns)
 			return ret;
 		if (now_ns >= deadline_ns)
 			return 0;
-		(void)bc_notify_wait(
-			word, seen,
-			(int64_t)(min_u64(deadline_ns, reader->next_check_ns) -
-				  now_ns));
+		sleep_on(reader, seen,
+			 min_u64(deadline_ns, reader->next_check_ns) - now_ns);
 	}
 }
 
@@ -372,12 +406,17 @@ int bcast_wait(struct bcast_reader *reader, int timeout_ms)
 {
 	int ret = look(reader);
 
+	if (reader->report)
+		bc_node_report_beat(reader->report);
 	if (ret != 0)
 		return ret;
 	if (timeout_ms == 0)
 		return check_due(reader, bc_monotonic_ns());
 	reader->waits++;
 	ret = wait_for_data(reader, timeout_ms);
+	if (reader->report)
+		bc_node_report_waited(reader->report, reader->waits,
+				      reader->parks);
 	if (ret == 1 && reader->measure)
 		measure(reader);
 	return ret;

@@ -48,7 +48,12 @@
  * LIVENESS is a kernel fact. The owner holds an OFD write lock on one byte of
  * the object, at owner.lock_offset, from before the object can be opened by
  * others until it dies. A reader asks with F_OFD_GETLK. No pid is trusted.
- * Each node holds one on byte BC_NODE_LOCK_BASE + slot of the registry object.
+ * Each node holds two in the registry object: on byte BC_NODE_LOCK_BASE + slot,
+ * which is its life, and on byte BC_NODE_ID_BASE + hash of its id, which is why
+ * no second one can have that id. A slot's life byte is taken, and a slot of the
+ * dead is cleared, only under the lock on its guard byte (BC_NODE_GUARD_BASE +
+ * slot), held for an instant: so a life byte that is locked is a node that
+ * lives, never somebody who is cleaning up.
  *
  * LIFE. Creation makes the object 0600, takes the lock, fills everything,
  * stores magic last (release), then opens the permissions. kill -9 before
@@ -83,6 +88,8 @@
 #define BC_LOCAL	   48u
 #define BC_OWNER_LOCK_BASE (UINT64_C(1) << 62) /* + incarnation */
 #define BC_NODE_LOCK_BASE  (UINT64_C(1) << 61) /* + slot */
+#define BC_NODE_GUARD_BASE (UINT64_C(3) << 60) /* + slot */
+#define BC_NODE_ID_BASE	   (UINT64_C(1) << 60) /* + 60 bits of a hash */
 
 typedef _Atomic uint32_t bc_u32;
 typedef _Atomic uint64_t bc_u64;
@@ -95,7 +102,13 @@ enum bc_state {
 	BC_STATE_CLOSED = 4,
 };
 
-/* head.publish_rule: how a local reader learns of new bytes. */
+/*
+ * head.publish_rule: how a local reader learns of new bytes, in the low bit. It
+ * counts its changes, += 1 each: a reader that goes by a header reads the rule
+ * before and after the header, and may believe it only if both are the same
+ * and say HEADER. The header at the tail is made invalid before a change to
+ * HEADER (tests/model/header.pml).
+ */
 enum bc_publish_rule {
 	BC_RULE_TAIL = 0,   /* by head.tail */
 	BC_RULE_HEADER = 1, /* packets, local publisher: by record header */
@@ -151,26 +164,40 @@ struct bc_head_shm {
 	bc_u64 published_ns;  /* CLOCK_MONOTONIC of the last publication;
 				 stored before tail, relaxed */
 	bc_u32 publish_count; /* futex word; += 1 after tail */
-	bc_u32 publish_rule;  /* enum bc_publish_rule */
-	bc_u64 sequence;      /* packets: the next sequence number */
+	bc_u32 publish_rule; /* changes so far; low bit: enum bc_publish_rule */
+	bc_u64 sequence;     /* packets: the next sequence number */
 	uint64_t unused[11];
 };
 
 /*
- * Write lease: exactly one writes. Taken by compare-and-swap of holder from 0;
- * the holder's liveness is its OFD lock (daemon: owner.lock_offset; node: its
- * slot's byte). While a TCP sender writes, the daemon holds it.
+ * Write lease: exactly one writes. Taken by compare-and-swap of holder from 0,
+ * or from a holder that is proved dead, and given back by compare-and-swap
+ * from one's own word. While a TCP sender writes, the daemon holds it.
+ *
+ * The word names one life, not a place: kind, slot and generation (a node's
+ * claim generation; the daemon's incarnation). A holder is dead if the lock
+ * byte of that life is free (node: its slot's; daemon: BC_OWNER_LOCK_BASE +
+ * incarnation, from the word), or its slot has another generation by now.
+ * Without the generation a slot's next tenant would be taken for the holder
+ * (tests/model/lease.pml). Who finds a holder dead also moves publish_count
+ * and wakes: the dead one may have published without waking.
+ *
+ * limit: the holder reserves no byte from this position on, since the daemon's
+ * sends still need those that it would overwrite. Written by the daemon, read
+ * by a node that holds the lease; UINT64_MAX while no daemon sends.
  */
 struct bc_lease_shm {
-	bc_u64 holder;	 /* 0, or kind << 56 | slot: see below */
+	bc_u64 holder;	 /* 0, or kind << 56 | slot << 32 | generation */
 	bc_u64 grants;	 /* how often it was taken; += 1 by each taker */
 	bc_u64 since_ns; /* CLOCK_REALTIME */
 	bc_u32 wanted;	 /* futex word: += 1 at release, to wake waiters */
 	uint32_t pad;
-	uint64_t unused[12];
+	bc_u64 limit; /* position */
+	uint64_t unused[11];
 };
-#define BC_LEASE_DAEMON (UINT64_C(1) << 56) /* | slot in the peers table */
-#define BC_LEASE_NODE	(UINT64_C(2) << 56) /* | slot in the registry */
+#define BC_LEASE_DAEMON	    (UINT64_C(1) << 56) /* slot: in the peers table */
+#define BC_LEASE_NODE	    (UINT64_C(2) << 56) /* slot: in the registry */
+#define BC_LEASE_SLOT_SHIFT 32
 
 /* Packet index: entries [written - count, written) are there. Owner writes. */
 struct bc_index_head_shm {
@@ -347,20 +374,23 @@ enum bc_node_state {
 };
 
 /*
- * A node. claim changes by compare-and-swap only: FREE -> CLAIMED by the
- * claimer, which already holds the lock on the slot's byte; JOINED -> SWEPT by
- * whoever has got that lock because the node died. All else: the node writes.
+ * A node. claim changes by compare-and-swap: FREE -> CLAIMED -> JOINED by the
+ * node, which has the slot's life byte; JOINED -> SWEPT -> FREE by the node as
+ * it leaves; anything -> SWEPT -> FREE by whoever found the life byte free,
+ * under the guard byte (see LIVENESS). Each time a slot becomes CLAIMED its
+ * generation grows by one, so an unchanged claim around a look at the other
+ * fields says that they all were of one node. All else: the node writes.
  */
 struct bc_node_shm {
 	bc_u64 claim;
-	bc_u32 sequence; /* covers id */
-	bc_u32 role;	 /* bits: reader, publisher, gating */
-	bc_u32 pid;
-	bc_u32 pad;
+	bc_u32 sequence;       /* 0: claim's generation covers id */
+	bc_u32 role;	       /* bits: enum bcast_node_role */
+	bc_u32 pid;	       /* in its own pid namespace: to be shown */
+	bc_u32 stuck_after_ms; /* silence that it calls abnormal; 0: any is fine */
 	bc_u64 start_ticks;
 	bc_u64 pid_namespace;
 	bc_u64 joined_realtime_ns;
-	char id[BC_NAME];
+	char id[BC_NAME]; /* read and written as eight relaxed words */
 	uint64_t unused_identity[2];
 	/* own line: changes as it reads */
 	bc_u64 cursor;
@@ -383,9 +413,16 @@ struct bc_node_shm {
 
 /*
  * An inbox: a bounded ring of records, many senders, one reader. A sender
- * takes holder by compare-and-swap, writes the record, stores tail (release),
- * clears holder. Dying in between leaves tail as it was: nothing was sent, and
- * whoever finds the holder dead (its lock is free) may take its place.
+ * takes holder by compare-and-swap from 0 or from one proved dead (as for the
+ * lease), then makes sure that the slot is still its addressee's, by the
+ * generation in node.claim; writes the record, stores tail (release), adds to
+ * count and wakes, clears holder. Dying in between leaves tail as it was:
+ * nothing was sent, and whoever finds the holder dead may take its place, and
+ * adds to count and wakes for it. A living holder is never robbed, however
+ * long it is stopped: senders wait for a bounded time and then name it.
+ *
+ * A new tenant of the slot takes holder too, between CLAIMED and JOINED, to
+ * set head := tail: it does not inherit mail (tests/model/inbox.pml).
  */
 struct bc_inbox_shm {
 	bc_u64 holder; /* 0, or generation << 32 | slot + 1 */
@@ -481,6 +518,7 @@ BC_PIN(bc_lease_shm, holder, 0);
 BC_PIN(bc_lease_shm, grants, 8);
 BC_PIN(bc_lease_shm, since_ns, 16);
 BC_PIN(bc_lease_shm, wanted, 24);
+BC_PIN(bc_lease_shm, limit, 32);
 BC_PIN(bc_counter_shm, value, 0);
 BC_PIN(bc_counter_shm, kind, 8);
 BC_PIN(bc_counter_shm, name, 16);
@@ -501,6 +539,12 @@ BC_PIN(bc_peer_shm, peer, 128);
 BC_PIN(bc_peer_shm, local, 192);
 BC_PIN(bc_registry_shm, membership, 128);
 BC_PIN(bc_registry_shm, sleepers, 256);
+BC_PIN(bc_node_shm, claim, 0);
+BC_PIN(bc_node_shm, role, 12);
+BC_PIN(bc_node_shm, pid, 16);
+BC_PIN(bc_node_shm, stuck_after_ms, 20);
+BC_PIN(bc_node_shm, start_ticks, 24);
+BC_PIN(bc_node_shm, joined_realtime_ns, 40);
 BC_PIN(bc_node_shm, id, 48);
 BC_PIN(bc_node_shm, cursor, 128);
 BC_PIN(bc_node_shm, latency, 256);

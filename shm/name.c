@@ -19,6 +19,7 @@ static_assert(sizeof(BC_NAME_PREFIX) - 1 + BCAST_NAME_MAX +
 			      sizeof(BC_NAME_SUFFIX_NODES) <=
 		      BC_NAME_OBJECT_MAX,
 	      "every object's name fits");
+static_assert(BCAST_NODE_ID_MAX == BCAST_NAME_MAX, "one rule for both");
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			      "abcdefghijklmnopqrstuvwxyz"
@@ -31,17 +32,25 @@ static bool ends_in(const char *text, size_t length, const char *ending)
 	return length >= n && memcmp(text + length - n, ending, n) == 0;
 }
 
+bool bc_name_id_valid(const char *id)
+{
+	size_t length;
+
+	if (id == NULL)
+		return false;
+	length = strnlen(id, BCAST_NODE_ID_MAX + 1);
+	return length > 0 && length <= BCAST_NODE_ID_MAX &&
+	       strspn(id, letters) == length;
+}
+
 bool bc_name_valid(const char *name)
 {
 	size_t length;
 
-	if (name == NULL)
+	/* the same letters and the same length, and then more */
+	if (!bc_name_id_valid(name) || name[0] == '.')
 		return false;
-	length = strnlen(name, BCAST_NAME_MAX + 1);
-	if (length == 0 || length > BCAST_NAME_MAX)
-		return false;
-	if (name[0] == '.' || strspn(name, letters) != length)
-		return false;
+	length = strlen(name);
 	return !ends_in(name, length, BC_NAME_SUFFIX_NODES) &&
 	       !ends_in(name, length, BC_NAME_SUFFIX_LOCK);
 }

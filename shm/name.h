@@ -25,6 +25,12 @@
 bool bc_name_valid(const char *name);
 
 /*
+ * bc_name_id_valid - is this a node's id: 1 to BCAST_NODE_ID_MAX of the letters
+ * that names are made of, in any order? NULL is not.
+ */
+bool bc_name_id_valid(const char *id);
+
+/*
  * bc_name_object - write "/bcast.NAME" + suffix for shm_open(). The suffix is
  * "" or one of the above.
  *

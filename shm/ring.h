@@ -89,7 +89,6 @@ static inline void bc_ring_publish(const struct bc_ring *ring, uint64_t length,
 {
 	struct bc_head_shm *head = ring->head;
 	uint64_t tail;
-	uint32_t count;
 
 	tail = atomic_load_explicit(&head->tail, memory_order_relaxed);
 	BC_ASSERT(length <=
@@ -99,10 +98,9 @@ static inline void bc_ring_publish(const struct bc_ring *ring, uint64_t length,
 			      memory_order_relaxed);
 	/* pairs with bc_ring_tail() */
 	atomic_store_explicit(&head->tail, tail + length, memory_order_release);
-	count = atomic_load_explicit(&head->publish_count,
-				     memory_order_relaxed);
-	atomic_store_explicit(&head->publish_count, count + 1,
-			      memory_order_release);
+	/* added, not stored: a change of state moves this word as well */
+	atomic_fetch_add_explicit(&head->publish_count, 1,
+				  memory_order_release);
 }
 
 /* ---- Reader ------------------------------------------------------------ */

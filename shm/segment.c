@@ -182,6 +182,7 @@ static void fill(struct bc_segment *segment, const struct bc_segment_plan *plan,
 	bc_text_set(identity->name, sizeof(identity->name), config->name);
 	memcpy(control->regions, plan->regions, sizeof(plan->regions));
 	bc_segment_fill_owner(&control->owner, config, 1);
+	control->lease.limit = UINT64_MAX;
 	bc_counters_describe((struct bc_counter_shm *)(void *)segment
 				     ->regions[BC_REGION_COUNTERS]
 				     .base);

@@ -136,8 +136,8 @@ static const char *judge_head(const struct bc_head_shm *head, uint64_t capacity)
 	    reserved > INT64_MAX)
 		return "its positions cannot be";
 	/* records beyond the tail may have been read already */
-	if (atomic_load_explicit(&head->publish_rule, memory_order_relaxed) !=
-	    BC_RULE_TAIL)
+	if ((atomic_load_explicit(&head->publish_rule, memory_order_relaxed) &
+	     BC_RULE_HEADER) != 0)
 		return "it was last published to record by record";
 	return NULL;
 }
@@ -190,16 +190,23 @@ static int map(struct bc_segment *segment,
 	return ret;
 }
 
-/* A local publisher's lease is its own; the kernel knows whether it lives. */
+/*
+ * A local publisher's lease is its own; the kernel knows whether it lives. It
+ * may also be about to take the dead daemon's, by compare-and-swap as we do.
+ */
 static void free_lease(struct bc_lease_shm *lease)
 {
 	uint64_t holder =
 		atomic_load_explicit(&lease->holder, memory_order_relaxed);
 
+	/* nobody is being sent to yet */
+	atomic_store_explicit(&lease->limit, UINT64_MAX, memory_order_release);
 	if (holder >> 56 == BC_LEASE_NODE >> 56)
 		return;
+	(void)atomic_compare_exchange_strong_explicit(&lease->holder, &holder,
+						      0, memory_order_acq_rel,
+						      memory_order_relaxed);
 	/* also when it is free: the dead one may not have come to the wake */
-	atomic_store_explicit(&lease->holder, 0, memory_order_release);
 	atomic_fetch_add_explicit(&lease->wanted, 1, memory_order_release);
 	(void)bc_notify_wake(&lease->wanted);
 }

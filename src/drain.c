@@ -10,6 +10,12 @@
 #include "src/drain.h"
 #include "src/log.h"
 
+/*
+ * How long after the deadline, by which all is cancelled, events may take to
+ * come. None has ever failed to; but a daemon that was told to end must end.
+ */
+#define LAST_RESORT_NS ((uint64_t)BC_NS_PER_S)
+
 static void stop_listening(struct daemon *daemon)
 {
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
@@ -83,6 +89,7 @@ void drain_step(struct daemon *daemon, int signal_number)
 	if (!daemon->ingest.receiving)
 		close_receivers(daemon,
 				daemon->now_ns >= daemon->drain_deadline_ns);
-	if (is_quiet(daemon))
+	if (is_quiet(daemon) ||
+	    daemon->now_ns >= daemon->drain_deadline_ns + LAST_RESORT_NS)
 		daemon->phase = DAEMON_STOPPED;
 }

@@ -49,7 +49,8 @@ bool ingest_is_free(const struct daemon *daemon)
 static void take_over(struct daemon *daemon, struct bc_conn *conn)
 {
 	struct bc_lease_shm *lease = &daemon->segment.control->lease;
-	uint32_t slot = bc_conn_slot(&daemon->conns, conn);
+	const struct bc_owner_shm *owner = &daemon->segment.control->owner;
+	uint64_t slot = bc_conn_slot(&daemon->conns, conn);
 	uint64_t tail = daemon_tail(daemon);
 
 	conn->role = BCAST_ROLE_SENDER;
@@ -57,8 +58,12 @@ static void take_over(struct daemon *daemon, struct bc_conn *conn)
 	atomic_store_explicit(&lease->since_ns, bc_realtime_ns(),
 			      memory_order_relaxed);
 	bc_peers_add(&lease->grants, 1);
-	atomic_store_explicit(&lease->holder, BC_LEASE_DAEMON | slot,
-			      memory_order_release);
+	atomic_store_explicit(
+		&lease->holder,
+		BC_LEASE_DAEMON | slot << BC_LEASE_SLOT_SHIFT |
+			atomic_load_explicit(&owner->incarnation,
+					     memory_order_relaxed),
+		memory_order_release);
 	bc_counter_add(daemon->counters, BC_COUNTER_senders_joined, 1);
 	log_event(LOG_LEVEL_INFO, "sender_joined", "peer=%s position=%llu",
 		  conn->peer, (unsigned long long)tail);

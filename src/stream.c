@@ -110,7 +110,7 @@ static int open_registry(struct daemon *daemon)
 	struct bc_registry_config wanted = {
 		.name = config->name,
 		.epoch = daemon->segment.control->identity.epoch,
-		.node_count = BC_NODES_DEFAULT,
+		.node_count = config->nodes,
 		.inbox_bytes = BC_INBOX_BYTES_DEFAULT,
 		/* who may read the stream may join it */
 		.mode = config->mode | (config->mode & 0440) >> 1,

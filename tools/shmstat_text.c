@@ -119,7 +119,7 @@ static void print_traffic(const struct shmstat *stat)
 	const struct shmstat_totals *t = &stat->totals;
 
 	label(stat, "in");
-	printf("%s in %" PRIu64 " receives,", BYTES(t->bytes_in), t->receives);
+	printf("%s in %" PRIu64 " receives", BYTES(t->bytes_in), t->receives);
 	print_sender(stat);
 	label(stat, "out");
 	printf("%s in %" PRIu64 " sends, %" PRIu64 " of them short\n",

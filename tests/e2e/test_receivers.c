@@ -134,8 +134,7 @@ static void hundreds_join_and_leave(void **state)
 	}
 
 	daemon_fixture_await(&daemon_, "receivers", 0);
-	assert_int_equal(daemon_fixture_counter(&daemon_, "receivers_left"),
-			 300);
+	daemon_fixture_await(&daemon_, "receivers_left", 300);
 	assert_descriptors_are_back(before + 1);
 	daemon_fixture_stop(&daemon_);
 }
@@ -244,8 +243,7 @@ static void no_more_than_max_receivers_are_served(void **state)
 	fd = crowd_connect(port, 0);
 	assert_true(read(fd, &byte, 1) <= 0);
 	(void)close(fd);
-	assert_int_equal(daemon_fixture_counter(&daemon_, "receivers_refused"),
-			 1);
+	daemon_fixture_await(&daemon_, "receivers_refused", 1);
 	daemon_fixture_await_log(&daemon_, "warn receiver_refused peer=", 1);
 	daemon_fixture_await_log(&daemon_, " reason=max_receivers\n", 1);
 

@@ -140,8 +140,7 @@ static void second_sender_beside_a_live_one_is_refused(void **state)
 	crowd_send(&crowd, MIB);
 	crowd_settle(&crowd);
 
-	assert_int_equal(daemon_fixture_counter(&daemon_, "senders_refused"),
-			 1);
+	daemon_fixture_await(&daemon_, "senders_refused", 1);
 	daemon_fixture_await_log(&daemon_, "warn sender_refused peer=", 1);
 	daemon_fixture_await_log(&daemon_, " reason=sender_active\n", 1);
 	daemon_fixture_stop(&daemon_);

@@ -14,13 +14,18 @@ static struct daemon_fixture daemon_;
 static struct crowd crowd;
 static struct test_child sender;
 
+/*
+ * However late this one thread is scheduled, nobody may be too slow here, so
+ * the sender waits; and the ring has room for what it may lag and for what all
+ * the buffers in the kernel hold, so that no local reader is lapped either.
+ */
 static void start(const char *option, const char *value)
 {
-	const char *options[] = {"--ring-size", "16M",	    "--ingest",
-				 "127.0.0.1:0", "--egress", "127.0.0.1:0",
-				 "--sndbuf",	"64K",	    "--rcvbuf",
-				 "256K",	option,	    value,
-				 NULL};
+	const char *options[] = {"--ring-size",	  "64M",      "--ingest",
+				 "127.0.0.1:0",	  "--egress", "127.0.0.1:0",
+				 "--slow-policy", "block",    "--sndbuf",
+				 "64K",		  "--rcvbuf", "256K",
+				 option,	  value,      NULL};
 
 	daemon_fixture_start(&daemon_, options);
 	crowd_open(&crowd, &daemon_);

@@ -109,6 +109,7 @@ static void no_options_give_the_defaults(void **state)
 	assert_string_equal(config.listens[0].address, "127.0.0.1:7400");
 	assert_int_equal(config.ring_size_bytes, 256 * MIB);
 	assert_int_equal(config.max_receivers, 1024);
+	assert_int_equal(config.nodes, 64);
 	assert_int_equal(config.reassign, CONFIG_REASSIGN_NEW);
 	assert_int_equal(config.slow_policy, CONFIG_SLOW_DISCONNECT);
 	assert_int_equal(config.max_lag_bytes, 192 * MIB);
@@ -220,6 +221,11 @@ static void the_ring_is_a_power_of_two_from_64k_to_1t(void **state)
 static void counts_keep_to_their_range(void **state)
 {
 	(void)state;
+	accepts("--nodes", "1");
+	accepts("--nodes", "4095");
+	accepts("--nodes", "4096");
+	refuses("--nodes", "0", "from 1 to 4096)");
+	refuses("--nodes", "4097", "out of range");
 	accepts("--max-receivers", "1");
 	accepts("--max-receivers", "65535");
 	accepts("--max-receivers", "65536");

@@ -186,7 +186,7 @@ static void *come_and_go(void *argument)
 static bool read_piece(struct bcast_reader *reader, uint64_t *lost)
 {
 	uint64_t position;
-	const void *data;
+	const void *data = NULL;
 	int64_t n;
 	int ret = bcast_wait(reader, WAIT_MS);
 

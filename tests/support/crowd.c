@@ -11,6 +11,7 @@
 #include "crowd.h"
 
 #define CHUNK	       262144
+#define SMALL_BYTES    16384
 #define TAKES_PER_STEP 8u
 
 void crowd_open(struct crowd *crowd, struct daemon_fixture *daemon)
@@ -92,7 +93,7 @@ struct consumer *crowd_receive(struct crowd *crowd)
 
 struct consumer *crowd_receive_small(struct crowd *crowd)
 {
-	return receive(crowd, 1);
+	return receive(crowd, SMALL_BYTES);
 }
 
 /* ---- As processes ------------------------------------------------------ */

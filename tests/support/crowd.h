@@ -65,7 +65,7 @@ int crowd_connect(uint16_t port, int rcvbuf_bytes);
 /* crowd_receive - a receiver; returns once the daemon has it. */
 struct consumer *crowd_receive(struct crowd *crowd);
 
-/* crowd_receive_small - the same, with the smallest receive buffer. */
+/* crowd_receive_small - the same, with a small receive buffer. */
 struct consumer *crowd_receive_small(struct crowd *crowd);
 
 /* crowd_adopt - a connection made by the test becomes a consumer. */

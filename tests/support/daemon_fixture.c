@@ -43,12 +43,15 @@ static void delist(const struct daemon_fixture *daemon)
 
 static void become(const struct daemon_fixture *daemon, const char *argv[])
 {
+	char *const *arguments;
+
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)dup2(daemon->log_fd, STDERR_FILENO);
 	if (daemon->in_child)
 		daemon->in_child(daemon->in_child_argument);
 	/* execv does not change them, but cannot say so */
-	(void)execv(argv[0], (char *const *)(uintptr_t)argv);
+	memcpy(&arguments, &argv, sizeof(arguments));
+	(void)execv(argv[0], arguments);
 	_exit(127);
 }
 

@@ -36,7 +36,7 @@ static void live_stream_is_shown_as_text(void **state)
 	shown_assert_printed(shown,
 			     "ring       64.0 KiB, holds 64.0 KiB: positions "
 			     "34464 to 100000\n");
-	shown_assert_printed(shown, "in         1.00 MiB in 0 receives, from "
+	shown_assert_printed(shown, "in         1.00 MiB in 0 receives from "
 				    "10.0.0.2:4100\n");
 	shown_assert_printed(shown,
 			     "receivers  0 of 7, lag max 0 B; 0 dropped, 0 "

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lease.pml - the write lease: struct bc_lease_shm, one writer at a time.
+ *
+ * Processes join a slot (they hold its OFD lock for life), take the lease,
+ * write a record, give the lease back, leave or stay; each can be killed
+ * between any two steps. Slots are fewer than processes, so they are used
+ * again. A daemon is the same thing: its slot is the owner's byte, its
+ * generation the incarnation.
+ *
+ * Claims: never two living processes that both believe to hold the lease; no
+ * reader sees a record that was not written to its end; when all is quiet and
+ * nobody alive holds the lease, whoever asks gets it.
+ *
+ * The rule that this needs, and that layout.h does not have yet: the holder
+ * word carries the generation of the slot (node.claim's, or the incarnation),
+ * and a holder is proved dead when
+ *	its slot's lock is free, or
+ *	its slot's generation is not the one in the word, or
+ *	the slot is the asker's own.
+ * A generation names one tenancy: the tenant increases it when it has the
+ * lock (settle() in shm/node.c), before it does anything else. Note what is
+ * trusted: node.claim is in pages that every node can write, so a faulty node
+ * could have a living holder declared dead.
+ *
+ * With -DLOCK_BYTE the lease itself is an OFD lock, on a byte of its own, and
+ * the word is only there to be shown: no generation is needed, nothing has to
+ * be proved, and no page can lie. It costs a system call at taking and giving,
+ * none at a record.
+ *
+ * Broken on purpose, each must fail:
+ *	NO_GENERATION		holder is kind | slot, as in layout.h now: a
+ *				taker that stalls before its compare-and-swap
+ *				robs the slot's next tenant
+ *	LOCK_ONLY		the word has the generation, but only the lock
+ *				is asked: a dead holder's slot in new hands
+ *				keeps the lease for ever
+ *	HEARTBEAT		dead is who has not beaten for long; a stopped
+ *				process is not dead
+ *	NO_CAS			the word is stored, not compared and swapped
+ *	LEAVE_UNLOCKS_FIRST	a leaver gives up its slot, then the lease
+ *	FREED_BLINDLY		with ADOPTER: who finds the holder dead, or
+ *				nobody holding, stores 0 (free_lease() of the
+ *				adopting daemon) instead of swapping it in
+ *	TAIL_FIRST		tail before the bytes: a death in between
+ */
+#ifndef LIVES
+#define LIVES 3 /* processes */
+#endif
+#ifndef ROUNDS
+#define ROUNDS 1 /* times that each asks */
+#endif
+#define SLOTS 2
+#ifndef DEATHS
+#define DEATHS 2
+#endif
+
+/* NO_LAST: leave out the last claim, so that the others are what fails. */
+
+#define CELLS (2 * LIVES * ROUNDS + 2)
+
+/* Words in shared memory. */
+byte holder;		 /* lease.holder */
+byte tail;		 /* head.tail, in cells */
+byte cell[CELLS];	 /* the ring; a record is two cells */
+byte generation[SLOTS + 1]; /* node.claim's low half */
+
+/* What the kernel knows. */
+byte slot_lock[SLOTS + 1]; /* 0, or process + 1 */
+byte lease_lock;
+
+/* What only this model knows. Process LIVES is the last one, who checks. */
+bool killed[LIVES], finished[LIVES], believes[LIVES + 1];
+byte believers;
+
+#ifdef NO_GENERATION
+#define WORD(s, g) ((s) + 1)
+#define WORD_GENERATION(w) generation[slot_of]
+#else
+#define WORD(s, g) ((g) * 4 + (s) + 1)
+#define WORD_GENERATION(w) (((w) - 1) / 4)
+#endif
+#define WORD_SLOT(w) (((w) - 1) % 4)
+
+#define BELIEVE(id) \
+	believes[id] = true; believers++; assert(believers == 1)
+
+/* Take a free slot's byte (F_OFD_SETLK), then make the tenancy known. */
+inline join(id)
+{
+	if
+	:: atomic { slot_lock[0] == 0 -> slot = 0; slot_lock[0] = id + 1 }
+	:: atomic { slot_lock[1] == 0 -> slot = 1; slot_lock[1] = id + 1 }
+	:: slot_lock[0] != 0 && slot_lock[1] != 0 -> goto gone /* full */
+	fi;
+	generation[slot]++;
+	my_word = WORD(slot, generation[slot])
+}
+
+/* Leaves `got` as 1 when the lease is ours, 0 when it is another's. */
+inline take(id)
+{
+#ifdef LOCK_BYTE
+	atomic {
+		if
+		:: lease_lock == 0 -> lease_lock = id + 1; got = true;
+			BELIEVE(id)
+		:: else -> got = false
+		fi
+	};
+	if
+	:: got -> holder = my_word
+	:: else
+	fi
+#else
+	got = false;
+	seen = holder;
+	if
+	:: seen == 0 -> goto swap
+	:: else
+	fi;
+	slot_of = WORD_SLOT(seen);
+#ifdef HEARTBEAT
+	if
+	:: goto swap	/* an old heartbeat */
+	:: goto taken
+	fi;
+#endif
+	if
+	:: slot_of == slot -> goto swap
+	:: else
+	fi;
+	if
+	:: slot_lock[slot_of] == 0 -> goto swap	/* F_OFD_GETLK */
+	:: else
+	fi;
+#ifndef LOCK_ONLY
+	if
+	:: generation[slot_of] != WORD_GENERATION(seen) -> goto swap
+	:: else
+	fi;
+#endif
+	goto taken;
+swap:	skip;
+	atomic {
+		if
+#ifdef NO_CAS
+		:: true ->
+#else
+		:: holder == seen ->
+#endif
+			holder = my_word; got = true;
+			BELIEVE(id)
+		:: holder != seen
+		fi
+	};
+taken:	seen = 0; slot_of = 0
+#endif
+}
+
+inline give(id)
+{
+	atomic { believes[id] = false; believers-- };
+	holder = 0;
+#ifdef LOCK_BYTE
+	lease_lock = 0
+#endif
+}
+
+/* One record: bc_ring_reserve, bytes, bc_ring_publish. */
+inline write(id)
+{
+	at = tail;
+#ifdef TAIL_FIRST
+	tail = at + 2;
+#endif
+	cell[at] = id + 1;
+	cell[at + 1] = id + 1;
+#ifndef TAIL_FIRST
+	tail = at + 2;
+#endif
+	at = 0
+}
+
+active [LIVES] proctype process()
+{
+	byte id = _pid;
+	byte slot, my_word, seen, slot_of, at, round = 0;
+	bool got, leaves = false;
+
+	{
+		join(id);
+		do
+		:: round < ROUNDS ->
+			round++;
+			take(id);
+			if
+			:: !got
+			:: got ->
+				write(id);
+#ifdef LEAVE_UNLOCKS_FIRST
+				if
+				:: leaves = true; slot_lock[slot] = 0
+				:: skip
+				fi;
+#endif
+				give(id)
+			fi;
+			if
+			:: leaves -> goto gone
+			:: else
+			fi
+		:: break
+		od;
+		if
+		:: slot_lock[slot] = 0	/* leaves */
+		:: skip			/* stays, and is alive */
+		fi;
+gone:		skip;
+		d_step {
+			finished[id] = true; slot = 0; my_word = 0;
+			got = false; leaves = false; round = 0
+		}
+	} unless {
+		/* the kernel: no more stores, then the locks go */
+		killed[id];
+		d_step {
+			believers = believers - believes[id];
+			believes[id] = false;
+			if
+			:: slot_lock[0] == id + 1 -> slot_lock[0] = 0
+			:: slot_lock[1] == id + 1 -> slot_lock[1] = 0
+			:: else
+			fi;
+			if
+			:: lease_lock == id + 1 -> lease_lock = 0
+			:: else
+			fi;
+			finished[id] = true;
+			slot = 0; my_word = 0; seen = 0; slot_of = 0;
+			at = 0; got = false; leaves = false; round = 0
+		}
+	}
+}
+
+/* SIGKILL, any time: who holds no lock leaves nothing behind anyhow. */
+#define MAY_KILL(id) \
+	atomic { \
+		kills < DEATHS && !killed[id] && \
+		(slot_lock[0] == id + 1 || slot_lock[1] == id + 1) -> \
+		kills++; killed[id] = true \
+	}
+
+active proctype killer()
+{
+	byte kills = 0;
+
+end:
+	do
+	:: MAY_KILL(0)
+	:: MAY_KILL(1)
+#if LIVES > 2
+	:: MAY_KILL(2)
+#endif
+	od
+}
+
+/* What any reader would see of the newest record. */
+active proctype reader()
+{
+end:
+	do
+	:: atomic {
+		tail != 0 && (cell[tail - 1] == 0 ||
+			      cell[tail - 1] != cell[tail - 2]) ->
+		assert(false)	/* torn */
+	   }
+	od
+}
+
+#ifdef ADOPTER
+bool adopted;
+
+/* A daemon that takes over and tidies up; it does not want the lease itself. */
+active proctype adopter()
+{
+	byte seen;
+
+	seen = holder;
+	if
+	:: seen == 0 -> skip
+	:: seen != 0 && slot_lock[WORD_SLOT(seen)] == 0 -> skip
+	:: else -> goto done
+	fi;
+#ifdef FREED_BLINDLY
+	holder = 0;
+#else
+	atomic {
+		if
+		:: holder == seen -> holder = 0
+		:: else
+		fi
+	};
+#endif
+done:	adopted = true
+}
+#endif
+
+#ifndef NO_LAST
+/* When all is quiet: in a slot of its own, asks once. */
+active proctype last()
+{
+	byte slot = SLOTS, my_word, seen, slot_of;
+	bool got;
+
+	finished[0] && finished[1] && finished[LIVES - 1];
+#ifdef ADOPTER
+	adopted;
+#endif
+	slot_lock[slot] = LIVES + 1;
+	generation[slot]++;
+	my_word = WORD(slot, generation[slot]);
+	take(LIVES);
+	assert(got)
+}
+#endif

@@ -165,16 +165,12 @@ static int empty(const struct bcast_reader *reader)
 							       : 0;
 }
 
-int64_t bcast_peek(struct bcast_reader *reader, const void **data)
+/* 1 data (*length bytes of it), 0 nothing yet, < 0 as bcast_peek(). */
+static int look(struct bcast_reader *reader, uint64_t *length)
 {
-	uint64_t length;
-
-	reader->peeked = 0;
-	switch (bc_ring_look(&reader->ring, reader->position, &length)) {
+	switch (bc_ring_look(&reader->ring, reader->position, length)) {
 	case BC_RING_DATA:
-		*data = bc_ring_address(&reader->ring, reader->position);
-		reader->peeked = length;
-		return (int64_t)length;
+		return 1;
 	case BC_RING_EMPTY:
 		return empty(reader);
 	case BC_RING_LAPPED:
@@ -183,6 +179,20 @@ int64_t bcast_peek(struct bcast_reader *reader, const void **data)
 		break;
 	}
 	return BCAST_EPROTO;
+}
+
+int64_t bcast_peek(struct bcast_reader *reader, const void **data)
+{
+	uint64_t length;
+	int ret;
+
+	reader->peeked = 0;
+	ret = look(reader, &length);
+	if (ret <= 0)
+		return ret;
+	*data = bc_ring_address(&reader->ring, reader->position);
+	reader->peeked = length;
+	return (int64_t)length;
 }
 
 int bcast_consume(struct bcast_reader *reader, size_t n)
@@ -246,22 +256,12 @@ int bcast_seek(struct bcast_reader *reader, enum bcast_from from,
 
 /* ---- Waiting ----------------------------------------------------------- */
 
-/* 1 data, 0 nothing yet, < 0 as bcast_peek(). */
-static int look(struct bcast_reader *reader)
+/* Is there anything to read? As look(). */
+static int look_only(struct bcast_reader *reader)
 {
 	uint64_t length;
 
-	switch (bc_ring_look(&reader->ring, reader->position, &length)) {
-	case BC_RING_DATA:
-		return 1;
-	case BC_RING_EMPTY:
-		return empty(reader);
-	case BC_RING_LAPPED:
-		return lapped(reader);
-	case BC_RING_NONSENSE:
-		break;
-	}
-	return BCAST_EPROTO;
+	return look(reader, &length);
 }
 
 /*
@@ -308,7 +308,7 @@ static int check_owner(struct bcast_reader *reader, uint64_t now_ns)
 	if (now_ns - reader->gone_since_ns < reader->gone_after_ns)
 		return 0;
 	/* what it published before it died comes first */
-	ret = look(reader);
+	ret = look_only(reader);
 	return ret == 0 ? BCAST_EABANDONED : ret;
 }
 
@@ -330,7 +330,7 @@ static int spin(struct bcast_reader *reader, uint64_t until_ns)
 
 	do {
 		for (unsigned i = 0; i < SPINS_PER_LOOK; i++) {
-			ret = look(reader);
+			ret = look_only(reader);
 			if (ret != 0)
 				return ret;
 			bc_notify_pause();
@@ -370,7 +370,7 @@ static int park(struct bcast_reader *reader, uint64_t deadline_ns)
 		uint32_t seen =
 			atomic_load_explicit(word, memory_order_acquire);
 		uint64_t now_ns = bc_monotonic_ns();
-		int ret = look(reader);
+		int ret = look_only(reader);
 
 		if (ret != 0)
 			return ret;
@@ -404,7 +404,7 @@ static int wait_for_data(struct bcast_reader *reader, int timeout_ms)
 
 int bcast_wait(struct bcast_reader *reader, int timeout_ms)
 {
-	int ret = look(reader);
+	int ret = look_only(reader);
 
 	if (reader->report)
 		bc_node_report_beat(reader->report);

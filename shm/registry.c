@@ -12,6 +12,7 @@
 
 #include "shm/layout.h"
 #include "shm/name.h"
+#include "shm/object.h"
 #include "shm/registry.h"
 
 static bool config_is_valid(const struct bc_registry_config *config)
@@ -47,26 +48,21 @@ static int build(int fd, const struct bc_registry_config *config)
 	uint64_t size = slots_end +
 			config->node_count * (BC_PAGE + config->inbox_bytes);
 	struct bc_registry_shm *registry;
-	int error;
+	int ret;
 
 	/* the whole length is only promised; header and slots are allocated */
 	if (ftruncate(fd, (off_t)size) < 0)
 		return -errno;
-	do
-		error = posix_fallocate(fd, 0, (off_t)slots_end);
-	while (error == EINTR);
-	if (error)
-		return -error;
+	ret = bc_object_allocate(fd, slots_end);
+	if (ret < 0)
+		return ret;
 	registry =
 		mmap(NULL, BC_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (registry == MAP_FAILED)
 		return -errno;
 	fill(registry, config, size);
 	(void)munmap(registry, BC_PAGE);
-	if (config->group != (gid_t)-1 &&
-	    fchown(fd, (uid_t)-1, config->group) < 0)
-		return -errno;
-	return fchmod(fd, config->mode) < 0 ? -errno : 0;
+	return bc_object_set_permissions(fd, config->mode, config->group);
 }
 
 int bc_registry_create(const struct bc_registry_config *config)

@@ -17,6 +17,7 @@
 
 #include "shm/layout.h"
 #include "shm/name.h"
+#include "shm/object.h"
 #include "shm/registry.h"
 
 #define BLOCK_BYTES 512u /* unit of st_blocks */
@@ -52,19 +53,6 @@ static bool is_ours(const struct bc_registry_shm *header, uint64_t size,
 	       header->inbox_size == BC_PAGE + config->inbox_bytes;
 }
 
-static int set_permissions(int fd, const struct bc_registry_config *config)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) < 0 ||
-	    fchmod(fd, status.st_mode & config->mode) < 0)
-		return -errno;
-	if (config->group != (gid_t)-1 &&
-	    fchown(fd, (uid_t)-1, config->group) < 0)
-		return -errno;
-	return fchmod(fd, config->mode) < 0 ? -errno : 0;
-}
-
 static int adopt(int fd, const struct bc_registry_config *config)
 {
 	struct bc_registry_shm header;
@@ -77,7 +65,7 @@ static int adopt(int fd, const struct bc_registry_config *config)
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
 	    !is_ours(&header, (uint64_t)status.st_size, config))
 		return 1;
-	return set_permissions(fd, config);
+	return bc_object_set_permissions(fd, config->mode, config->group);
 }
 
 int bc_registry_adopt(const struct bc_registry_config *config)

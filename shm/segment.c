@@ -32,6 +32,7 @@
 #include "shm/mapping.h"
 #include "shm/name.h"
 #include "shm/notify.h"
+#include "shm/object.h"
 #include "shm/peers.h"
 #include "shm/process.h"
 #include "shm/segment.h"
@@ -126,16 +127,6 @@ int bc_segment_lock_owner(int fd, uint32_t incarnation)
 	return errno == EAGAIN || errno == EACCES ? BCAST_EOWNED : -errno;
 }
 
-int bc_segment_allocate(int fd, uint64_t size)
-{
-	int error;
-
-	do
-		error = posix_fallocate(fd, 0, (off_t)size);
-	while (error == EINTR);
-	return -error;
-}
-
 static uint64_t draw_epoch(void)
 {
 	uint64_t epoch = 0;
@@ -188,20 +179,6 @@ static void fill(struct bc_segment *segment, const struct bc_segment_plan *plan,
 				     .base);
 }
 
-int bc_segment_set_permissions(int fd, const struct bc_segment_config *config)
-{
-	struct stat status;
-
-	/* first only what both modes allow: the group may change in between */
-	if (fstat(fd, &status) < 0 ||
-	    fchmod(fd, status.st_mode & config->mode) < 0)
-		return -errno;
-	if (config->group != (gid_t)-1 &&
-	    fchown(fd, (uid_t)-1, config->group) < 0)
-		return -errno;
-	return fchmod(fd, config->mode) < 0 ? -errno : 0;
-}
-
 /* Steps 2 to 6, on an object that is ours alone. */
 static int build(struct bc_segment *segment,
 		 const struct bc_segment_config *config)
@@ -213,7 +190,7 @@ static int build(struct bc_segment *segment,
 
 	ret = bc_segment_lock_owner(segment->fd, 1);
 	if (ret == 0)
-		ret = bc_segment_allocate(segment->fd, plan.segment_size);
+		ret = bc_object_allocate(segment->fd, plan.segment_size);
 	if (ret == 0)
 		ret = bc_segment_map(segment, &geometry, BC_VIEW_ALL);
 	if (ret == 0)
@@ -228,7 +205,8 @@ static int build(struct bc_segment *segment,
 	/* pairs with the acquire load in bc_segment_check() */
 	atomic_store_explicit(&segment->control->identity.magic, BC_MAGIC,
 			      memory_order_release);
-	return bc_segment_set_permissions(segment->fd, config);
+	return bc_object_set_permissions(segment->fd, config->mode,
+					 config->group);
 }
 
 int bc_segment_create(struct bc_segment *segment,

@@ -46,6 +46,7 @@
 #include "shm/mapping.h"
 #include "shm/name.h"
 #include "shm/notify.h"
+#include "shm/object.h"
 #include "shm/peers.h"
 #include "shm/segment.h"
 #include "shm/segment_build.h"
@@ -275,9 +276,10 @@ static int adopt(struct bc_segment *segment,
 		return 1;
 	}
 	if (ret == 0)
-		ret = bc_segment_allocate(segment->fd, bc_segment_size(config));
+		ret = bc_object_allocate(segment->fd, bc_segment_size(config));
 	if (ret == 0)
-		ret = bc_segment_set_permissions(segment->fd, config);
+		ret = bc_object_set_permissions(segment->fd, config->mode,
+						config->group);
 	if (ret == 0)
 		ret = map(segment, config);
 	if (ret < 0)

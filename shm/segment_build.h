@@ -33,19 +33,9 @@ struct bc_geometry bc_segment_plan_geometry(const struct bc_segment_plan *plan,
  */
 int bc_segment_lock_owner(int fd, uint32_t incarnation);
 
-/* bc_segment_allocate - have all pages. Returns 0 or -errno. */
-int bc_segment_allocate(int fd, uint64_t size);
-
 /* bc_segment_fill_owner - say who we are; state STARTING, nobody woken. */
 void bc_segment_fill_owner(struct bc_owner_shm *owner,
 			   const struct bc_segment_config *config,
 			   uint32_t incarnation);
-
-/*
- * bc_segment_set_permissions - give the object the configured group and mode.
- * At no moment is it open to more than the old mode or the new one allows.
- * Returns 0 or -errno.
- */
-int bc_segment_set_permissions(int fd, const struct bc_segment_config *config);
 
 #endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* object.h - what is done alike to both objects of a stream, by descriptor. */
+#ifndef BC_OBJECT_H
+#define BC_OBJECT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * bc_object_allocate - have all pages of the first `size` bytes, so that no
+ * use of them can be SIGBUS later. Returns 0, -ENOSPC or -errno. Blocks.
+ */
+int bc_object_allocate(int fd, uint64_t size);
+
+/*
+ * bc_object_set_permissions - give it a mode, and a group unless that is
+ * (gid_t)-1. At no moment is it open to more than the old mode or the new one
+ * allows. Returns 0 or -errno (-EPERM: not ours, or not one of our groups).
+ */
+int bc_object_set_permissions(int fd, mode_t mode, gid_t group);
+
+#endif

@@ -89,12 +89,12 @@ int node_error(const struct node_wish *wish, int result, bool to_write)
 }
 
 /* Set what the option says; NULL, or what its argument should have been. */
-static const char *take(struct node_wish *wish, enum option option,
-			const char *argument)
+static const char *take(void *to, int option, const char *argument)
 {
+	struct node_wish *wish = to;
 	static const char time[] = "a time such as 500, 500ms or 2s";
 
-	switch (option) {
+	switch ((enum option)option) {
 	case OPTION_JSON:
 		wish->json = true;
 		break;
@@ -110,41 +110,12 @@ static const char *take(struct node_wish *wish, enum option option,
 		if (!options_time(argument, 1, &wish->timeout_ms))
 			return time;
 		break;
-	case OPTION_VERSION:
+	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
 	case OPTION_COUNT:
 		break;
 	}
 	return NULL;
-}
-
-/* The options into *wish. Returns -1, or the exit code if that was all. */
-static int parse(struct node_wish *wish, int argc, char **argv)
-{
-	int option;
-
-	while ((option = options_next(&options, argc, argv)) != OPTIONS_END) {
-		const char *range;
-
-		if (option == OPTIONS_BAD)
-			return EX_USAGE;
-		if (option == OPTION_HELP) {
-			options_help(&options);
-			return output_finish(NODE_PROGRAM, EX_OK);
-		}
-		if (option == OPTION_VERSION) {
-			printf(NODE_PROGRAM " %s\n", bcast_version());
-			return output_finish(NODE_PROGRAM, EX_OK);
-		}
-		range = take(wish, (enum option)option, optarg);
-		if (range) {
-			fprintf(stderr,
-				NODE_PROGRAM ": --%s '%s': must be %s\n",
-				rows[option].name, optarg, range);
-			return EX_USAGE;
-		}
-	}
-	return -1;
 }
 
 static int misused(const char *problem)
@@ -192,9 +163,9 @@ int main(int argc, char **argv)
 		.stuck_after_ms = BCAST_STUCK_AFTER_MS,
 		.interrupted = &caught,
 	};
-	int code = parse(&wish, argc, argv);
+	int code = options_read(&options, argc, argv, take, &wish);
 
-	if (code >= 0)
+	if (code != OPTIONS_GO_ON)
 		return code;
 	catch_signals();
 	code = run(&wish, argc - optind, argv + optind);

@@ -10,12 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
+
+#include <bcast/bcast.h>
 
 #include "options.h"
+#include "output.h"
 
 #define LONG_BASE   256 /* row i is getopt's value LONG_BASE + i */
 #define HELP_COLUMN 24
 #define DAY_MS	    (24 * 60 * 60 * UINT64_C(1000))
+
+/* Results of next() that are not the index of a row. */
+#define END (-1)
+#define BAD (-2)
 
 static int has_argument(const struct options_row *row)
 {
@@ -55,12 +63,12 @@ static int row_of(const struct options *options, int value)
 	for (int i = 0; i < options->count; i++)
 		if (options->rows[i].letter == value)
 			return i;
-	return OPTIONS_BAD;
+	return BAD;
 }
 
 static int complain(const struct options *options, int kind, char **argv)
 {
-	int i = optopt ? row_of(options, optopt) : OPTIONS_BAD;
+	int i = optopt ? row_of(options, optopt) : BAD;
 
 	if (i >= 0 && kind == ':')
 		fprintf(stderr, "%s: option --%s needs an argument, %s\n",
@@ -78,23 +86,7 @@ static int complain(const struct options *options, int kind, char **argv)
 			"%s: unknown or ambiguous option %s: see %s --help "
 			"for the list\n",
 			options->program, argv[optind - 1], options->program);
-	return OPTIONS_BAD;
-}
-
-int options_next(const struct options *options, int argc, char **argv)
-{
-	struct option longs[OPTIONS_MAX + 1] = {0};
-	char shorts[3 * OPTIONS_MAX + 2];
-	int found;
-
-	translate(options, longs, shorts);
-	opterr = 0;
-	found = getopt_long(argc, argv, shorts, longs, NULL);
-	if (found == -1)
-		return OPTIONS_END;
-	if (found == '?' || found == ':')
-		return complain(options, found, argv);
-	return row_of(options, found);
+	return BAD;
 }
 
 static void help_row(const struct options_row *row)
@@ -116,13 +108,58 @@ static void help_row(const struct options_row *row)
 	printf("%*s%s\n", HELP_COLUMN - length, "", row->help);
 }
 
-void options_help(const struct options *options)
+static void help(const struct options *options)
 {
 	printf("usage: %s [option]... %s\n%s\n\n", options->program,
 	       options->operands, options->summary);
 	for (int i = 0; i < options->count; i++)
 		help_row(&options->rows[i]);
 	printf("\nThe manual: man %s\n", options->program);
+}
+
+static int next(const struct options *options, int argc, char **argv)
+{
+	struct option longs[OPTIONS_MAX + 1] = {0};
+	char shorts[3 * OPTIONS_MAX + 2];
+	int found;
+
+	translate(options, longs, shorts);
+	opterr = 0;
+	found = getopt_long(argc, argv, shorts, longs, NULL);
+	if (found == -1)
+		return END;
+	if (found == '?' || found == ':')
+		return complain(options, found, argv);
+	return row_of(options, found);
+}
+
+int options_read(const struct options *options, int argc, char **argv,
+		 options_take *take, void *wish)
+{
+	int option;
+
+	while ((option = next(options, argc, argv)) != END) {
+		const char *name, *range;
+
+		if (option == BAD)
+			return EX_USAGE;
+		name = options->rows[option].name;
+		if (strcmp(name, "help") == 0) {
+			help(options);
+			return output_finish(options->program, EX_OK);
+		}
+		if (strcmp(name, "version") == 0) {
+			printf("%s %s\n", options->program, bcast_version());
+			return output_finish(options->program, EX_OK);
+		}
+		range = take(wish, option, optarg);
+		if (range) {
+			fprintf(stderr, "%s: --%s '%s': must be %s\n",
+				options->program, name, optarg, range);
+			return EX_USAGE;
+		}
+	}
+	return OPTIONS_GO_ON;
 }
 
 /* The decimal number that text begins with; *end is what follows it. */

@@ -27,19 +27,22 @@ struct options {
 	int count; /* <= OPTIONS_MAX */
 };
 
-/* Results of options_next() that are not the index of a row. */
-#define OPTIONS_END (-1)
-#define OPTIONS_BAD (-2)
+/*
+ * Takes one option's argument (NULL if it has none) into the caller's `wish`.
+ * Returns NULL, or what the argument must be: "a number of bytes".
+ */
+typedef const char *options_take(void *wish, int option, const char *argument);
+
+/* options_read: nothing has ended the program. */
+#define OPTIONS_GO_ON (-1)
 
 /*
- * options_next - getopt_long() over the table: the index of the next option
- * found, its argument in `optarg`; OPTIONS_END, operands from argv[optind] on;
- * OPTIONS_BAD: what is wrong has been said in one line on standard error.
+ * options_read - take all options by `take`; operands are from argv[optind] on.
+ * The rows "help" and "version" are answered here, and so is what is wrong, in
+ * one line on standard error. Returns OPTIONS_GO_ON, or the exit code.
  */
-int options_next(const struct options *options, int argc, char **argv);
-
-/* options_help - print the text of --help on standard output. */
-void options_help(const struct options *options);
+int options_read(const struct options *options, int argc, char **argv,
+		 options_take *take, void *wish);
 
 /*
  * options_size - a number of bytes: decimal, with an optional suffix K, M, G

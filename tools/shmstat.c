@@ -62,11 +62,13 @@ struct wish {
 	struct shmstat_sections sections;
 };
 
-/* Obey one option. True: go on to the next; false: it was all there is to do.
- */
-static bool take(struct wish *wish, enum option option)
+/* As options_take: no argument to be wrong about, so always NULL. */
+static const char *take(void *to, int option, const char *argument)
 {
-	switch (option) {
+	struct wish *wish = to;
+
+	(void)argument; /* none of them has one */
+	switch ((enum option)option) {
 	case OPTION_LIST:
 		wish->list = true;
 		break;
@@ -82,16 +84,12 @@ static bool take(struct wish *wish, enum option option)
 	case OPTION_COUNTERS:
 		wish->sections.counters = true;
 		break;
-	case OPTION_VERSION:
-		printf(PROGRAM " %s\n", bcast_version());
-		return false;
+	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
-		options_help(&options);
-		return false;
 	case OPTION_COUNT:
 		break;
 	}
-	return true;
+	return NULL;
 }
 
 static int usage(const char *problem)
@@ -160,15 +158,12 @@ static int run(struct wish *wish, int operands, char **operand)
 int main(int argc, char **argv)
 {
 	struct wish wish = {.name = "default"};
-	int option;
+	int code;
 
 	/* a closed pipe is seen by output_finish() */
 	(void)signal(SIGPIPE, SIG_IGN);
-	while ((option = options_next(&options, argc, argv)) != OPTIONS_END) {
-		if (option == OPTIONS_BAD)
-			return EX_USAGE;
-		if (!take(&wish, (enum option)option))
-			return output_finish(PROGRAM, EX_OK);
-	}
+	code = options_read(&options, argc, argv, take, &wish);
+	if (code != OPTIONS_GO_ON)
+		return code;
 	return output_finish(PROGRAM, run(&wish, argc - optind, argv + optind));
 }

@@ -108,10 +108,11 @@ static bool take_wait(struct tail_wish *wish, const char *text)
 }
 
 /* Set what the option says; NULL, or what its argument should have been. */
-static const char *take(struct tail_wish *wish, enum option option,
-			const char *text)
+static const char *take(void *to, int option, const char *text)
 {
-	switch (option) {
+	struct tail_wish *wish = to;
+
+	switch ((enum option)option) {
 	case OPTION_FROM:
 		return take_from(wish, text) ? NULL
 					     : "live, oldest or a position";
@@ -135,7 +136,7 @@ static const char *take(struct tail_wish *wish, enum option option,
 	case OPTION_STATS:
 		wish->stats = true;
 		break;
-	case OPTION_VERSION:
+	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
 	case OPTION_COUNT:
 		break;
@@ -228,33 +229,15 @@ static int run(struct tail_wish *wish)
 	return ret;
 }
 
-/* The command line into *wish. Returns -1, or the exit code if that was all. */
+/* The command line into *wish. As options_read(). */
 static int parse(struct tail_wish *wish, int argc, char **argv)
 {
-	int option;
+	int code = options_read(&options, argc, argv, take, wish);
 
-	while ((option = options_next(&options, argc, argv)) != OPTIONS_END) {
-		const char *range;
-
-		if (option == OPTIONS_BAD)
-			return EX_USAGE;
-		if (option == OPTION_HELP) {
-			options_help(&options);
-			return output_finish(PROGRAM, EX_OK);
-		}
-		if (option == OPTION_VERSION) {
-			printf(PROGRAM " %s\n", bcast_version());
-			return output_finish(PROGRAM, EX_OK);
-		}
-		range = take(wish, (enum option)option, optarg);
-		if (range) {
-			fprintf(stderr, PROGRAM ": --%s '%s': must be %s\n",
-				rows[option].name, optarg, range);
-			return EX_USAGE;
-		}
-	}
+	if (code != OPTIONS_GO_ON)
+		return code;
 	if (argc - optind == 1)
-		return -1;
+		return OPTIONS_GO_ON;
 	fprintf(stderr, PROGRAM ": %s: see " PROGRAM " --help\n",
 		argc == optind ? "which stream?" : "one stream at a time");
 	return EX_USAGE;
@@ -274,7 +257,7 @@ int main(int argc, char **argv)
 
 	catch_signals();
 	code = parse(&wish, argc, argv);
-	if (code >= 0)
+	if (code != OPTIONS_GO_ON)
 		return code;
 	wish.name = argv[optind];
 	if (!wish.follow && !wish.from_given) {

@@ -186,6 +186,9 @@ check_full() {
 	build_and_test clang-sanitize clang Debug address,undefined -L unit
 	build_and_test clang-release clang Release '' &&
 		step tidy check_tidy
+	step fuzz-build build fuzz clang Debug -DBCAST_FUZZ=ON \
+		-DBCAST_SANITIZE=address,undefined -DBCAST_BENCH=OFF &&
+		tests fuzz -L fuzz
 	# the models do not depend on how we are built: once is enough
 	build_and_test gcc-sanitize gcc Debug address,undefined -LE model
 }

@@ -138,6 +138,11 @@ int shmstat_json(const struct shmstat *stat,
 		json_value_add(whole, "closed", closed(stat));
 	if (sections->counters)
 		json_value_add(whole, "counters", counters(stat));
+	if (sections->nodes && stat->nodes_problem.text[0])
+		json_value_add(whole, "nodes_error",
+			       json_value_TEXT(stat->nodes_problem.text));
+	else if (sections->nodes)
+		json_value_add(whole, "nodes", nodes_json(&stat->nodes));
 	return json_value_print(whole, false);
 }
 

@@ -3,7 +3,6 @@
  * node.c - bcast-node: the command line. node_join.c is a node, node_list.c
  * looks at them.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -11,6 +10,7 @@
 
 #include "attach_error.h"
 #include "node.h"
+#include "nodes.h"
 #include "options.h"
 #include "output.h"
 
@@ -67,8 +67,7 @@ static void catch_signals(void)
 
 int node_error(const struct node_wish *wish, int result, bool to_write)
 {
-	char path[sizeof("/dev/shm/bcast..nodes") + BCAST_NAME_MAX];
-	int need = to_write ? R_OK | W_OK : R_OK;
+	struct nodes_problem problem;
 
 	if (result == BCAST_ECLOSED) {
 		fprintf(stderr,
@@ -77,14 +76,9 @@ int node_error(const struct node_wish *wish, int result, bool to_write)
 			wish->name);
 		return EX_UNAVAILABLE;
 	}
-	snprintf(path, sizeof(path), "/dev/shm/bcast.%s.nodes", wish->name);
-	if (result != -EACCES || access(path, need) == 0)
+	if (!nodes_forbidden(wish->name, result, to_write, &problem))
 		return attach_error(NODE_PROGRAM, wish->name, result);
-	fprintf(stderr,
-		NODE_PROGRAM ": %s: %s: %s takes %s permission: join its "
-			     "group, or start bcastd with --group\n",
-		path, bcast_strerror(result), to_write ? "joining" : "listing",
-		to_write ? "read and write" : "read");
+	fprintf(stderr, NODE_PROGRAM ": %s\n", problem.text);
 	return EX_NOPERM;
 }
 

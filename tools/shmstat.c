@@ -25,6 +25,7 @@ enum option {
 	OPTION_RECEIVERS,
 	OPTION_CLOSED,
 	OPTION_COUNTERS,
+	OPTION_NODES,
 	OPTION_VERSION,
 	OPTION_HELP,
 	OPTION_COUNT
@@ -41,6 +42,8 @@ static const struct options_row rows[] = {
 			   "add the last connections that ended, and why"},
 	[OPTION_COUNTERS] = {"counters", 'C', false, NULL,
 			     "add the daemon's counters, with their meaning"},
+	[OPTION_NODES] = {"nodes", 'n', false, NULL,
+			  "add the table of local nodes: lag, laps, latency"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
 			    "print the version and end"},
 	[OPTION_HELP] = {"help", 'h', false, NULL, "print this and end"},
@@ -83,6 +86,9 @@ static const char *take(void *to, int option, const char *argument)
 		break;
 	case OPTION_COUNTERS:
 		wish->sections.counters = true;
+		break;
+	case OPTION_NODES:
+		wish->sections.nodes = true;
 		break;
 	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
@@ -130,6 +136,9 @@ static int show_one(const struct wish *wish)
 		shmstat_free(&stat);
 		return attach_error(PROGRAM, wish->name, ret);
 	}
+	/* text has their number on its first screen */
+	if (wish->sections.nodes || !wish->json)
+		shmstat_read_nodes(wish->name, &stat);
 	if (wish->json)
 		ret = shmstat_json(&stat, &wish->sections);
 	else
@@ -147,8 +156,9 @@ static int run(struct wish *wish, int operands, char **operand)
 
 	if (operands > 1)
 		return usage("one stream at a time");
-	if (wish->list && (operands > 0 || sections->receivers ||
-			   sections->closed || sections->counters))
+	if (wish->list &&
+	    (operands > 0 || sections->receivers || sections->closed ||
+	     sections->counters || sections->nodes))
 		return usage("--list goes with --json only");
 	if (operands == 1)
 		wish->name = operand[0];

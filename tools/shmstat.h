@@ -12,6 +12,8 @@
 
 #include <bcast/monitor.h>
 
+#include "nodes.h"
+
 /* A daemon beats every 100 ms; this is far beyond a busy machine's delays. */
 #define SHMSTAT_STUCK_NS UINT64_C(2000000000)
 
@@ -20,6 +22,7 @@ struct shmstat_sections {
 	bool receivers;
 	bool closed;
 	bool counters;
+	bool nodes;
 };
 
 /* The totals of one line. */
@@ -48,6 +51,8 @@ struct shmstat {
 	size_t peer_count;
 	size_t closed_count;
 	size_t counter_count;
+	struct nodes nodes;
+	struct nodes_problem nodes_problem; /* why there are none; or empty */
 };
 
 /* One line of --list. error: why the rest could not be read, or 0. */
@@ -66,6 +71,13 @@ struct shmstat_listed {
  */
 int shmstat_read(const char *name, struct shmstat *stat);
 void shmstat_free(struct shmstat *stat);
+
+/*
+ * shmstat_read_nodes - and its local nodes. They stand in an object of their
+ * own, so that they may be out of reach while the stream is not: that is no
+ * error here, but stat->nodes_problem.
+ */
+void shmstat_read_nodes(const char *name, struct shmstat *stat);
 
 /*
  * shmstat_list - all streams of this machine, sorted by name. Returns how many

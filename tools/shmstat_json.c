@@ -1,59 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * shmstat_json.c - the stream as JSON, key by key from shmstat_keys.def.
- *
- * json-c prints: it escapes, and it has integers of 64 bits without a sign,
- * which positions are. It sets keys in the order given.
  */
-#include <errno.h>
-#include <inttypes.h>
-#include <json-c/json.h>
-#include <stdio.h>
-
+#include "json_value.h"
 #include "shmstat.h"
-
-#define LAYOUT                                               \
-	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | \
-	 JSON_C_TO_STRING_NOSLASHESCAPE)
-
-/* ---- One value by type ------------------------------------------------- */
-
-/*
- * Out of memory: the object lacks the key, which json-c does not report; the
- * text of the whole is then short of memory as well, and that is reported.
- */
-static void add(struct json_object *object, const char *key,
-		struct json_object *value)
-{
-	(void)json_object_object_add(object, key, value);
-}
-
-static struct json_object *new_NUMBER(uint64_t value)
-{
-	return json_object_new_uint64(value);
-}
-
-static struct json_object *new_TEXT(const char *text)
-{
-	return json_object_new_string(text);
-}
-
-static struct json_object *new_BOOL(uint32_t value)
-{
-	return json_object_new_boolean(value != 0);
-}
-
-static struct json_object *new_HEX(uint64_t value)
-{
-	char text[sizeof("0x0123456789abcdef")];
-
-	snprintf(text, sizeof(text), "0x%016" PRIx64, value);
-	return json_object_new_string(text);
-}
 
 /* ---- One section by its rows ------------------------------------------- */
 
-#define ROW(key, type, value) add(object, #key, new_##type(value));
+#define ROW(key, type, value) \
+	json_value_add(object, #key, json_value_##type(value));
 #define STREAM_KEY(...)
 #define SUMMARY_KEY(...)
 #define PEER_KEY(...)
@@ -117,7 +72,8 @@ static struct json_object *facts(const struct shmstat *stat)
 	struct json_object *object = json_object_new_object();
 
 	for (size_t i = 0; i < stat->fact_count; i++)
-		add(object, stat->facts[i].key, new_TEXT(stat->facts[i].value));
+		json_value_add(object, stat->facts[i].key,
+			       json_value_TEXT(stat->facts[i].value));
 	return object;
 }
 
@@ -158,19 +114,9 @@ static struct json_object *counters(const struct shmstat *stat)
 		struct json_object *object = json_object_new_object();
 
 		add_counter(object, &stat->counters[i]);
-		add(all, stat->counters[i].name, object);
+		json_value_add(all, stat->counters[i].name, object);
 	}
 	return all;
-}
-
-static int print(struct json_object *value)
-{
-	const char *text = json_object_to_json_string_ext(value, LAYOUT);
-
-	if (text)
-		(void)puts(text); /* errors show when the stream is closed */
-	json_object_put(value);
-	return text ? 0 : -ENOMEM;
 }
 
 int shmstat_json(const struct shmstat *stat,
@@ -182,17 +128,22 @@ int shmstat_json(const struct shmstat *stat,
 
 	add_stream(stream, &stat->stream);
 	add_summary(summary, &stat->totals);
-	add(whole, "stream", stream);
-	add(whole, "facts", facts(stat));
-	add(whole, "summary", summary);
-	add(whole, "senders", peers(stat, true));
+	json_value_add(whole, "stream", stream);
+	json_value_add(whole, "facts", facts(stat));
+	json_value_add(whole, "summary", summary);
+	json_value_add(whole, "senders", peers(stat, true));
 	if (sections->receivers)
-		add(whole, "receivers", peers(stat, false));
+		json_value_add(whole, "receivers", peers(stat, false));
 	if (sections->closed)
-		add(whole, "closed", closed(stat));
+		json_value_add(whole, "closed", closed(stat));
 	if (sections->counters)
-		add(whole, "counters", counters(stat));
-	return print(whole);
+		json_value_add(whole, "counters", counters(stat));
+	if (sections->nodes && stat->nodes_problem.text[0])
+		json_value_add(whole, "nodes_error",
+			       json_value_TEXT(stat->nodes_problem.text));
+	else if (sections->nodes)
+		json_value_add(whole, "nodes", nodes_json(&stat->nodes));
+	return json_value_print(whole, false);
 }
 
 int shmstat_json_list(const struct shmstat_listed *listed, int count)
@@ -203,14 +154,16 @@ int shmstat_json_list(const struct shmstat_listed *listed, int count)
 		struct json_object *object = json_object_new_object();
 
 		if (listed[i].error < 0) {
-			add(object, "name", new_TEXT(listed[i].name));
-			add(object, "error",
-			    new_TEXT(bcast_strerror(listed[i].error)));
+			json_value_add(object, "name",
+				       json_value_TEXT(listed[i].name));
+			json_value_add(object, "error",
+				       json_value_TEXT(bcast_strerror(
+					       listed[i].error)));
 		} else {
 			add_stream(object, &listed[i].stream);
 			add_summary(object, &listed[i].totals);
 		}
 		(void)json_object_array_add(array, object);
 	}
-	return print(array);
+	return json_value_print(array, false);
 }

@@ -4,7 +4,8 @@
  *
  * All lists are read whichever sections are shown: the totals need most of
  * them, and they cost microseconds. Lists grow by doubling; each is bounded by
- * the size of its region in the segment.
+ * the size of its region in the segment. The nodes are not part of that: they
+ * stand in another object, and looking at them costs system calls.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -171,7 +172,16 @@ void shmstat_free(struct shmstat *stat)
 	free(stat->peers);
 	free(stat->closed);
 	free(stat->counters);
+	nodes_free(&stat->nodes);
 	memset(stat, 0, sizeof(*stat));
+}
+
+void shmstat_read_nodes(const char *name, struct shmstat *stat)
+{
+	int ret = nodes_read(name, &stat->nodes);
+
+	if (ret < 0)
+		stat->nodes_problem = nodes_problem(name, ret);
 }
 
 /* ---- All streams ------------------------------------------------------- */

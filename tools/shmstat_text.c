@@ -132,6 +132,30 @@ static void print_traffic(const struct shmstat *stat)
 	       t->dropped, t->refused);
 }
 
+/* Nothing if they are out of reach: --nodes says why. */
+static void print_node_totals(const struct shmstat *stat)
+{
+	const struct nodes *nodes = &stat->nodes;
+	int states[BCAST_NODE_DAMAGED + 1] = {0};
+	uint64_t lag_max = 0;
+
+	if (stat->nodes_problem.text[0])
+		return;
+	for (int i = 0; i < nodes->count; i++) {
+		const struct bcast_node_info *n = &nodes->entries[i];
+
+		if (n->state <= BCAST_NODE_DAMAGED)
+			states[n->state]++;
+		if (n->state != BCAST_NODE_DEAD && n->lag > lag_max)
+			lag_max = n->lag;
+	}
+	label(stat, "nodes");
+	printf("%d of %" PRIu32 ", lag max %s; %d stuck, %d damaged, %d dead\n",
+	       nodes->count - states[BCAST_NODE_DEAD], nodes->limit,
+	       BYTES(lag_max), states[BCAST_NODE_STUCK],
+	       states[BCAST_NODE_DAMAGED], states[BCAST_NODE_DEAD]);
+}
+
 static void print_facts(const struct shmstat *stat)
 {
 	for (size_t i = 0; i < stat->fact_count; i++) {
@@ -203,11 +227,21 @@ static void print_counters(const struct shmstat *stat)
 	}
 }
 
+static void print_nodes(const struct shmstat *stat)
+{
+	(void)putchar('\n'); /* errors show when the stream is closed */
+	if (stat->nodes_problem.text[0])
+		printf("nodes cannot be shown: %s\n", stat->nodes_problem.text);
+	else
+		nodes_text(&stat->nodes);
+}
+
 void shmstat_text(const struct shmstat *stat,
 		  const struct shmstat_sections *sections)
 {
 	print_identity(stat);
 	print_traffic(stat);
+	print_node_totals(stat);
 	print_facts(stat);
 	if (sections->receivers)
 		print_peers(stat);
@@ -215,6 +249,8 @@ void shmstat_text(const struct shmstat *stat,
 		print_closed(stat);
 	if (sections->counters)
 		print_counters(stat);
+	if (sections->nodes)
+		print_nodes(stat);
 }
 
 /* ---- --list ------------------------------------------------------------ */

@@ -16,12 +16,15 @@
 #include "support.h"
 #include "tool_stream.h"
 
+#define SHOWN_NODES 3
+
 /* What a test uses; freed whether it passes or not. */
 struct shown {
 	const char *name;
 	const char *dead; /* two more, for the list */
 	const char *foreign;
 	struct bc_segment stream;
+	struct bcast_node *nodes[SHOWN_NODES];
 	struct run_program tool;
 	struct json_object *json;
 };
@@ -52,6 +55,13 @@ void shown_assert_complained(const struct shown *shown, const char *text);
 /* shown_connect - let a connection stand in the stream's table. */
 void shown_connect(struct shown *shown, uint32_t slot, uint32_t role,
 		   const char *peer, uint64_t position);
+
+/*
+ * shown_run_as_nobody - as shown_run(), by a user who owns nothing, if we are
+ * root; else by ourselves. Skips the test if nobody may run our binary.
+ */
+int shown_run_as_nobody(struct shown *shown, const char *first,
+			const char *second, const char *third);
 
 struct bc_counter_shm *shown_counters(struct shown *shown);
 

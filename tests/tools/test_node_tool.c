@@ -28,21 +28,14 @@ struct noded {
 static int set_up(void **state)
 {
 	struct noded *noded = calloc(1, sizeof(*noded));
-	struct bc_registry_config config = {
-		.node_count = 3,
-		.inbox_bytes = BC_PAGE,
-		.mode = 0660,
-		.group = (gid_t)-1,
-	};
 
 	*state = noded;
 	if (!noded)
 		return -1;
 	noded->name = test_name();
 	tool_stream_create(&noded->stream, noded->name);
-	config.name = noded->name;
-	config.epoch = noded->stream.control->identity.epoch;
-	return bc_registry_create(&config);
+	tool_stream_add_nodes(&noded->stream, noded->name, 3);
+	return 0;
 }
 
 static int tear_down(void **state)
@@ -53,7 +46,7 @@ static int tear_down(void **state)
 	run_program_end(&noded->tool);
 	run_program_end(&noded->second);
 	bcast_leave(noded->node);
-	(void)bc_registry_unlink(noded->name);
+	tool_stream_remove_nodes(noded->name);
 	tool_stream_destroy(&noded->stream);
 	tool_stream_remove(noded->name);
 	free(noded);

@@ -14,6 +14,7 @@
 #include "shm/name.h"
 #include "shm/notify.h"
 #include "shm/peers.h"
+#include "shm/registry.h"
 #include "support.h"
 #include "tool_stream.h"
 
@@ -61,6 +62,26 @@ void tool_stream_publish(struct bc_segment *segment, uint64_t bytes)
 		(void)bc_notify_wake(&ring->head->publish_count);
 		bytes -= n;
 	}
+}
+
+void tool_stream_add_nodes(const struct bc_segment *segment, const char *name,
+			   uint32_t count)
+{
+	const struct bc_registry_config config = {
+		.name = name,
+		.epoch = segment->control->identity.epoch,
+		.node_count = count,
+		.inbox_bytes = BC_PAGE,
+		.mode = 0660,
+		.group = (gid_t)-1,
+	};
+
+	assert_int_equal(bc_registry_create(&config), 0);
+}
+
+void tool_stream_remove_nodes(const char *name)
+{
+	(void)bc_registry_unlink(name);
 }
 
 void tool_stream_destroy(struct bc_segment *segment)

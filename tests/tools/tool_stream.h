@@ -26,6 +26,14 @@ void tool_stream_create_big(struct bc_segment *segment, const char *name,
  */
 void tool_stream_publish(struct bc_segment *segment, uint64_t bytes);
 
+/*
+ * tool_stream_add_nodes - a registry for `count` nodes beside it. To be removed
+ * by tool_stream_remove_nodes(), which may also be called without.
+ */
+void tool_stream_add_nodes(const struct bc_segment *segment, const char *name,
+			   uint32_t count);
+void tool_stream_remove_nodes(const char *name);
+
 /* tool_stream_destroy - close and unlink. Zeroed is none. */
 void tool_stream_destroy(struct bc_segment *segment);
 

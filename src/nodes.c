@@ -125,6 +125,7 @@ static uint64_t claim_of(const struct nodes *nodes, uint32_t slot)
 		memory_order_acquire);
 }
 
+/* Last, so that who sees it can rely on the rest. */
 static void gauge(struct daemon *daemon)
 {
 	bc_counter_set(daemon->counters, BC_COUNTER_nodes,
@@ -137,7 +138,6 @@ static void gone(struct daemon *daemon, struct node_watch *watch, bool died)
 
 	watch->claim = 0;
 	daemon->nodes.joined--;
-	gauge(daemon);
 	bc_counter_add(daemon->counters,
 		       died ? BC_COUNTER_nodes_died : BC_COUNTER_nodes_left, 1);
 	log_event(LOG_LEVEL_INFO, "node_left", "id=%s slot=%u reason=%s",
@@ -145,6 +145,7 @@ static void gone(struct daemon *daemon, struct node_watch *watch, bool died)
 		  (unsigned)(watch - daemon->nodes.watches),
 		  died ? "died" : "left");
 	stop_polling(daemon, watch);
+	gauge(daemon);
 }
 
 /*
@@ -209,12 +210,12 @@ static void welcome(struct daemon *daemon, uint32_t slot, uint64_t claim)
 	watch->claim = claim;
 	bc_text_set(watch->id, sizeof(watch->id), info.id);
 	nodes->joined++;
-	gauge(daemon);
 	bc_counter_add(daemon->counters, BC_COUNTER_nodes_joined, 1);
 	log_event(LOG_LEVEL_INFO, "node_joined", "id=%s slot=%u pid=%u",
 		  log_quote(watch->id, quoted, sizeof(quoted)), slot, info.pid);
 	if (info.pid_namespace == nodes->pid_namespace)
 		watch_process(daemon, slot, info.pid);
+	gauge(daemon);
 }
 
 /* Has anybody come or gone there? Neither dead nor alive is asked for. */

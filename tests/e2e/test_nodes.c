@@ -3,6 +3,7 @@
  * The daemon and local nodes: it sees them come, leave and die, by their
  * processes and, where it has none to watch, by its round of the slots.
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "shm/notify.h"
 
 #define KILLS 50u
+#define P99   (KILLS * 99 / 100)
 #define MANY  150u
 
 static struct daemon_fixture daemon_;
@@ -177,10 +179,10 @@ static void killed_node_is_noticed_by_its_process(void **state)
 	}
 
 	qsort(took_ns, KILLS, sizeof(took_ns[0]), compare);
-	print_message("noticed after: p50 %.3f p99 %.3f max %.3f ms\n",
-		      (double)took_ns[KILLS / 2] / 1e6,
-		      (double)took_ns[KILLS * 99 / 100] / 1e6,
-		      (double)took_ns[KILLS - 1] / 1e6);
+	print_message("noticed after: p50 %" PRIu64 " p99 %" PRIu64
+		      " max %" PRIu64 " us\n",
+		      took_ns[KILLS / 2] / 1000, took_ns[P99] / 1000,
+		      took_ns[KILLS - 1] / 1000);
 	assert_int_equal(
 		daemon_fixture_logged(
 			&daemon_,

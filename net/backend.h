@@ -42,6 +42,7 @@ struct bc_backend_ops {
 		    size_t size, int flags, uint64_t token);
 	int (*send)(struct bc_backend *backend, int fd, const void *bytes,
 		    size_t size, uint64_t token);
+	int (*poll)(struct bc_backend *backend, int fd, uint64_t token);
 	int (*cancel)(struct bc_backend *backend, uint64_t token);
 	int (*wake)(struct bc_backend *backend, const bc_u32 *word);
 	int (*wait)(struct bc_backend *backend, struct bc_event *events,
@@ -88,6 +89,16 @@ static inline int bc_backend_send(struct bc_backend *backend, int fd,
 				  uint64_t token)
 {
 	return backend->ops->send(backend, fd, bytes, size, token);
+}
+
+/*
+ * bc_backend_poll - tell when a descriptor becomes readable, once. The result
+ * is what poll(2) would say, POLLIN among it.
+ */
+static inline int bc_backend_poll(struct bc_backend *backend, int fd,
+				  uint64_t token)
+{
+	return backend->ops->poll(backend, fd, token);
 }
 
 /*

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,17 @@ static int uring_send(struct bc_backend *backend, int fd, const void *bytes,
 		return -EBUSY;
 	/* io_uring implies MSG_NOSIGNAL */
 	io_uring_prep_send(sqe, fd, bytes, size, 0);
+	io_uring_sqe_set_data64(sqe, token);
+	return 0;
+}
+
+static int uring_poll(struct bc_backend *backend, int fd, uint64_t token)
+{
+	struct io_uring_sqe *sqe = next_sqe(uring_of(backend));
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
 	io_uring_sqe_set_data64(sqe, token);
 	return 0;
 }
@@ -189,6 +201,7 @@ static const struct bc_backend_ops uring_ops = {
 	.accept = uring_accept,
 	.recv = uring_recv,
 	.send = uring_send,
+	.poll = uring_poll,
 	.cancel = uring_cancel,
 	.wake = uring_wake,
 	.wait = uring_wait,
@@ -241,7 +254,8 @@ static void explain(int error, char *why, size_t size)
 static int probe(struct uring *uring)
 {
 	static const int needed[] = {IORING_OP_ACCEPT, IORING_OP_RECV,
-				     IORING_OP_SEND, IORING_OP_ASYNC_CANCEL};
+				     IORING_OP_SEND, IORING_OP_POLL_ADD,
+				     IORING_OP_ASYNC_CANCEL};
 	struct io_uring_probe *probe = io_uring_get_probe_ring(&uring->ring);
 	bool complete = true;
 

@@ -12,6 +12,8 @@
  *	            sent event: cursor moves
  *	ingest.c    ingest_arm: the next recv, if backpressure.c admits it
  *
+ * No byte goes through nodes.c, which watches the local nodes' processes.
+ *
  * What kill -9 leaves at any line: sockets closed by the kernel, the locks
  * free, and the segment as it was: tail never says more than was written, and
  * the next daemon adopts it (takeover.h).
@@ -28,6 +30,7 @@
 #include "net/sockaddr.h"
 #include "shm/counters.h"
 #include "shm/name_lock.h"
+#include "shm/node_table.h"
 #include "shm/segment.h"
 #include "src/backpressure.h"
 #include "src/config.h"
@@ -65,6 +68,28 @@ struct egress {
 	unsigned char watch_byte; /* where peeks go */
 };
 
+/* What the daemon knows of a slot of the registry. */
+struct node_watch {
+	uint64_t claim; /* of the node that was there; 0: nobody */
+	int pidfd;	/* of its process; -1: none */
+	bool armed;	/* a poll of pidfd is in flight */
+	char id[BCAST_NODE_ID_MAX + 1];
+};
+
+/* Local nodes. Only nodes.c writes it. */
+struct nodes {
+	struct bc_node_table table; /* header NULL: not watched */
+	struct node_watch *watches; /* one a slot; NULL: never attached */
+	uint32_t count;		    /* slots */
+	uint32_t joined;
+	uint32_t armed;
+	uint32_t budget; /* lock queries left until the next tick */
+	uint32_t next;	 /* where the tick's round goes on */
+	uint32_t membership;
+	bool unfinished; /* the last look at a change ran out of budget */
+	uint64_t pid_namespace;
+};
+
 enum daemon_phase {
 	DAEMON_RUNNING,
 	DAEMON_DRAINING,
@@ -86,6 +111,7 @@ struct daemon {
 	struct backpressure_limits limits;
 	struct ingest ingest;
 	struct egress egress;
+	struct nodes nodes;
 	enum daemon_phase phase;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
 	uint64_t next_tick_ns;

@@ -9,6 +9,7 @@
 #include "src/closing.h"
 #include "src/drain.h"
 #include "src/log.h"
+#include "src/nodes.h"
 
 /*
  * How long after the deadline, by which all is cancelled, events may take to
@@ -39,6 +40,7 @@ static void begin(struct daemon *daemon, int signal_number)
 			      (uint32_t)signal_number, memory_order_relaxed);
 	bc_segment_set_state(&daemon->segment, BC_STATE_DRAINING);
 	stop_listening(daemon);
+	nodes_drain(daemon);
 	for (uint32_t i = 0; i < ingest->line_count; i++)
 		bc_conn_end(&daemon->conns, ingest->line[i],
 			    BCAST_CLOSE_SHUTDOWN, 0);
@@ -64,9 +66,11 @@ static void close_receivers(struct daemon *daemon, bool late)
 	closing_run(daemon);
 }
 
-/* Are all slots free and all accepts back? */
+/* Are all slots free, and all accepts and polls back? */
 static bool is_quiet(const struct daemon *daemon)
 {
+	if (daemon->nodes.armed > 0)
+		return false;
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)
 			return false;

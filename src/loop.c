@@ -23,6 +23,7 @@
 #include "src/ingest.h"
 #include "src/log.h"
 #include "src/loop.h"
+#include "src/nodes.h"
 #include "src/roles.h"
 #include "src/signals.h"
 #include "src/tick.h"
@@ -78,6 +79,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		on_accept(daemon, token.slot, event);
 		return;
 	}
+	if (token.op == BC_OP_NODE) {
+		nodes_on_event(daemon, token.slot);
+		return;
+	}
 	conn = bc_conn_by_token(&daemon->conns, token);
 	BC_ASSERT(conn); /* a slot is not freed with requests in flight */
 	switch (token.op) {
@@ -98,6 +103,7 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		egress_on_discard(daemon, conn, event->result);
 		break;
 	case BC_OP_ACCEPT:
+	case BC_OP_NODE:
 	case BC_OP_NONE:
 		break;
 	}

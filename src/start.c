@@ -20,6 +20,7 @@
 #include "src/egress.h"
 #include "src/listening.h"
 #include "src/log.h"
+#include "src/nodes.h"
 #include "src/start.h"
 #include "src/stream.h"
 
@@ -44,10 +45,11 @@ static int bind_to_cpu(int cpu)
 	return EX_UNAVAILABLE;
 }
 
-/* A descriptor a connection: take what we may, and say if it will not do. */
-static void raise_descriptor_limit(uint32_t max_receivers)
+/* A descriptor a connection and a node: take what we may, and say if it will not do. */
+static void raise_descriptor_limit(const struct config *config)
 {
-	rlim_t needed = max_receivers + DAEMON_SENDERS_MAX + DESCRIPTORS_SPARE;
+	rlim_t needed = config->max_receivers + DAEMON_SENDERS_MAX +
+			config->nodes + DESCRIPTORS_SPARE;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -55,11 +57,12 @@ static void raise_descriptor_limit(uint32_t max_receivers)
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max < needed)
-		log_event(LOG_LEVEL_WARN, "few_descriptors",
-			  "limit=%llu needed=%llu fix=\"raise ulimit -n "
-			  "(LimitNOFILE=) or lower --max-receivers\"",
-			  (unsigned long long)limit.rlim_max,
-			  (unsigned long long)needed);
+		log_event(
+			LOG_LEVEL_WARN, "few_descriptors",
+			"limit=%llu needed=%llu fix=\"raise ulimit -n "
+			"(LimitNOFILE=) or lower --max-receivers or --nodes\"",
+			(unsigned long long)limit.rlim_max,
+			(unsigned long long)needed);
 }
 
 /* ---- The rest ---------------------------------------------------------- */
@@ -155,8 +158,9 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		.name_lock.fd = -1,
 		.segment.fd = -1,
 		.peer_socket.fd = -1,
+		.nodes.table = {.fd = -1, .segment.fd = -1},
 	};
-	raise_descriptor_limit(config->max_receivers);
+	raise_descriptor_limit(config);
 	ret = bind_to_cpu(config->cpu);
 	if (ret == 0)
 		ret = stream_take_name(daemon);
@@ -177,6 +181,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		daemon_stop(daemon);
 		return ret;
 	}
+	nodes_start(daemon);
 	announce(daemon);
 	return 0;
 }
@@ -185,6 +190,7 @@ void daemon_stop(struct daemon *daemon)
 {
 	bc_backend_close(daemon->backend);
 	daemon->backend = NULL;
+	nodes_stop(daemon);
 	bc_conn_table_fini(&daemon->conns);
 	bc_peer_socket_close(&daemon->peer_socket);
 	listening_close(daemon);

@@ -4,6 +4,7 @@
 
 #include "shm/segment.h"
 #include "src/closing.h"
+#include "src/nodes.h"
 #include "src/signals.h"
 #include "src/tick.h"
 
@@ -64,5 +65,6 @@ void tick(struct daemon *daemon)
 	gauge_lag(daemon);
 	probe_half_closed(daemon);
 	closing_run(daemon);
+	nodes_tick(daemon);
 	signals_poll();
 }

@@ -9,8 +9,8 @@
 
 /*
  * tick - a sign of life for readers, gauges, listeners whose accept has ended,
- * a bounded number of half-closed receivers to ask after, and a look for
- * signals.
+ * a bounded number of half-closed receivers to ask after, local nodes that
+ * came or went, and a look for signals.
  */
 void tick(struct daemon *daemon);
 

@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -286,6 +288,53 @@ static void only_the_named_request_is_cancelled(void **state)
 	assert_int_equal(one_result(8), 1);
 }
 
+/* ---- Poll -------------------------------------------------------------- */
+
+static void poll_tells_once_what_is_readable(void **state)
+{
+	(void)state;
+	assert_int_equal(bc_backend_poll(backend, pair[0], 7), 0);
+	assert_no_event();
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	assert_true((one_result(7) & POLLIN) != 0);
+	assert_int_equal(write(pair[1], "y", 1), 1);
+	assert_no_event();
+
+	assert_int_equal(bc_backend_poll(backend, pair[0], 8), 0);
+	assert_true((one_result(8) & POLLIN) != 0);
+}
+
+static void cancelled_poll_gives_its_event(void **state)
+{
+	(void)state;
+	assert_int_equal(bc_backend_poll(backend, pair[0], 7), 0);
+	assert_no_event();
+	assert_int_equal(bc_backend_cancel(backend, 7), 0);
+	assert_int_equal(one_result(7), -ECANCELED);
+	assert_no_event();
+}
+
+static void sleep_until_killed(void *argument)
+{
+	(void)argument;
+	test_child_ready();
+	test_child_sleep();
+}
+
+static void poll_of_a_process_ends_with_it(void **state)
+{
+	struct test_child child = test_fork(sleep_until_killed, NULL);
+	int fd = pidfd_open(child.pid, 0);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(bc_backend_poll(backend, fd, 7), 0);
+	assert_no_event();
+	test_kill(&child);
+	assert_true((one_result(7) & POLLIN) != 0);
+	(void)close(fd);
+}
+
 /* ---- Wake -------------------------------------------------------------- */
 
 static bc_u32 *word;
@@ -420,6 +469,9 @@ int main(void)
 		TEST(cancelled_recv_gives_its_event),
 		TEST(cancel_of_nothing_gives_no_event),
 		TEST(only_the_named_request_is_cancelled),
+		TEST(poll_tells_once_what_is_readable),
+		TEST(cancelled_poll_gives_its_event),
+		TEST(poll_of_a_process_ends_with_it),
 		TEST(wake_reaches_who_sleeps_on_the_word),
 		TEST(thousands_of_requests_in_one_go_all_come_back),
 		TEST(what_does_not_fit_the_array_is_kept),

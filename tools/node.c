@@ -8,9 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "attach_error.h"
 #include "node.h"
-#include "nodes.h"
 #include "options.h"
 #include "output.h"
 
@@ -63,23 +61,6 @@ static void catch_signals(void)
 	(void)sigaction(SIGTERM, &action, NULL);
 	/* a closed pipe is an error of write(2) */
 	(void)signal(SIGPIPE, SIG_IGN);
-}
-
-int node_error(const struct node_wish *wish, int result, bool to_write)
-{
-	struct nodes_problem problem;
-
-	if (result == BCAST_ECLOSED) {
-		fprintf(stderr,
-			NODE_PROGRAM ": stream '%s' has ended or was replaced; "
-				     "start again\n",
-			wish->name);
-		return EX_UNAVAILABLE;
-	}
-	if (!nodes_forbidden(wish->name, result, to_write, &problem))
-		return attach_error(NODE_PROGRAM, wish->name, result);
-	fprintf(stderr, NODE_PROGRAM ": %s\n", problem.text);
-	return EX_NOPERM;
 }
 
 /* Set what the option says; NULL, or what its argument should have been. */

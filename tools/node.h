@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* node.h - the parts of bcast-node. */
+/* node.h - the parts of bcast-node. node.c begins, and calls the others. */
 #ifndef TOOLS_NODE_H
 #define TOOLS_NODE_H
 
@@ -28,7 +28,7 @@ int node_join(const struct node_wish *wish);
 int node_list(const struct node_wish *wish);
 int node_watch(const struct node_wish *wish);
 
-/* node_error - why the stream's nodes cannot be reached. */
+/* node_error - say why the stream's nodes cannot be reached; the exit code. */
 int node_error(const struct node_wish *wish, int result, bool to_write);
 
 #endif

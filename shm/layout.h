@@ -55,6 +55,21 @@
  * slot), held for an instant: so a life byte that is locked is a node that
  * lives, never somebody who is cleaning up.
  *
+ * WRITER. At any time at most one process writes to the ring and moves the head:
+ * the one that holds the write lock on byte BC_LEASE_LOCK of the segment's
+ * object, the lease. The kernel gives it and takes it back at death; nothing
+ * that stands in memory does. A process's writes end before its locks do, so
+ * the next holder finds all that the dead one stored, and nothing more to come.
+ *
+ * RECORDS. In a stream of packets (bcast/packet.h) every record starts with a
+ * header of 32 bytes at a multiple of 32, and each header has its sequence: the
+ * number of the record in the stream, from 1. What is written is announced in
+ * two ways. By tail, as bytes are. By header, while a local process holds the
+ * lease and the rule says so: the header after the record is made invalid
+ * (sequence 0), then the record's own sequence is stored (release); a reader
+ * that stands there, and knows which number comes next, needs no other line.
+ * tail follows now and then: see head below, and record.h.
+ *
  * LIFE. Creation makes the object 0600, takes the lock, fills everything,
  * stores magic last (release), then opens the permissions. kill -9 before
  * magic: the name is free again, since nobody holds the lock and no magic is
@@ -78,7 +93,7 @@
 
 #define BC_MAGIC	  UINT64_C(0x0a01747361636207) /* "\7bcast\1\n" */
 #define BC_REGISTRY_MAGIC UINT64_C(0x0a02747361636207)
-#define BC_LAYOUT_VERSION 1u
+#define BC_LAYOUT_VERSION 2u
 
 #define BC_LINE		   128u /* two cache lines: prefetched in pairs */
 #define BC_PAGE		   4096u
@@ -87,6 +102,7 @@
 #define BC_ADDRESS	   64u
 #define BC_LOCAL	   48u
 #define BC_OWNER_LOCK_BASE (UINT64_C(1) << 62) /* + incarnation */
+#define BC_LEASE_LOCK	   (UINT64_C(1) << 61) /* in the segment's object */
 #define BC_NODE_LOCK_BASE  (UINT64_C(1) << 61) /* + slot */
 #define BC_NODE_GUARD_BASE (UINT64_C(3) << 60) /* + slot */
 #define BC_NODE_ID_BASE	   (UINT64_C(1) << 60) /* + 60 bits of a hash */
@@ -157,43 +173,61 @@ struct bc_owner_shm {
 /*
  * Head: the one line that changes with each publication. One writer (whoever
  * holds the lease), all readers. See POSITIONS above for the order.
+ *
+ * publish_count is what sleepers sleep on. The daemon adds 1 and wakes after
+ * each publication of its own. A local publisher does so only if somebody may be
+ * asleep: registry.sleepers or lease.daemon_sleeps (WAKING, below).
+ *
+ * sequence_before and sequence_after bracket tail: both are the number of the
+ * record that begins at tail. The writer stores before, tail, after, each with
+ * release; a reader loads after, tail, before, each with acquire: if the two
+ * are the same, they go with that tail. While they differ nobody but the next
+ * holder of the lease, who finds no other writer, can know.
  */
 struct bc_head_shm {
 	bc_u64 reserved;      /* position; never decreases */
 	bc_u64 tail;	      /* position; never decreases; <= reserved */
-	bc_u64 published_ns;  /* CLOCK_MONOTONIC of the last publication;
-				 stored before tail, relaxed */
+	bc_u64 published_ns;  /* CLOCK_MONOTONIC of the last publication that
+				 woke; stored before publish_count, relaxed */
 	bc_u32 publish_count; /* futex word; += 1 after tail */
 	bc_u32 publish_rule; /* changes so far; low bit: enum bc_publish_rule */
-	bc_u64 sequence;     /* packets: the next sequence number */
-	uint64_t unused[11];
+	bc_u64 sequence_before; /* packets: of the record at tail */
+	bc_u64 sequence_after;
+	uint64_t unused[10];
 };
 
 /*
- * Write lease: exactly one writes. Taken by compare-and-swap of holder from 0,
- * or from a holder that is proved dead, and given back by compare-and-swap
- * from one's own word. While a TCP sender writes, the daemon holds it.
+ * The write lease. What gives it is the lock on byte BC_LEASE_LOCK (WRITER,
+ * above); holder only says who has it, to be shown, and may be out of date for
+ * an instant or, after a death, until the next holder. Rejected: to hold it by
+ * compare-and-swap of this word, with the holder's life read from a lock of its
+ * own. It needs a generation in the word and trust in the registry's pages,
+ * which any node can damage (tests/model/lease.pml has both).
  *
- * The word names one life, not a place: kind, slot and generation (a node's
- * claim generation; the daemon's incarnation). A holder is dead if the lock
- * byte of that life is free (node: its slot's; daemon: BC_OWNER_LOCK_BASE +
- * incarnation, from the word), or its slot has another generation by now.
- * Without the generation a slot's next tenant would be taken for the holder
- * (tests/model/lease.pml). Who finds a holder dead also moves publish_count
- * and wakes: the dead one may have published without waking.
+ * limit: a local publisher reserves no byte from this position on, since the
+ * daemon's sends still need those that it would overwrite. Written by the
+ * daemon; UINT64_MAX while it sends nothing. Both sides store their own word
+ * (limit; head.reserved), fence (seq_cst), then look at the other's, so that
+ * one of them sees: the publisher waits before it writes, or the daemon lets
+ * its newcomer begin further on.
  *
- * limit: the holder reserves no byte from this position on, since the daemon's
- * sends still need those that it would overwrite. Written by the daemon, read
- * by a node that holds the lease; UINT64_MAX while no daemon sends.
+ * WAKING. A local publisher publishes, then looks whether anybody sleeps; a
+ * sleeper counts itself, then looks for data, then sleeps on publish_count. In
+ * between both need a full fence. The sleeper pays for both, by membarrier(2),
+ * for which the publisher registers; if it cannot, it fences itself. A sleeper
+ * that may not use membarrier, or not write to the registry, sleeps in slices
+ * of a millisecond while a local publisher holds the lease (sleepers.h).
  */
 struct bc_lease_shm {
 	bc_u64 holder;	 /* 0, or kind << 56 | slot << 32 | generation */
 	bc_u64 grants;	 /* how often it was taken; += 1 by each taker */
 	bc_u64 since_ns; /* CLOCK_REALTIME */
 	bc_u32 wanted;	 /* futex word: += 1 at release, to wake waiters */
-	uint32_t pad;
-	bc_u64 limit; /* position */
-	uint64_t unused[11];
+	bc_u32 daemon_sleeps; /* 1: wake the daemon too; by the daemon */
+	bc_u64 limit;	      /* position; by the daemon */
+	bc_u32 room;	      /* futex word: += 1 when limit grows */
+	bc_u32 room_wanted;   /* 1: a publisher sleeps on room; by it */
+	uint64_t unused[10];
 };
 #define BC_LEASE_DAEMON	    (UINT64_C(1) << 56) /* slot: in the peers table */
 #define BC_LEASE_NODE	    (UINT64_C(2) << 56) /* slot: in the registry */
@@ -358,10 +392,16 @@ struct bc_registry_shm {
 	bc_u64 joins;
 	bc_u64 leaves;
 	uint64_t unused_membership[13];
-	/* own line: registered readers asleep on head.publish_count */
+	/*
+	 * own line: nodes' readers that sleep on head.publish_count; += 1
+	 * before, -= 1 after, and -= 1 by who sweeps a slot with waiting set.
+	 * One too many costs a system call a publication, never a wake.
+	 */
 	bc_u32 sleepers;
+	bc_u32 gate_wanted; /* 1: a writer sleeps on gate_moved; by it */
+	bc_u32 gate_moved;  /* futex word: += 1 as a gating reader goes on */
 	uint32_t pad_sleepers;
-	uint64_t unused_sleepers[15];
+	uint64_t unused_sleepers[14];
 	uint64_t unused_to_page[464];
 };
 
@@ -513,12 +553,15 @@ BC_PIN(bc_head_shm, tail, 8);
 BC_PIN(bc_head_shm, published_ns, 16);
 BC_PIN(bc_head_shm, publish_count, 24);
 BC_PIN(bc_head_shm, publish_rule, 28);
-BC_PIN(bc_head_shm, sequence, 32);
+BC_PIN(bc_head_shm, sequence_before, 32);
+BC_PIN(bc_head_shm, sequence_after, 40);
 BC_PIN(bc_lease_shm, holder, 0);
 BC_PIN(bc_lease_shm, grants, 8);
 BC_PIN(bc_lease_shm, since_ns, 16);
 BC_PIN(bc_lease_shm, wanted, 24);
+BC_PIN(bc_lease_shm, daemon_sleeps, 28);
 BC_PIN(bc_lease_shm, limit, 32);
+BC_PIN(bc_lease_shm, room, 40);
 BC_PIN(bc_counter_shm, value, 0);
 BC_PIN(bc_counter_shm, kind, 8);
 BC_PIN(bc_counter_shm, name, 16);

@@ -34,7 +34,7 @@ static void compare(const struct pin *pins, size_t count)
 				 pins[i].what, pins[i].is, pins[i].shall);
 }
 
-static void sizes_are_those_of_version_1(void **state)
+static void sizes_are_those_of_version_2(void **state)
 {
 	static const struct pin pins[] = {
 		SIZE(bc_identity_shm, 128),   SIZE(bc_owner_shm, 128),
@@ -49,11 +49,11 @@ static void sizes_are_those_of_version_1(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(BC_LAYOUT_VERSION, 1);
+	assert_int_equal(BC_LAYOUT_VERSION, 2);
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_control_block_are_those_of_version_1(void **state)
+static void offsets_of_the_control_block_are_those_of_version_2(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_control_shm, identity, 0),
@@ -90,11 +90,15 @@ static void offsets_of_the_control_block_are_those_of_version_1(void **state)
 		AT(bc_head_shm, published_ns, 16),
 		AT(bc_head_shm, publish_count, 24),
 		AT(bc_head_shm, publish_rule, 28),
-		AT(bc_head_shm, sequence, 32),
+		AT(bc_head_shm, sequence_before, 32),
+		AT(bc_head_shm, sequence_after, 40),
 		AT(bc_lease_shm, holder, 0),
 		AT(bc_lease_shm, grants, 8),
 		AT(bc_lease_shm, since_ns, 16),
 		AT(bc_lease_shm, wanted, 24),
+		AT(bc_lease_shm, daemon_sleeps, 28),
+		AT(bc_lease_shm, limit, 32),
+		AT(bc_lease_shm, room, 40),
 		AT(bc_index_head_shm, written, 0),
 		AT(bc_index_head_shm, step, 8),
 		AT(bc_region_shm, id, 0),
@@ -107,7 +111,7 @@ static void offsets_of_the_control_block_are_those_of_version_1(void **state)
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_entries_are_those_of_version_1(void **state)
+static void offsets_of_the_entries_are_those_of_version_2(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_fact_shm, sequence, 0),
@@ -157,7 +161,7 @@ static void offsets_of_the_entries_are_those_of_version_1(void **state)
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_registry_are_those_of_version_1(void **state)
+static void offsets_of_the_registry_are_those_of_version_2(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_registry_shm, magic, 0),
@@ -218,7 +222,7 @@ static void words_written_by_different_processes_share_no_line(void **state)
 	assert_int_equal(offsetof(struct bc_registry_shm, sleepers) % 128, 0);
 }
 
-static void layout_id_is_that_of_version_1(void **state)
+static void layout_id_is_that_of_version_2(void **state)
 {
 	(void)state;
 
@@ -251,15 +255,15 @@ static void page_of_zeroes_is_not_ready(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes_are_those_of_version_1),
+		cmocka_unit_test(sizes_are_those_of_version_2),
 		cmocka_unit_test(
-			offsets_of_the_control_block_are_those_of_version_1),
-		cmocka_unit_test(offsets_of_the_entries_are_those_of_version_1),
+			offsets_of_the_control_block_are_those_of_version_2),
+		cmocka_unit_test(offsets_of_the_entries_are_those_of_version_2),
 		cmocka_unit_test(
-			offsets_of_the_registry_are_those_of_version_1),
+			offsets_of_the_registry_are_those_of_version_2),
 		cmocka_unit_test(
 			words_written_by_different_processes_share_no_line),
-		cmocka_unit_test(layout_id_is_that_of_version_1),
+		cmocka_unit_test(layout_id_is_that_of_version_2),
 		cmocka_unit_test(magics_are_what_od_shows),
 		cmocka_unit_test(page_of_zeroes_is_not_ready),
 	};

@@ -31,7 +31,7 @@ static void new_segment_is_whole_and_live(void **state)
 	control = stream.segment.control;
 
 	assert_int_equal(control->identity.magic, BC_MAGIC);
-	assert_int_equal(control->identity.layout_version, 1);
+	assert_int_equal(control->identity.layout_version, BC_LAYOUT_VERSION);
 	assert_int_equal(control->identity.capacity, TEST_CAPACITY);
 	assert_string_equal(control->identity.name, name);
 	assert_int_equal(control->owner.state, BC_STATE_LIVE);

@@ -131,6 +131,24 @@ int bc_segment_unlink(const struct bc_segment *segment);
  */
 int bc_segment_owner_alive(const struct bc_segment *segment);
 
+/*
+ * bc_segment_is_named - does /dev/shm/bcast.NAME still lead to this segment? 1;
+ * 0 once it is unlinked, or another object has its name; or -errno. Opens a
+ * descriptor for a moment.
+ */
+int bc_segment_is_named(const struct bc_segment *segment);
+
+/* Whose object it is, and what it lets whom do: as the kernel says, now. */
+struct bc_segment_rights {
+	uid_t owner;
+	gid_t group;
+	mode_t mode;
+};
+
+/* bc_segment_rights - fill *rights. Returns 0 or -errno. */
+int bc_segment_rights(const struct bc_segment *segment,
+		      struct bc_segment_rights *rights);
+
 /* bc_segment_state - the state as stored, read with acquire. */
 uint32_t bc_segment_state(const struct bc_segment *segment);
 

@@ -306,6 +306,23 @@ BCAST_API uint64_t bcast_capacity(const struct bcast_reader *reader);
  */
 BCAST_API int bcast_writer_alive(const struct bcast_reader *reader);
 
+/*
+ * bcast_owner_uid - whose stream it is: the user id of the segment's owner, or
+ * -errno. /dev/shm is open to all, so any user can serve a stream under any
+ * name that is free: a reader that must have a certain user's stream compares
+ * this right after attaching. It does not change for as long as the reader is
+ * attached. One system call; does not block.
+ */
+BCAST_API int64_t bcast_owner_uid(const struct bcast_reader *reader);
+
+/*
+ * bcast_ring_node - the NUMA node that holds the ring (its first page), for a
+ * reader that wants to run near it: numa_run_on_node() of libnuma takes it as
+ * it is. 0 on a machine with one node. -ENOSYS or -EPERM: the kernel, or a
+ * container's filter, does not say. One system call; does not block.
+ */
+BCAST_API int bcast_ring_node(const struct bcast_reader *reader);
+
 /* What one reader has done since it attached. Times in nanoseconds. */
 struct bcast_reader_stats {
 	uint64_t bytes; /* consumed */

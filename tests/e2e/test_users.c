@@ -279,7 +279,7 @@ static void tools_name_the_missing_right_and_who_can_give_it(void **state)
 			 WORDS("mode 0640, user 54321", "are user nobody"));
 	assert_tool_says(STRANGER, "--clear-groups",
 			 WORDS(NODE, name, "join", "n"), EX_NOPERM,
-			 WORDS("you need read permission"));
+			 WORDS("you need read and write permission"));
 	daemon_fixture_stop(&daemon_);
 }
 

@@ -19,7 +19,8 @@ int bc_object_open(const char *object, int access)
 	switch (errno) {
 	case ELOOP:  /* a symbolic link */
 	case ENXIO:  /* a socket, or a pipe that nobody reads */
-	case EISDIR: /* a directory, to be written */
+	case EISDIR: /* a directory, to be written; glibc makes it EINVAL */
+	case EINVAL:
 		return BCAST_EFOREIGN;
 	}
 	return -errno;

@@ -193,7 +193,7 @@ static int give_pages(struct bc_segment *segment, uint64_t size)
 
 	bc_mapping_want_huge(segment->ring.base, ring_bytes);
 	(void)bc_segment_space(&total_bytes, &free_bytes);
-	if (free_bytes >= size)
+	if (total_bytes == 0 || free_bytes >= size) /* 0: no limit */
 		(void)bc_mapping_populate(segment->ring.base, ring_bytes);
 	ret = bc_object_allocate(segment->fd, size);
 	if (ret == 0)
@@ -293,9 +293,9 @@ int bc_segment_retire(const char *name)
 	ret = bc_name_object(object, sizeof(object), name, "");
 	if (ret < 0)
 		return ret;
-	fd = shm_open(object, O_RDWR, 0);
+	fd = bc_object_open(object, O_RDWR);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return fd == -ENOENT ? 0 : fd;
 	ret = fstat(fd, &status) < 0 ? -errno : 0;
 	if (ret == 0)
 		ret = bc_segment_fd_is_owned(fd);

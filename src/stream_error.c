@@ -25,7 +25,6 @@ static const char *remedy(int error)
 	case -EPERM:
 		return "ask its owner to remove it, or choose another --name";
 	case BCAST_EFOREIGN:
-	case -ELOOP:
 	case -EISDIR:
 		return "it was not made by bcastd: remove it (root or its "
 		       "owner can), or choose another --name";

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "shm/name.h"
 #include "shm/segment.h"
@@ -91,27 +92,29 @@ static const char *kind_of(mode_t mode)
 	return "device";
 }
 
-struct dev_shm_text dev_shm_describe(const char *name, const char *suffix)
+struct dev_shm_object dev_shm_describe(const char *name, const char *suffix)
 {
 	char path[PATH_BYTES], quoted[96];
 	const struct passwd *owner;
-	struct dev_shm_text text;
+	struct dev_shm_object object = {.there = false};
 	struct stat status;
 
 	if (lstat(path_of(name, suffix, path), &status) < 0) {
-		(void)snprintf(text.pairs, sizeof(text.pairs),
+		(void)snprintf(object.pairs, sizeof(object.pairs),
 			       "object=%s kind=nothing", path);
-		return text;
+		return object;
 	}
+	object.there = true;
+	object.ours = status.st_uid == geteuid();
 	owner = getpwuid(status.st_uid);
 	if (owner)
 		(void)log_quote(owner->pw_name, quoted, sizeof(quoted));
 	else
 		(void)snprintf(quoted, sizeof(quoted), "%lu",
 			       (unsigned long)status.st_uid);
-	(void)snprintf(text.pairs, sizeof(text.pairs),
+	(void)snprintf(object.pairs, sizeof(object.pairs),
 		       "object=%s kind=%s owner=%s mode=%04o", path,
 		       kind_of(status.st_mode), quoted,
 		       (unsigned)status.st_mode & 07777);
-	return text;
+	return object;
 }

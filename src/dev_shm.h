@@ -6,6 +6,7 @@
 #ifndef SRC_DEV_SHM_H
 #define SRC_DEV_SHM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -22,15 +23,17 @@ void dev_shm_check(void);
  */
 uint64_t dev_shm_missing(const char *name, uint64_t needed);
 
-/* A text of key=value pairs for the log. */
-struct dev_shm_text {
-	char pairs[512];
+/* What stands under a name. */
+struct dev_shm_object {
+	bool there;
+	bool ours;	 /* it belongs to our user */
+	char pairs[512]; /* for the log: object= kind= owner= mode= */
 };
 
 /*
- * dev_shm_describe - what stands there under the name of one of the stream's
- * objects: object=, kind=, owner=, mode=. "kind=nothing" if nothing does.
+ * dev_shm_describe - look at the name of one of the stream's objects. The pairs
+ * of one that is not there end with kind=nothing.
  */
-struct dev_shm_text dev_shm_describe(const char *name, const char *suffix);
+struct dev_shm_object dev_shm_describe(const char *name, const char *suffix);
 
 #endif

@@ -18,12 +18,25 @@ static bool is_denied(int error)
 	return error == -EACCES || error == -EPERM;
 }
 
-static const char *remedy(int error)
+static const char *remedy_of_denial(const struct dev_shm_object *object,
+				    int error)
+{
+	if (object->there && !object->ours)
+		return "ask its owner to remove it, or choose another --name";
+	/* it is ours or was about to be, so only its group can be forbidden */
+	if (error == -EPERM)
+		return "choose a --group that this user is in (see id)";
+	if (object->there)
+		return "remove it, or chmod u+rw";
+	return "let this user write to /dev/shm: chmod 1777 /dev/shm";
+}
+
+static const char *remedy(const struct dev_shm_object *object, int error)
 {
 	switch (error) {
 	case -EACCES:
 	case -EPERM:
-		return "ask its owner to remove it, or choose another --name";
+		return remedy_of_denial(object, error);
 	case BCAST_EFOREIGN:
 	case -EISDIR:
 		return "it was not made by bcastd: remove it (root or its "
@@ -38,10 +51,13 @@ static const char *remedy(int error)
 int stream_error_object(const struct config *config, const char *suffix,
 			int error)
 {
+	const struct dev_shm_object object =
+		dev_shm_describe(config->name, suffix);
+
 	log_event(LOG_LEVEL_ERROR, "start_failed",
 		  "name=%s error=\"cannot make it ours: %s\" %s fix=\"%s\"",
-		  config->name, bcast_strerror(error),
-		  dev_shm_describe(config->name, suffix).pairs, remedy(error));
+		  config->name, bcast_strerror(error), object.pairs,
+		  remedy(&object, error));
 	return is_denied(error) ? EX_NOPERM : EX_CANTCREAT;
 }
 

@@ -5,13 +5,14 @@
  * each mounted over the real one in a mount namespace of our own. Needs root;
  * else skipped.
  */
-#include <errno.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -237,6 +238,27 @@ static void dev_shm_without_sticky_bit_is_warned_of(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+static void be_nobody(void *argument)
+{
+	(void)argument;
+	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+		_exit(SKIPPED);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+static void dev_shm_that_is_closed_to_the_daemon_is_told(void **state)
+{
+	(void)state;
+	mount_shm("size=16M,mode=0755");
+	daemon_.in_child = be_nobody;
+	daemon_fixture_launch(&daemon_, OPTIONS("--ring-size", "1M", LISTEN));
+
+	assert_int_equal(daemon_fixture_wait(&daemon_), EX_NOPERM);
+	assert_logged(".lock kind=nothing ");
+	assert_logged("fix=\"let this user write to /dev/shm: chmod 1777");
+	daemon_fixture_forget(&daemon_);
+}
+
 static void dev_shm_on_a_disk_is_warned_of(void **state)
 {
 	char directory[] = "/var/tmp/bcast-disk-XXXXXX";
@@ -409,6 +431,7 @@ int main(void)
 		TEST(dead_daemon_s_segment_outlives_a_ring_that_cannot_be),
 		TEST(room_of_the_dead_is_counted_as_free),
 		TEST(dev_shm_without_sticky_bit_is_warned_of),
+		TEST(dev_shm_that_is_closed_to_the_daemon_is_told),
 		TEST(dev_shm_on_a_disk_is_warned_of),
 		TEST(ring_without_huge_pages_says_so_and_why),
 		TEST(ring_takes_huge_pages_that_are_always_there),

@@ -129,11 +129,11 @@ static void try_to_harm(const char *suffix, bool may_write)
 static void try_to_write(const void *data)
 {
 	char path[128];
-	uintptr_t page = (uintptr_t)data & ~(uintptr_t)4095;
+	/* the ring begins at a page, and so does a reader from the oldest */
 	int fd;
 
-	test_child_check(mprotect((void *)page, 4096, PROT_READ | PROT_WRITE) <
-				 0 &&
+	test_child_check(mprotect((void *)(uintptr_t)data, 4096,
+				  PROT_READ | PROT_WRITE) < 0 &&
 			 errno == EACCES);
 	snprintf(path, sizeof(path), "/dev/shm/bcast.%s", daemon_.name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -232,6 +232,30 @@ static void stream_for_its_owner_is_read_by_nobody_else(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- What the daemon may ----------------------------------------------- */
+
+static void assert_refused(const char *group, const char *words)
+{
+	daemon_fixture_launch(&daemon_,
+			      OPTIONS("--ring-size", "1M", "--listen",
+				      "127.0.0.1:0", "--group", group));
+	assert_int_equal(daemon_fixture_wait(&daemon_), EX_NOPERM);
+	if (!strstr(daemon_fixture_log(&daemon_), words))
+		fail_msg("no '%s' in: %s", words, daemon_.log);
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(test_object_exists(
+			daemon_.name,
+			(const char *[]){"", ".nodes", ".lock"}[i]));
+	daemon_fixture_forget(&daemon_);
+}
+
+static void group_that_the_daemon_is_not_in_is_refused(void **state)
+{
+	(void)state;
+
+	assert_refused("54319", "fix=\"choose a --group that this user is in");
+}
+
 /* ---- What the tools say ------------------------------------------------ */
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -325,6 +349,7 @@ int main(void)
 		TEST(by_default_members_of_the_group_read_and_nobody_else),
 		TEST(stream_for_all_is_read_by_all_and_joined_by_members),
 		TEST(stream_for_its_owner_is_read_by_nobody_else),
+		TEST(group_that_the_daemon_is_not_in_is_refused),
 		TEST(tools_name_the_missing_right_and_who_can_give_it),
 		TEST(tools_tell_the_registry_from_the_stream),
 		TEST(tools_tell_a_member_about_the_mode),

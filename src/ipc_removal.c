@@ -145,7 +145,7 @@ static bool is_configured(const char *root)
 		count = list_directory(root, directories[i], files, count);
 	qsort(files, count, sizeof(files[0]), by_name);
 	for (unsigned i = 0; i < count; i++) {
-		(void)snprintf(path, sizeof(path), "%s%s/%s", root,
+		(void)snprintf(path, sizeof(path), "%s%s/%.255s", root,
 			       files[i].directory, files[i].name);
 		apply_file(path, &removes);
 	}

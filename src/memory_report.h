@@ -9,8 +9,8 @@
 #include "src/daemon.h"
 
 /*
- * memory_report - needs the segment. Reads /proc/self/smaps, which takes about
- * a millisecond per 256 MiB of ring.
+ * memory_report - needs the segment. Reads /proc/self/smaps, which takes some
+ * milliseconds per 256 MiB of ring.
  */
 void memory_report(struct daemon *daemon);
 

@@ -144,8 +144,8 @@ static void state_facts(struct daemon *daemon)
 static void announce(struct daemon *daemon)
 {
 	state_facts(daemon);
-	memory_report(daemon);
 	bc_segment_set_state(&daemon->segment, BC_STATE_LIVE);
+	memory_report(daemon);
 	log_event(LOG_LEVEL_INFO, "backend", "name=%s",
 		  daemon->backend->ops->name);
 	for (uint32_t i = 0; i < daemon->listener_count; i++)

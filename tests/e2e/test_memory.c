@@ -275,6 +275,40 @@ static void dev_shm_on_a_disk_is_warned_of(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
+/* ---- systemd-logind ---------------------------------------------------- */
+
+#define REGULAR_USER 54321
+
+/* A machine with logind and without any configuration of its own. */
+static void with_logind(void *argument)
+{
+	(void)argument;
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount("test", "/run/systemd", "tmpfs", 0, "mode=755") < 0 ||
+	    mount("test", "/etc/systemd", "tmpfs", 0, "mode=755") < 0 ||
+	    mkdir("/run/systemd/system", 0755) < 0 ||
+	    mkdir("/run/systemd/users", 0755) < 0)
+		_exit(SKIPPED);
+	if (setgid(REGULAR_USER) < 0 || setuid(REGULAR_USER) < 0)
+		_exit(SKIPPED);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+static void regular_user_is_warned_of_logind(void **state)
+{
+	(void)state;
+	if (access("/run/systemd", F_OK) < 0 ||
+	    access("/etc/systemd", F_OK) < 0)
+		skip();
+	daemon_.in_child = with_logind;
+	daemon_fixture_start(&daemon_, OPTIONS("--ring-size", "1M", LISTEN));
+
+	assert_int_equal(daemon_fixture_logged(&daemon_, "warn "), 1);
+	assert_logged("warn ipc_removal uid=54321 error=\"systemd-logind ");
+	assert_logged("fix=\"RemoveIPC=no in ");
+	daemon_fixture_stop(&daemon_);
+}
+
 /* ---- Huge pages, NUMA -------------------------------------------------- */
 
 static const char *fact(const char *key)
@@ -433,6 +467,7 @@ int main(void)
 		TEST(dev_shm_without_sticky_bit_is_warned_of),
 		TEST(dev_shm_that_is_closed_to_the_daemon_is_told),
 		TEST(dev_shm_on_a_disk_is_warned_of),
+		TEST(regular_user_is_warned_of_logind),
 		TEST(ring_without_huge_pages_says_so_and_why),
 		TEST(ring_takes_huge_pages_that_are_always_there),
 		TEST(ring_takes_huge_pages_that_must_be_asked_for),

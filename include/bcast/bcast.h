@@ -320,6 +320,8 @@ struct bcast_loss {
 	uint64_t bytes;	      /* to - from */
 	uint64_t total_bytes; /* lost by this reader since it attached */
 	uint64_t laps;	      /* how often it was lapped */
+	uint64_t packets;     /* of a stream of packets: records lost */
+	uint64_t total_packets;
 };
 
 /*

@@ -73,7 +73,7 @@ static int open_backend(struct daemon *daemon)
 	int ret =
 		bc_uring_open(&daemon->backend,
 			      daemon->config.max_receivers + DAEMON_SENDERS_MAX,
-			      why, sizeof(why));
+			      0, why, sizeof(why));
 
 	if (ret == 0)
 		return 0;

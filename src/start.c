@@ -19,6 +19,7 @@
 #include "shm/facts.h"
 #include "src/egress.h"
 #include "src/listening.h"
+#include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
 #include "src/start.h"
@@ -182,6 +183,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		return ret;
 	}
 	nodes_start(daemon);
+	local_start(daemon);
 	announce(daemon);
 	return 0;
 }

@@ -793,9 +793,14 @@ BCAST_API int bcast_flush(struct bcast_publisher *publisher);
  */
 BCAST_API size_t bcast_publisher_limit(const struct bcast_publisher *publisher);
 
-/* bcast_publisher_position - where the next publication will stand. */
+/*
+ * bcast_publisher_position, bcast_publisher_sequence - where the next
+ * publication will stand, and, of packets, its number (else 0).
+ */
 BCAST_API uint64_t
 bcast_publisher_position(const struct bcast_publisher *publisher);
+BCAST_API uint64_t
+bcast_publisher_sequence(const struct bcast_publisher *publisher);
 
 #ifdef __cplusplus
 }

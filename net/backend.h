@@ -45,6 +45,8 @@ struct bc_backend_ops {
 	int (*poll)(struct bc_backend *backend, int fd, uint64_t token);
 	int (*cancel)(struct bc_backend *backend, uint64_t token);
 	int (*wake)(struct bc_backend *backend, const bc_u32 *word);
+	int (*wait_word)(struct bc_backend *backend, const bc_u32 *word,
+			 uint32_t seen, uint64_t token);
 	int (*wait)(struct bc_backend *backend, struct bc_event *events,
 		    unsigned max, int64_t timeout_ns, const sigset_t *mask);
 	void (*close)(struct bc_backend *backend);
@@ -55,15 +57,20 @@ struct bc_backend {
 	const struct bc_backend_ops *ops;
 };
 
+/* For bc_uring_open: do as if the kernel had no futex requests (before 6.7). */
+#define BC_URING_NO_FUTEX 1u
+
 /*
  * bc_uring_open - the io_uring backend, for up to `connections` connections.
+ * flags: 0, or BC_URING_NO_FUTEX. Without futex requests it starts a thread,
+ * for bc_backend_wait_word().
  *
  * Returns 0, or -errno with one line in `why` that says what stands in the way
  * and what to do about it (sysctl, seccomp, kernel too old, memlock). The ring
  * belongs to the calling thread; fork() after this loses it.
  */
-int bc_uring_open(struct bc_backend **backend, unsigned connections, char *why,
-		  size_t why_size);
+int bc_uring_open(struct bc_backend **backend, unsigned connections,
+		  unsigned flags, char *why, size_t why_size);
 
 /* bc_backend_accept - accept connections at a listening socket, until ended. */
 static inline int bc_backend_accept(struct bc_backend *backend, int fd,
@@ -115,6 +122,22 @@ static inline int bc_backend_wake(struct bc_backend *backend,
 				  const bc_u32 *word)
 {
 	return backend->ops->wake(backend, word);
+}
+
+/*
+ * bc_backend_wait_word - tell, once, when a futex word in shared memory is
+ * woken (by anybody, in any process) or differs from `seen`, then or already.
+ * The result is 0. May tell for no reason: look at the word. A wake that
+ * changes nothing counts only once the request is with the kernel.
+ *
+ * The word's mapping is a shared one and may be read-only; it stays until the
+ * event. One such request at a time (asserted), with a token of its own.
+ */
+static inline int bc_backend_wait_word(struct bc_backend *backend,
+				       const bc_u32 *word, uint32_t seen,
+				       uint64_t token)
+{
+	return backend->ops->wait_word(backend, word, seen, token);
 }
 
 /*

@@ -24,6 +24,7 @@ enum bc_op {
 	BC_OP_WATCH = 4,   /* a peek: has a receiver sent, or gone? */
 	BC_OP_DISCARD = 5, /* throw away what a receiver sent */
 	BC_OP_NODE = 6,	   /* a local node's process; slot: in the registry */
+	BC_OP_LOCAL = 7,   /* a local publisher has published */
 };
 
 #define BC_TOKEN_SLOTS (UINT32_C(1) << 24)

@@ -7,6 +7,8 @@
  * are executed inline at submission, in queue order, which is how "wake local
  * readers, then send" keeps its order. The wake is a FUTEX_WAKE request where
  * the kernel has it (6.7), for 0.2 us instead of 0.5, else the system call.
+ * Likewise the wait for a word: a FUTEX_WAIT request, else a poll request for
+ * the descriptor of a thread that sleeps on the word (word_watch.h).
  *
  * Rejected: SQPOLL (needs a core of its own), multishot receive (it takes the
  * decision where bytes land away from us), registered files (nothing to gain).
@@ -30,11 +32,13 @@
 #include "shm/assert.h"
 #include "shm/clock.h"
 #include "shm/notify.h"
+#include "shm/word_watch.h"
 
 #define QUEUE_ENTRIES	     1024u
 #define COMPLETIONS_MIN	     4096u
 #define COMPLETIONS_MAX	     65536u
 #define COMPLETIONS_PER_PEER 4u /* send, watch, and a cancel of each */
+#define COMPLETIONS_OTHER    2u /* the wait for a word, and a cancel of it */
 #define RING_FLAGS                                                 \
 	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
 	 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL |     \
@@ -43,7 +47,9 @@
 struct uring {
 	struct bc_backend backend;
 	struct io_uring ring;
-	bool has_futex_wake;
+	bool has_futex;		    /* requests to wake and to wait */
+	struct bc_word_watch watch; /* if not */
+	uint64_t word_token;	    /* of the wait for a word; 0: none */
 };
 
 static struct uring *uring_of(struct bc_backend *backend)
@@ -127,7 +133,7 @@ static int uring_wake(struct bc_backend *backend, const bc_u32 *word)
 	struct uring *uring = uring_of(backend);
 	struct io_uring_sqe *sqe;
 
-	if (!uring->has_futex_wake) {
+	if (!uring->has_futex) {
 		(void)bc_notify_wake(word);
 		return 0;
 	}
@@ -142,7 +148,50 @@ static int uring_wake(struct bc_backend *backend, const bc_u32 *word)
 	return 0;
 }
 
+/* sqe->fd is flags of futex2, sqe->addr3 the mask: woken by everybody. */
+static void prepare_futex_wait(struct io_uring_sqe *sqe, const bc_u32 *word,
+			       uint32_t seen)
+{
+	io_uring_prep_rw(BC_IORING_OP_FUTEX_WAIT, sqe, (int)BC_FUTEX2_SIZE_U32,
+			 word, 0, seen);
+	sqe->addr3 = UINT32_MAX;
+}
+
+static int uring_wait_word(struct bc_backend *backend, const bc_u32 *word,
+			   uint32_t seen, uint64_t token)
+{
+	struct uring *uring = uring_of(backend);
+	struct io_uring_sqe *sqe;
+
+	BC_ASSERT(uring->word_token == 0);
+	BC_ASSERT(token != 0);
+	sqe = next_sqe(uring);
+	if (!sqe)
+		return -EBUSY;
+	if (uring->has_futex) {
+		prepare_futex_wait(sqe, word, seen);
+	} else {
+		bc_word_watch_arm(&uring->watch, word, seen, -1);
+		io_uring_prep_poll_add(sqe, bc_word_watch_fd(&uring->watch),
+				       POLLIN);
+	}
+	io_uring_sqe_set_data64(sqe, token);
+	uring->word_token = token;
+	return 0;
+}
+
 /* ---- Completions ------------------------------------------------------- */
+
+/* What the end of the wait for a word is to the caller. */
+static int32_t end_of_word(struct uring *uring, int32_t result)
+{
+	uring->word_token = 0;
+	if (uring->has_futex)
+		return result == -EAGAIN ? 0 : result; /* differed already */
+	/* cancelled or not: the word may be unmapped once the caller knows */
+	(void)bc_word_watch_disarm(&uring->watch);
+	return result < 0 ? result : 0;
+}
 
 static unsigned reap(struct uring *uring, struct bc_event *events, unsigned max)
 {
@@ -151,14 +200,18 @@ static unsigned reap(struct uring *uring, struct bc_event *events, unsigned max)
 
 	io_uring_for_each_cqe(&uring->ring, head, cqe)
 	{
+		int32_t result = cqe->res;
+
 		if (count == max)
 			break;
 		seen++;
 		if (cqe->user_data == 0)
 			continue;
+		if (cqe->user_data == uring->word_token)
+			result = end_of_word(uring, result);
 		events[count++] = (struct bc_event){
 			.token = cqe->user_data,
-			.result = cqe->res,
+			.result = result,
 			.flags = cqe->flags & IORING_CQE_F_MORE ? BC_EVENT_MORE
 								: 0,
 		};
@@ -193,6 +246,8 @@ static void uring_close(struct bc_backend *backend)
 	struct uring *uring = uring_of(backend);
 
 	io_uring_queue_exit(&uring->ring);
+	if (!uring->has_futex)
+		bc_word_watch_close(&uring->watch);
 	free(uring);
 }
 
@@ -204,6 +259,7 @@ static const struct bc_backend_ops uring_ops = {
 	.poll = uring_poll,
 	.cancel = uring_cancel,
 	.wake = uring_wake,
+	.wait_word = uring_wait_word,
 	.wait = uring_wait,
 	.close = uring_close,
 };
@@ -264,8 +320,9 @@ static int probe(struct uring *uring)
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!io_uring_opcode_supported(probe, needed[i]))
 			complete = false;
-	uring->has_futex_wake =
-		io_uring_opcode_supported(probe, BC_IORING_OP_FUTEX_WAKE);
+	if (!io_uring_opcode_supported(probe, BC_IORING_OP_FUTEX_WAIT) ||
+	    !io_uring_opcode_supported(probe, BC_IORING_OP_FUTEX_WAKE))
+		uring->has_futex = false;
 	io_uring_free_probe(probe);
 	return complete ? 0 : -ENOSYS;
 }
@@ -275,34 +332,58 @@ static unsigned completion_entries(unsigned connections)
 	unsigned entries = COMPLETIONS_MIN;
 
 	while (entries < COMPLETIONS_MAX &&
-	       entries < connections * COMPLETIONS_PER_PEER)
+	       entries < connections * COMPLETIONS_PER_PEER + COMPLETIONS_OTHER)
 		entries *= 2;
 	return entries;
 }
 
-int bc_uring_open(struct bc_backend **backend, unsigned connections, char *why,
-		  size_t why_size)
+/* The ring and, without futex requests, the thread. */
+static int init(struct uring *uring, unsigned connections, char *why,
+		size_t why_size)
 {
 	struct io_uring_params params = {
 		.flags = RING_FLAGS,
 		.cq_entries = completion_entries(connections),
 	};
+	int ret;
+
+	ret = io_uring_queue_init_params(QUEUE_ENTRIES, &uring->ring, &params);
+	if (ret < 0) {
+		explain(ret, why, why_size);
+		return ret;
+	}
+	ret = probe(uring);
+	if (ret < 0) {
+		explain(ret, why, why_size);
+		io_uring_queue_exit(&uring->ring);
+		return ret;
+	}
+	if (uring->has_futex)
+		return 0;
+	ret = bc_word_watch_open(&uring->watch);
+	if (ret < 0) {
+		snprintf(why, why_size,
+			 "a thread to wait for local publishers, which this "
+			 "kernel needs, cannot be started: %s",
+			 strerror(-ret));
+		io_uring_queue_exit(&uring->ring);
+	}
+	return ret;
+}
+
+int bc_uring_open(struct bc_backend **backend, unsigned connections,
+		  unsigned flags, char *why, size_t why_size)
+{
 	struct uring *uring = calloc(1, sizeof(*uring));
 	int ret;
 
 	if (!uring)
 		return -ENOMEM;
 	uring->backend.ops = &uring_ops;
-	ret = io_uring_queue_init_params(QUEUE_ENTRIES, &uring->ring, &params);
+	uring->has_futex = !(flags & BC_URING_NO_FUTEX);
+	ret = init(uring, connections, why, why_size);
 	if (ret < 0) {
-		explain(ret, why, why_size);
 		free(uring);
-		return ret;
-	}
-	ret = probe(uring);
-	if (ret < 0) {
-		explain(ret, why, why_size);
-		uring_close(&uring->backend);
 		return ret;
 	}
 	*backend = &uring->backend;

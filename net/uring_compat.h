@@ -9,6 +9,7 @@
 
 #include <liburing.h>
 
+#define BC_IORING_OP_FUTEX_WAIT 51 /* Linux 6.7 */
 #define BC_IORING_OP_FUTEX_WAKE 52 /* Linux 6.7 */
 #define BC_FUTEX2_SIZE_U32	2u
 

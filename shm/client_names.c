@@ -80,3 +80,16 @@ const char *bcast_node_state_name(uint32_t state)
 	}
 	return "unknown";
 }
+
+const char *bcast_writer_kind_name(uint32_t kind)
+{
+	switch ((enum bcast_writer_kind)kind) {
+	case BCAST_WRITER_NONE:
+		return "nobody";
+	case BCAST_WRITER_SENDER:
+		return "sender";
+	case BCAST_WRITER_NODE:
+		return "node";
+	}
+	return "unknown";
+}

@@ -8,17 +8,9 @@
 
 #include <bcast/bcast.h>
 
-#include "shm/client_reader.h"
+#include "shm/client_node.h"
 #include "shm/name.h"
-#include "shm/node.h"
 #include "shm/text.h"
-
-struct bcast_node {
-	struct bc_node_table table;
-	struct bc_node node;
-	struct bc_node_report report;
-	char name[BC_NAME]; /* of the stream */
-};
 
 static int check_options(const struct bcast_join_options *options)
 {

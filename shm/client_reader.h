@@ -1,99 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_reader.h - what a node adds to a reader: it shows in the node's slot
- * how far it is. A reader without a node has no report, and pays one test of a
- * pointer.
+ * client_reader.h - bcast.h's reader, for the files that it is made of:
+ *
+ *	client_reader.c	attach, peek, consume, read, seek
+ *	client_packet.c	the same for streams of packets, and bcast_next()
+ *	client_wait.c	everything that happens when there is nothing to read
  */
 #ifndef BC_CLIENT_READER_H
 #define BC_CLIENT_READER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <bcast/bcast.h>
 
+#include "shm/client_report.h"
 #include "shm/histogram.h"
-#include "shm/node.h"
+#include "shm/ring.h"
+#include "shm/segment.h"
 
-/* The node's, which outlives the reader's use of it. */
-struct bc_node_report {
-	struct bc_node *node;
-	struct bcast_reader *reader; /* NULL: none */
+struct bcast_reader {
+	struct bc_segment segment;
+	struct bc_ring ring; /* copy of segment.ring, one load nearer */
+	uint64_t position;
+	uint64_t peeked; /* bytes that the last peek showed */
+	/* packets: numbers of the records at position and after peeked; 0: not
+	 * known */
+	uint64_t sequence;
+	uint64_t peeked_sequence;
+	bool packets;
+	bool measure;
+	bool parked; /* the last wait slept in the kernel */
+	uint64_t epoch;
+	int64_t spin_ns;
+	uint64_t gone_after_ns;
+	uint64_t next_check_ns; /* when to ask for the owner again */
+	uint64_t gone_since_ns; /* owner found dead at; 0: alive */
+	uint32_t gone_count;	/* and the publish count was this then */
+	struct bcast_loss loss;
+	uint64_t bytes, waits, parks;
+	uint64_t latency_max_ns;
+	struct bc_histogram_shm latency;
+	struct bc_node_report *report; /* NULL: not a node's */
 };
 
 /* bc_client_reader_bind - let the reader report; NULL: let it stop. */
 void bc_client_reader_bind(struct bcast_reader *reader,
 			   struct bc_node_report *report);
 
-static inline void bc_node_report_set(bc_u64 *field, uint64_t value)
-{
-	atomic_store_explicit(field, value, memory_order_relaxed);
-}
+/*
+ * bc_client_reader_look - is there anything to read? 1 with *length bytes of
+ * it (packets shown by header only: 0), 0 nothing yet, < 0 as bcast_peek().
+ */
+int bc_client_reader_look(struct bcast_reader *reader, uint64_t *length);
 
-static inline void bc_node_report_progress(const struct bc_node_report *report,
-					   uint64_t cursor, uint64_t bytes)
-{
-	struct bc_node_shm *slot = report->node->slot;
+/* bc_client_reader_empty - nothing at the position: 0, or BCAST_ECLOSED. */
+int bc_client_reader_empty(const struct bcast_reader *reader);
 
-	if (!bc_node_is_ours(report->node))
-		return;
-	bc_node_report_set(&slot->cursor, cursor);
-	bc_node_report_set(&slot->bytes, bytes);
-}
+/* bc_client_reader_lapped - note the loss, move on. BCAST_ELAPPED. */
+int bc_client_reader_lapped(struct bcast_reader *reader);
 
-static inline void bc_node_report_lapped(const struct bc_node_report *report,
-					 const struct bcast_loss *loss)
-{
-	struct bc_node_shm *slot = report->node->slot;
+/* client_packet.c: the same for packets. */
+int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length);
+uint64_t bc_client_packet_peek(struct bcast_reader *reader, uint64_t length);
+void bc_client_packet_resync(struct bcast_reader *reader);
+int bc_client_packet_seek(struct bcast_reader *reader, enum bcast_from from,
+			  uint64_t position);
+/* Whole records: bytes of them within n, and the number of the next. */
+uint64_t bc_client_packet_whole(const struct bcast_reader *reader, uint64_t n,
+				uint64_t *next_sequence);
 
-	if (!bc_node_is_ours(report->node))
-		return;
-	bc_node_report_set(&slot->cursor, loss->to);
-	bc_node_report_set(&slot->laps, loss->laps);
-	bc_node_report_set(&slot->lost_bytes, loss->total_bytes);
-}
-
-static inline void bc_node_report_waited(const struct bc_node_report *report,
-					 uint64_t waits, uint64_t parks)
-{
-	struct bc_node_shm *slot = report->node->slot;
-
-	if (!bc_node_is_ours(report->node))
-		return;
-	bc_node_report_set(&slot->waits, waits);
-	bc_node_report_set(&slot->parks, parks);
-}
-
-static inline void bc_node_report_latency(const struct bc_node_report *report,
-					  uint64_t latency_ns, uint64_t max_ns)
-{
-	struct bc_node_shm *slot = report->node->slot;
-
-	if (!bc_node_is_ours(report->node))
-		return;
-	bc_histogram_record(&slot->latency, latency_ns);
-	bc_node_report_set(&slot->latency_max_ns, max_ns);
-}
-
-static inline void bc_node_report_waiting(const struct bc_node_report *report,
-					  uint32_t waiting)
-{
-	if (bc_node_is_ours(report->node))
-		atomic_store_explicit(&report->node->slot->waiting, waiting,
-				      memory_order_relaxed);
-}
-
-static inline void bc_node_report_beat(const struct bc_node_report *report)
-{
-	if (bc_node_is_ours(report->node))
-		bc_node_beat(report->node);
-}
-
-/* The reader goes: the node is none any more. */
-static inline void bc_node_report_end(struct bc_node_report *report)
-{
-	report->reader = NULL;
-	if (bc_node_is_ours(report->node))
-		atomic_fetch_and_explicit(&report->node->slot->role,
-					  ~(uint32_t)BCAST_NODE_READER,
-					  memory_order_relaxed);
-}
+/* client_wait.c */
+void bc_client_wait_init(struct bcast_reader *reader, int64_t spin_ns);
 
 #endif

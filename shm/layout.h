@@ -219,10 +219,10 @@ struct bc_head_shm {
  * of a millisecond while a local publisher holds the lease (sleepers.h).
  */
 struct bc_lease_shm {
-	bc_u64 holder;	 /* 0, or kind << 56 | slot << 32 | generation */
-	bc_u64 grants;	 /* how often it was taken; += 1 by each taker */
-	bc_u64 since_ns; /* CLOCK_REALTIME */
-	bc_u32 wanted;	 /* futex word: += 1 at release, to wake waiters */
+	bc_u64 holder;	      /* 0, or kind << 56 | slot << 32 | generation */
+	bc_u64 grants;	      /* how often it was taken; += 1 by each taker */
+	bc_u64 since_ns;      /* CLOCK_REALTIME */
+	bc_u32 wanted;	      /* futex word: += 1 at release, to wake waiters */
 	bc_u32 daemon_sleeps; /* 1: wake the daemon too; by the daemon */
 	bc_u64 limit;	      /* position; by the daemon */
 	bc_u32 room;	      /* futex word: += 1 when limit grows */

@@ -182,6 +182,10 @@ void bc_node_table_clear(const struct bc_node_table *table, uint32_t index)
 	atomic_store_explicit(&slot->claim,
 			      bc_node_claim_make(BC_NODE_SWEPT, claim),
 			      memory_order_relaxed);
+	/* who died asleep is counted no more (registry.sleepers) */
+	if (atomic_load_explicit(&slot->waiting, memory_order_acquire) == 1)
+		atomic_fetch_sub_explicit(&table->header->sleepers, 1,
+					  memory_order_relaxed);
 	bc_node_table_wipe(slot);
 	/* pairs with the acquire load of the next claimer */
 	atomic_store_explicit(&slot->claim,

@@ -26,6 +26,20 @@
 int bc_notify_wait(const bc_u32 *word, uint32_t seen, int64_t timeout_ns);
 
 /*
+ * bc_notify_wait_two - sleep until woken at either word, if *word still equals
+ * `seen` and *own still equals `own_seen`. For a thread that must be reached
+ * by its own process while it sleeps on a word that this may not write.
+ *
+ * Returns as bc_notify_wait does, and -EFAULT if `word` is not mapped; which
+ * of the two it was, the caller sees by looking at `own`. Where the kernel
+ * cannot do it (before Linux 5.16), a change of `own` is found out within
+ * BC_NOTIFY_SLICE_NS. Blocks.
+ */
+#define BC_NOTIFY_SLICE_NS INT64_C(50000000)
+int bc_notify_wait_two(const bc_u32 *word, uint32_t seen, const bc_u32 *own,
+		       uint32_t own_seen, int64_t timeout_ns);
+
+/*
  * bc_notify_wake - wake all that sleep on the word, in any process. Returns
  * how many there were. Costs 0.5 us and grows with the number of sleepers.
  */

@@ -35,6 +35,7 @@
 #include "shm/object.h"
 #include "shm/peers.h"
 #include "shm/process.h"
+#include "shm/record_index.h"
 #include "shm/segment.h"
 #include "shm/segment_build.h"
 #include "shm/segment_check.h"
@@ -174,6 +175,9 @@ static void fill(struct bc_segment *segment, const struct bc_segment_plan *plan,
 	memcpy(control->regions, plan->regions, sizeof(plan->regions));
 	bc_segment_fill_owner(&control->owner, config, 1);
 	control->lease.limit = UINT64_MAX;
+	control->head.sequence_before = 1;
+	control->head.sequence_after = 1;
+	control->index_head.step = bc_record_index_step(config->capacity);
 	bc_counters_describe((struct bc_counter_shm *)(void *)segment
 				     ->regions[BC_REGION_COUNTERS]
 				     .base);

@@ -107,11 +107,12 @@ int bc_segment_retire(const char *name);
 enum bc_segment_view {
 	BC_VIEW_CONTROL, /* control block and regions */
 	BC_VIEW_ALL,	 /* the ring as well */
+	BC_VIEW_WRITE,	 /* all of it, writable: for a local publisher */
 };
 
 /*
- * bc_segment_attach - map an existing segment read-only, after checking all
- * that can be checked. Returns 0, -ENOENT, -EACCES, BCAST_ENAME,
+ * bc_segment_attach - map an existing segment, read-only but for BC_VIEW_WRITE,
+ * after checking all that can be checked. Returns 0, -ENOENT, -EACCES, BCAST_ENAME,
  * BCAST_ENOTREADY, BCAST_EFOREIGN, BCAST_EVERSION, BCAST_ELAYOUT,
  * BCAST_ETOOSMALL, or -errno. Does not block.
  */

@@ -136,10 +136,6 @@ static const char *judge_head(const struct bc_head_shm *head, uint64_t capacity)
 	if (reserved < tail || reserved - tail > capacity ||
 	    reserved > INT64_MAX)
 		return "its positions cannot be";
-	/* records beyond the tail may have been read already */
-	if ((atomic_load_explicit(&head->publish_rule, memory_order_relaxed) &
-	     BC_RULE_HEADER) != 0)
-		return "it was last published to record by record";
 	return NULL;
 }
 
@@ -192,22 +188,25 @@ static int map(struct bc_segment *segment,
 }
 
 /*
- * A local publisher's lease is its own; the kernel knows whether it lives. It
- * may also be about to take the dead daemon's, by compare-and-swap as we do.
+ * What the dead daemon wanted of local publishers holds no longer. The lease
+ * itself is a lock: the dead one's is free, and a living publisher's stays.
  */
-static void free_lease(struct bc_lease_shm *lease)
+static void reset_lease(struct bc_lease_shm *lease)
 {
 	uint64_t holder =
 		atomic_load_explicit(&lease->holder, memory_order_relaxed);
 
+	/* by swapping: a publisher may have taken it this instant */
+	if (holder >> 56 == BC_LEASE_DAEMON >> 56)
+		(void)atomic_compare_exchange_strong_explicit(
+			&lease->holder, &holder, 0, memory_order_acq_rel,
+			memory_order_relaxed);
+	atomic_store_explicit(&lease->daemon_sleeps, 0, memory_order_relaxed);
 	/* nobody is being sent to yet */
 	atomic_store_explicit(&lease->limit, UINT64_MAX, memory_order_release);
-	if (holder >> 56 == BC_LEASE_NODE >> 56)
-		return;
-	(void)atomic_compare_exchange_strong_explicit(&lease->holder, &holder,
-						      0, memory_order_acq_rel,
-						      memory_order_relaxed);
-	/* also when it is free: the dead one may not have come to the wake */
+	atomic_fetch_add_explicit(&lease->room, 1, memory_order_release);
+	(void)bc_notify_wake(&lease->room);
+	/* the dead one may not have come to the wake */
 	atomic_fetch_add_explicit(&lease->wanted, 1, memory_order_release);
 	(void)bc_notify_wake(&lease->wanted);
 }
@@ -247,7 +246,7 @@ static void tidy(struct bc_segment *segment,
 				  ->regions[BC_REGION_COUNTERS]
 				  .base);
 	clear_half_written(&segment->regions[BC_REGION_ERRORS]);
-	free_lease(&control->lease);
+	reset_lease(&control->lease);
 }
 
 /* fd is open; on any result but 0 the caller closes it. */

@@ -128,13 +128,17 @@ static int check_and_map(struct bc_segment *segment, enum bc_segment_view view)
 int bc_segment_attach(struct bc_segment *segment, const char *name,
 		      enum bc_segment_view view)
 {
-	struct bc_segment attached = {.fd = -1};
+	struct bc_segment attached = {
+		.fd = -1,
+		.writable = view == BC_VIEW_WRITE,
+	};
 	char object[BC_NAME_OBJECT_MAX];
 	int ret = bc_name_object(object, sizeof(object), name, "");
 
 	if (ret < 0)
 		return ret;
-	attached.fd = bc_object_open(object, O_RDONLY);
+	attached.fd =
+		bc_object_open(object, attached.writable ? O_RDWR : O_RDONLY);
 	if (attached.fd < 0)
 		return attached.fd;
 	memcpy(attached.name, name, strlen(name) + 1);

@@ -3,6 +3,8 @@
 #include "shm/assert.h"
 #include "src/backpressure.h"
 
+#define RECORD_SPARE 64u /* the header behind it, and its own */
+
 struct backpressure_limits backpressure_limits(uint64_t capacity,
 					       uint64_t read_bytes,
 					       uint64_t max_lag_bytes,
@@ -17,6 +19,7 @@ struct backpressure_limits backpressure_limits(uint64_t capacity,
 		/* half of the permitted lag is left to those behind it */
 		.pace_bytes = max_lag_bytes / 2,
 		.max_lag_bytes = max_lag_bytes,
+		.record_bytes = capacity / 4 + RECORD_SPARE,
 	};
 }
 
@@ -30,6 +33,26 @@ enum backpressure_verdict backpressure_admit(
 	if (!stalled && at->tail - at->leader > limits->pace_bytes)
 		return BACKPRESSURE_TOO_FAST;
 	return BACKPRESSURE_READ;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+uint64_t backpressure_limit(const struct backpressure_limits *limits,
+			    const struct backpressure_positions *at,
+			    bool stalled)
+{
+	uint64_t room = max_u64(limits->hold_bytes + limits->read_bytes,
+				limits->record_bytes) +
+			at->floor;
+	uint64_t pace = max_u64(limits->pace_bytes + limits->read_bytes,
+				limits->record_bytes) +
+			at->leader;
+	uint64_t limit = !stalled && pace < room ? pace : room;
+
+	return limit > at->tail ? limit : at->tail;
 }
 
 bool backpressure_is_slow(const struct backpressure_limits *limits,

@@ -41,6 +41,7 @@ struct backpressure_limits {
 	uint64_t hold_bytes; /* rule 1: tail - floor, at most */
 	uint64_t pace_bytes;
 	uint64_t max_lag_bytes;
+	uint64_t record_bytes; /* a local publication is smaller */
 };
 
 /* Where everybody is. floor and leader equal tail when there is nobody. */
@@ -69,6 +70,15 @@ struct backpressure_limits backpressure_limits(uint64_t capacity,
 enum backpressure_verdict backpressure_admit(
 	const struct backpressure_limits *limits,
 	const struct backpressure_positions *at, bool stalled);
+
+/*
+ * backpressure_limit - rules 1 and 2 for a local publisher, who asks nobody: the
+ * position up to which it may write. Never less than the tail; and a single
+ * publication of the largest size always comes through in the end.
+ */
+uint64_t backpressure_limit(const struct backpressure_limits *limits,
+			    const struct backpressure_positions *at,
+			    bool stalled);
 
 /* backpressure_is_slow - rule 3, for one receiver. */
 bool backpressure_is_slow(const struct backpressure_limits *limits,

@@ -170,6 +170,28 @@ static int resolve_lag(struct request *request)
 	return -EINVAL;
 }
 
+/* What a stream of packets cannot have. */
+static int check_format(const struct request *request)
+{
+	const struct config *config = request->config;
+	const char *what = NULL;
+
+	if (config->format == CONFIG_FORMAT_RAW)
+		return 0;
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].role == CONFIG_ROLE_INGEST)
+			what = "--ingest: senders (packets are published by "
+			       "local processes: see bcast-pub)";
+	if (config->slow_policy == CONFIG_SLOW_SKIP)
+		what = "--slow-policy skip: it would cut a record in two "
+		       "(allowed: disconnect, block)";
+	if (what == NULL)
+		return 0;
+	(void)fprintf(request->err,
+		      "bcastd: --format packet does not go with %s\n", what);
+	return -EINVAL;
+}
+
 static void fill_table(struct option table[OPTIONS_COUNT + 1])
 {
 	int used = 0;
@@ -251,5 +273,7 @@ int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
 		return ret;
 	if (config->listen_count == 0)
 		ret = apply_defaults(&request, true);
+	if (ret == 0)
+		ret = check_format(&request);
 	return ret < 0 ? ret : resolve_lag(&request);
 }

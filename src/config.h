@@ -37,6 +37,11 @@ enum config_slow_policy {
 	CONFIG_SLOW_SKIP,
 };
 
+enum config_format {
+	CONFIG_FORMAT_RAW,
+	CONFIG_FORMAT_PACKET,
+};
+
 enum config_backend {
 	CONFIG_BACKEND_AUTO,
 	CONFIG_BACKEND_IO_URING,
@@ -54,6 +59,7 @@ struct config {
 	uint32_t listen_count;
 	uint64_t ring_size_bytes; /* a power of two */
 	uint32_t nodes;		  /* slots of the registry */
+	enum config_format format;
 	uint32_t max_receivers;
 	enum config_reassign reassign;
 	enum config_slow_policy slow_policy;

@@ -12,6 +12,9 @@
  *	            sent event: cursor moves
  *	ingest.c    ingest_arm: the next recv, if backpressure.c admits it
  *
+ * While a local process publishes, local.c takes the place of ingest.c: it
+ * follows the tail, and says how far the publisher may go.
+ *
  * No byte goes through nodes.c, which watches the local nodes' processes.
  *
  * What kill -9 leaves at any line: sockets closed by the kernel, the locks
@@ -53,7 +56,18 @@ struct ingest {
 	bool receiving;		  /* a recv into the ring is in flight */
 	uint64_t received;	  /* bytes at the tail, not yet published */
 	uint64_t paused_since_ns; /* 0: not paused */
-	bool given_up; /* all receivers stalled: do not wait for them */
+	bool given_up;	/* all receivers stalled: do not wait for them */
+	bool has_lease; /* from the first in line to its last receive */
+};
+
+/* A local publisher, as we see it. Only local.c writes it. */
+struct local {
+	uint64_t holder;   /* lease.holder, as last seen */
+	uint64_t sequence; /* packets: of the record at daemon.tail */
+	uint64_t limit;	   /* lease.limit, as we have stored it */
+	bool armed;	   /* a wait for head.publish_count is in flight */
+	bool is_fenced;	   /* the last heavy fence did its work */
+	char who[BCAST_NODE_ID_MAX + 1];
 };
 
 /* The receivers' side. Only egress.c writes it. */
@@ -61,8 +75,9 @@ struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
 	uint32_t receivers;
-	uint64_t floor;	 /* no send needs a byte before it; may be too low */
-	uint64_t leader; /* the furthest cursor; see leader_valid */
+	uint32_t sending; /* sends in flight, closing connections' too */
+	uint64_t floor;	  /* no send needs a byte before it; may be too low */
+	uint64_t leader;  /* the furthest cursor; see leader_valid */
 	bool leader_valid;
 	uint64_t last_progress_ns;
 	unsigned char watch_byte; /* where peeks go */
@@ -116,21 +131,26 @@ struct daemon {
 	struct bc_backend *backend;
 	struct backpressure_limits limits;
 	struct ingest ingest;
+	struct local local;
 	struct egress egress;
+	uint64_t tail; /* of the stream, as this turn of the loop sees it */
 	struct nodes nodes;
 	struct name_watch name_watch;
 	enum daemon_phase phase;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
 	uint64_t next_tick_ns;
+	uint64_t drain_began_ns;
 	uint64_t drain_deadline_ns;
 	uint32_t probe_slot; /* where the tick's round of half-closed goes on */
 };
 
-/* daemon_tail - the position up to which the stream is published. */
+/*
+ * daemon_tail - the position up to which the stream is published. A local
+ * publisher moves it all the time; we go on with what we saw once a turn.
+ */
 static inline uint64_t daemon_tail(const struct daemon *daemon)
 {
-	return atomic_load_explicit(&daemon->segment.ring.head->tail,
-				    memory_order_relaxed);
+	return daemon->tail;
 }
 
 #endif

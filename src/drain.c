@@ -6,8 +6,10 @@
 #include <bcast/monitor.h>
 
 #include "shm/clock.h"
+#include "shm/lease.h"
 #include "src/closing.h"
 #include "src/drain.h"
+#include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
 
@@ -16,6 +18,9 @@
  * come. None has ever failed to; but a daemon that was told to end must end.
  */
 #define LAST_RESORT_NS ((uint64_t)BC_NS_PER_S)
+
+/* What a local publisher gets for what it has begun. */
+#define LAST_WORD_NS ((uint64_t)(20 * BC_NS_PER_MS))
 
 static void stop_listening(struct daemon *daemon)
 {
@@ -31,6 +36,7 @@ static void begin(struct daemon *daemon, int signal_number)
 	struct ingest *ingest = &daemon->ingest;
 
 	daemon->phase = DAEMON_DRAINING;
+	daemon->drain_began_ns = daemon->now_ns;
 	daemon->drain_deadline_ns =
 		daemon->now_ns +
 		daemon->config.drain_timeout_ms * (uint64_t)BC_NS_PER_MS;
@@ -41,10 +47,18 @@ static void begin(struct daemon *daemon, int signal_number)
 	bc_segment_set_state(&daemon->segment, BC_STATE_DRAINING);
 	stop_listening(daemon);
 	nodes_drain(daemon);
+	local_drain(daemon);
 	for (uint32_t i = 0; i < ingest->line_count; i++)
 		bc_conn_end(&daemon->conns, ingest->line[i],
 			    BCAST_CLOSE_SHUTDOWN, 0);
 	closing_run(daemon);
+}
+
+/* A publication that began before it could see the state: microseconds. */
+static bool local_may_publish(const struct daemon *daemon)
+{
+	return bc_lease_is_local(&daemon->segment) &&
+	       daemon->now_ns < daemon->drain_began_ns + LAST_WORD_NS;
 }
 
 static void close_receivers(struct daemon *daemon, bool late)
@@ -69,7 +83,7 @@ static void close_receivers(struct daemon *daemon, bool late)
 /* Are all slots free, and all accepts and polls back? */
 static bool is_quiet(const struct daemon *daemon)
 {
-	if (daemon->nodes.armed > 0)
+	if (daemon->nodes.armed > 0 || daemon->local.armed)
 		return false;
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)
@@ -89,8 +103,8 @@ void drain_step(struct daemon *daemon, int signal_number)
 	} else if (signal_number != 0) {
 		daemon->drain_deadline_ns = daemon->now_ns;
 	}
-	/* the last receive may still bring bytes */
-	if (!daemon->ingest.receiving)
+	/* the last receive may still bring bytes, a publisher its last record */
+	if (!daemon->ingest.receiving && !local_may_publish(daemon))
 		close_receivers(daemon,
 				daemon->now_ns >= daemon->drain_deadline_ns);
 	if (is_quiet(daemon) ||

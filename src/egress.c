@@ -15,6 +15,7 @@
 
 #include "shm/peers.h"
 #include "src/egress.h"
+#include "src/local.h"
 #include "src/log.h"
 #include "src/request.h"
 
@@ -54,6 +55,7 @@ void egress_join(struct daemon *daemon, struct bc_conn *conn)
 {
 	struct egress *egress = &daemon->egress;
 
+	local_admit(daemon);
 	conn->role = BCAST_ROLE_RECEIVER;
 	conn->cursor = daemon_tail(daemon);
 	egress->receivers++;
@@ -103,6 +105,8 @@ static void send_next(struct daemon *daemon, struct bc_conn *conn)
 			 bc_ring_address(&daemon->segment.ring, conn->cursor),
 			 size) < 0)
 		make_idle(daemon, conn);
+	else
+		daemon->egress.sending++;
 }
 
 void egress_pump(struct daemon *daemon)
@@ -122,6 +126,11 @@ void egress_pump(struct daemon *daemon)
 bool egress_has_ready(const struct daemon *daemon)
 {
 	return daemon->egress.ready.head != BC_CONN_NONE;
+}
+
+bool egress_has_caught_up(const struct daemon *daemon)
+{
+	return daemon->egress.caught_up.head != BC_CONN_NONE;
 }
 
 static void skip_to_live(struct daemon *daemon, struct bc_conn *conn)
@@ -162,6 +171,7 @@ static void count_sent(struct daemon *daemon, struct bc_conn *conn,
 
 void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result)
 {
+	daemon->egress.sending--;
 	if (conn->role != BCAST_ROLE_RECEIVER)
 		return; /* it became the sender meanwhile */
 	if (result > 0)
@@ -277,11 +287,18 @@ static void punish(struct daemon *daemon, struct bc_conn *conn)
 
 void egress_enforce_lag(struct daemon *daemon)
 {
-	const struct backpressure_limits *limits = &daemon->limits;
+	struct backpressure_limits lowered = daemon->limits;
+	const struct backpressure_limits *limits = &lowered;
 	uint64_t tail = daemon_tail(daemon);
 
-	if (daemon->config.slow_policy == CONFIG_SLOW_BLOCK ||
-	    !backpressure_is_slow(limits, tail, daemon->egress.floor))
+	if (daemon->config.slow_policy == CONFIG_SLOW_BLOCK)
+		return;
+	/* a large record may want room before anybody lags that much */
+	if (local_wants_room(daemon) &&
+	    limits->max_lag_bytes > limits->capacity - 2 * limits->record_bytes)
+		lowered.max_lag_bytes =
+			limits->capacity - 2 * limits->record_bytes;
+	if (!backpressure_is_slow(limits, tail, daemon->egress.floor))
 		return;
 	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
 		struct bc_conn *conn = &daemon->conns.conns[slot];
@@ -301,7 +318,8 @@ struct backpressure_positions egress_positions(struct daemon *daemon)
 	struct backpressure_positions at = {tail, tail, tail};
 
 	/* closing connections can hold bytes after the last has left */
-	if (tail - egress->floor > daemon->limits.hold_bytes)
+	if (tail - egress->floor > daemon->limits.hold_bytes ||
+	    local_wants_room(daemon))
 		recompute_floor(daemon);
 	at.floor = egress->floor;
 	if (egress->receivers == 0)

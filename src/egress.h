@@ -48,6 +48,9 @@ void egress_enforce_lag(struct daemon *daemon);
 /* egress_pump - post sends, to a bounded number of receivers. */
 void egress_pump(struct daemon *daemon);
 
+/* egress_has_caught_up - is somebody waiting for new bytes? */
+bool egress_has_caught_up(const struct daemon *daemon);
+
 /* egress_has_ready - are there receivers that the last pump left out? */
 bool egress_has_ready(const struct daemon *daemon);
 

@@ -12,9 +12,10 @@
 
 #include <bcast/monitor.h>
 
-#include "shm/clock.h"
+#include "shm/lease.h"
 #include "shm/peers.h"
 #include "src/ingest.h"
+#include "src/local.h"
 #include "src/log.h"
 #include "src/request.h"
 
@@ -40,30 +41,49 @@ bool ingest_is_free(const struct daemon *daemon)
 {
 	const struct ingest *ingest = &daemon->ingest;
 
+	/* records are published by local processes only */
+	if (daemon->config.format != CONFIG_FORMAT_RAW)
+		return false;
 	if (ingest->line_count == 0)
-		return true;
+		return bc_lease_held(&daemon->segment) == 0;
 	return ingest->line_count < DAEMON_SENDERS_MAX &&
 	       has_finished(daemon, ingest->line[ingest->line_count - 1]);
 }
 
+/*
+ * For the first in line. A local publisher may have taken it since we looked;
+ * and where the last one left off we learn only now.
+ */
+static bool take_lease(struct daemon *daemon, const struct bc_conn *conn)
+{
+	const struct bc_owner_shm *owner = &daemon->segment.control->owner;
+	uint64_t word = bc_lease_word(
+		BC_LEASE_DAEMON, bc_conn_slot(&daemon->conns, conn),
+		atomic_load_explicit(&owner->incarnation,
+				     memory_order_relaxed));
+
+	if (daemon->ingest.has_lease) {
+		bc_lease_rename(&daemon->segment, word);
+		return true;
+	}
+	if (bc_lease_take(&daemon->segment, word) != 1)
+		return false;
+	daemon->ingest.has_lease = true;
+	local_follow(daemon);
+	return true;
+}
+
 static void take_over(struct daemon *daemon, struct bc_conn *conn)
 {
-	struct bc_lease_shm *lease = &daemon->segment.control->lease;
-	const struct bc_owner_shm *owner = &daemon->segment.control->owner;
-	uint64_t slot = bc_conn_slot(&daemon->conns, conn);
-	uint64_t tail = daemon_tail(daemon);
+	uint64_t tail;
 
+	if (!take_lease(daemon, conn)) {
+		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_BUSY, 0);
+		return;
+	}
+	tail = daemon_tail(daemon);
 	conn->role = BCAST_ROLE_SENDER;
 	bc_peers_set_role(conn->shown, conn->role, tail);
-	atomic_store_explicit(&lease->since_ns, bc_realtime_ns(),
-			      memory_order_relaxed);
-	bc_peers_add(&lease->grants, 1);
-	atomic_store_explicit(
-		&lease->holder,
-		BC_LEASE_DAEMON | slot << BC_LEASE_SLOT_SHIFT |
-			atomic_load_explicit(&owner->incarnation,
-					     memory_order_relaxed),
-		memory_order_release);
 	bc_counter_add(daemon->counters, BC_COUNTER_senders_joined, 1);
 	log_event(LOG_LEVEL_INFO, "sender_joined", "peer=%s position=%llu",
 		  conn->peer, (unsigned long long)tail);
@@ -81,14 +101,6 @@ void ingest_join(struct daemon *daemon, struct bc_conn *conn)
 		take_over(daemon, conn);
 }
 
-static void release_lease(struct daemon *daemon)
-{
-	struct bc_lease_shm *lease = &daemon->segment.control->lease;
-
-	atomic_store_explicit(&lease->holder, 0, memory_order_release);
-	atomic_fetch_add_explicit(&lease->wanted, 1, memory_order_release);
-}
-
 void ingest_remove(struct daemon *daemon, struct bc_conn *conn)
 {
 	struct ingest *ingest = &daemon->ingest;
@@ -104,8 +116,8 @@ void ingest_remove(struct daemon *daemon, struct bc_conn *conn)
 		       ingest->line_count);
 	if (at > 0)
 		return;
-	bc_counter_add(daemon->counters, BC_COUNTER_senders_left, 1);
-	release_lease(daemon);
+	if (conn->role == BCAST_ROLE_SENDER)
+		bc_counter_add(daemon->counters, BC_COUNTER_senders_left, 1);
 	if (ingest->line_count > 0 && daemon->phase == DAEMON_RUNNING)
 		take_over(daemon, ingest->line[0]);
 }
@@ -142,6 +154,7 @@ bool ingest_publish(struct daemon *daemon)
 		return false;
 	bc_ring_publish(&daemon->segment.ring, ingest->received,
 			daemon->now_ns);
+	daemon->tail += ingest->received;
 	ingest->received = 0;
 	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
 	(void)bc_backend_wake(daemon->backend,
@@ -149,7 +162,20 @@ bool ingest_publish(struct daemon *daemon)
 	return true;
 }
 
-static void pause_sender(struct daemon *daemon)
+void ingest_release(struct daemon *daemon)
+{
+	struct ingest *ingest = &daemon->ingest;
+
+	if (!ingest->has_lease || ingest->line_count > 0 || ingest->receiving ||
+	    ingest->received > 0)
+		return;
+	ingest->has_lease = false;
+	/* before a publisher can take it: our sends still need their bytes */
+	local_pace(daemon);
+	bc_lease_give(&daemon->segment);
+}
+
+void ingest_pause(struct daemon *daemon)
 {
 	if (daemon->ingest.paused_since_ns != 0)
 		return;
@@ -157,7 +183,7 @@ static void pause_sender(struct daemon *daemon)
 	bc_counter_add(daemon->counters, BC_COUNTER_sender_pauses, 1);
 }
 
-static void resume_sender(struct daemon *daemon)
+void ingest_resume(struct daemon *daemon)
 {
 	struct ingest *ingest = &daemon->ingest;
 
@@ -168,11 +194,7 @@ static void resume_sender(struct daemon *daemon)
 	ingest->paused_since_ns = 0;
 }
 
-/*
- * Receivers that all take nothing are given up waiting for, until one of them
- * takes something again.
- */
-static bool update_given_up(struct daemon *daemon)
+bool ingest_given_up(struct daemon *daemon)
 {
 	struct ingest *ingest = &daemon->ingest;
 	uint64_t last_ns = daemon->egress.last_progress_ns;
@@ -200,12 +222,12 @@ void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at)
 
 	if (!ingest_wants_to_read(daemon))
 		return;
-	if (backpressure_admit(&daemon->limits, at, update_given_up(daemon)) !=
+	if (backpressure_admit(&daemon->limits, at, ingest_given_up(daemon)) !=
 	    BACKPRESSURE_READ) {
-		pause_sender(daemon);
+		ingest_pause(daemon);
 		return;
 	}
-	resume_sender(daemon);
+	ingest_resume(daemon);
 	conn = ingest->line[0];
 	if (request_recv(daemon, conn,
 			 bc_ring_reserve(&daemon->segment.ring, read_bytes),

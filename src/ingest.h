@@ -6,7 +6,8 @@
  * unread, but only if the one before them has finished sending (its FIN is
  * here, or it is of this machine and has closed its socket) and merely has not
  * been read to the end: so "a; then b" works however much of a is still in
- * flight, and a second sender beside a live one is told.
+ * flight, and a second sender beside a live one is told. So is a sender beside
+ * a local publisher: both write under the same lease.
  */
 #ifndef SRC_INGEST_H
 #define SRC_INGEST_H
@@ -39,5 +40,24 @@ void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at);
 
 /* ingest_remove - the connection is going: take it out of the line. */
 void ingest_remove(struct daemon *daemon, struct bc_conn *conn);
+
+/*
+ * ingest_release - give the write lease back once the last sender has gone and
+ * the kernel writes no more of its bytes.
+ */
+void ingest_release(struct daemon *daemon);
+
+/*
+ * ingest_pause, ingest_resume - the sender, or a local publisher, is held up
+ * because of receivers; it goes on. Counted and timed.
+ */
+void ingest_pause(struct daemon *daemon);
+void ingest_resume(struct daemon *daemon);
+
+/*
+ * ingest_given_up - receivers that all take nothing are given up waiting for,
+ * until one of them takes something again.
+ */
+bool ingest_given_up(struct daemon *daemon);
 
 #endif

@@ -21,6 +21,7 @@
 #include "src/drain.h"
 #include "src/egress.h"
 #include "src/ingest.h"
+#include "src/local.h"
 #include "src/log.h"
 #include "src/loop.h"
 #include "src/nodes.h"
@@ -83,6 +84,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		nodes_on_event(daemon, token.slot);
 		return;
 	}
+	if (token.op == BC_OP_LOCAL) {
+		local_on_event(daemon);
+		return;
+	}
 	conn = bc_conn_by_token(&daemon->conns, token);
 	BC_ASSERT(conn); /* a slot is not freed with requests in flight */
 	switch (token.op) {
@@ -103,6 +108,7 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		egress_on_discard(daemon, conn, event->result);
 		break;
 	case BC_OP_ACCEPT:
+	case BC_OP_LOCAL:
 	case BC_OP_NODE:
 	case BC_OP_NONE:
 		break;
@@ -137,8 +143,10 @@ static int turn(struct daemon *daemon)
 {
 	struct bc_event events[EVENTS_PER_TURN];
 	int count = bc_backend_wait(daemon->backend, events, EVENTS_PER_TURN,
-				    wait_ns(daemon), signals_wait_mask());
+				    local_sleep(daemon, wait_ns(daemon)),
+				    signals_wait_mask());
 
+	local_awake(daemon);
 	if (count < 0)
 		return count;
 	daemon->now_ns = bc_monotonic_ns();
@@ -149,10 +157,13 @@ static int turn(struct daemon *daemon)
 	}
 	if (ingest_publish(daemon))
 		egress_on_published(daemon);
+	local_follow(daemon);
 	egress_enforce_lag(daemon);
 	closing_run(daemon);
 	egress_pump(daemon);
 	arm(daemon);
+	ingest_release(daemon);
+	local_pace(daemon);
 	if (daemon->now_ns >= daemon->next_tick_ns)
 		tick(daemon);
 	drain_step(daemon, signals_take());

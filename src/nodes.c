@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -409,4 +410,16 @@ void nodes_stop(struct daemon *daemon)
 	nodes->watches = NULL;
 	nodes->count = 0;
 	bc_node_table_detach(&nodes->table);
+}
+
+void nodes_name(const struct daemon *daemon, uint32_t slot, char *text,
+		size_t size)
+{
+	const struct nodes *nodes = &daemon->nodes;
+
+	if (slot < nodes->count && nodes->watches &&
+	    nodes->watches[slot].claim != 0)
+		bc_text_set(text, size, nodes->watches[slot].id);
+	else
+		(void)snprintf(text, size, "slot-%u", slot);
 }

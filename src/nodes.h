@@ -21,6 +21,10 @@ void nodes_tick(struct daemon *daemon);
 /* nodes_on_event - the poll of this slot's process has ended. */
 void nodes_on_event(struct daemon *daemon, uint32_t slot);
 
+/* nodes_name - the id of the node in a slot, or "slot-N", to be logged. */
+void nodes_name(const struct daemon *daemon, uint32_t slot, char *text,
+		size_t size);
+
 /*
  * nodes_drain - watch nobody any more. nodes.armed is 0 once all polls have
  * given their events.

@@ -21,6 +21,7 @@
 #include "src/egress.h"
 #include "src/ipc_removal.h"
 #include "src/listening.h"
+#include "src/local.h"
 #include "src/log.h"
 #include "src/memory_report.h"
 #include "src/nodes.h"
@@ -77,7 +78,7 @@ static int open_backend(struct daemon *daemon)
 	int ret =
 		bc_uring_open(&daemon->backend,
 			      daemon->config.max_receivers + DAEMON_SENDERS_MAX,
-			      why, sizeof(why));
+			      0, why, sizeof(why));
 
 	if (ret == 0)
 		return 0;
@@ -190,6 +191,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		return ret;
 	}
 	nodes_start(daemon);
+	local_start(daemon);
 	ipc_removal_warn();
 	announce(daemon);
 	return 0;

@@ -4,6 +4,7 @@
 
 #include <bcast/monitor.h>
 
+#include "shm/record_index.h"
 #include "shm/registry.h"
 #include "src/dev_shm.h"
 #include "src/placement.h"
@@ -23,10 +24,13 @@ int stream_take_name(struct daemon *daemon)
 
 static struct bc_segment_config wanted_segment(const struct config *config)
 {
+	bool packets = config->format == CONFIG_FORMAT_PACKET;
+
 	return (struct bc_segment_config){
 		.name = config->name,
 		.capacity = config->ring_size_bytes,
-		.format = BCAST_FORMAT_RAW,
+		.format = packets ? BCAST_FORMAT_PACKET : BCAST_FORMAT_RAW,
+		.index_entries = packets ? BC_RECORD_INDEX_ENTRIES : 0,
 		.max_receivers = config->max_receivers,
 		.peer_slots = config->max_receivers + DAEMON_SENDERS_MAX,
 		.mode = config->mode,

@@ -148,6 +148,7 @@ static void visit(void *argument)
 	const struct visitor *visitor = argument;
 	struct bcast_attach_options options = BCAST_ATTACH_DEFAULTS;
 	struct bcast_join_options join = BCAST_JOIN_DEFAULTS;
+	struct bcast_publisher *publisher;
 	struct bcast_reader *reader;
 	struct bcast_node *node;
 	const void *data;
@@ -159,8 +160,11 @@ static void visit(void *argument)
 			 visitor->attaches);
 	test_child_check(bcast_join(daemon_.name, "visitor", &join, &node) ==
 			 visitor->joins);
-	if (visitor->joins == 0)
+	if (visitor->joins == 0) {
+		test_child_check(bcast_publisher_open(node, NULL, &publisher) ==
+				 -EACCES);
 		bcast_leave(node);
+	}
 	try_to_harm("", false);
 	try_to_harm(".nodes", visitor->joins == 0);
 	try_to_harm(".lock", false);
@@ -229,6 +233,48 @@ static void stream_for_its_owner_is_read_by_nobody_else(void **state)
 	assert_right(".nodes", TEAM, 0600);
 	assert_visit((struct visitor){MEMBER, TEAM, -EACCES, -EACCES});
 	assert_visit((struct visitor){STRANGER, 0, -EACCES, -EACCES});
+	daemon_fixture_stop(&daemon_);
+}
+
+static void publish_as_member(void *argument)
+{
+	static unsigned char bytes[1000];
+	struct bcast_publisher *publisher;
+	struct bcast_node *node;
+
+	(void)argument;
+	test_child_check(become(MEMBER, TEAM));
+	test_child_check(bcast_join(daemon_.name, "writer", NULL, &node) == 0);
+	test_child_check(bcast_publisher_open(node, NULL, &publisher) == 0);
+	test_pattern_fill(crowd.seed, BYTES, bytes, sizeof(bytes));
+	test_child_check(bcast_publish(publisher, bytes, sizeof(bytes)) >= 0);
+	bcast_publisher_close(publisher);
+	bcast_leave(node);
+}
+
+static void members_publish_where_the_mode_lets_them_write(void **state)
+{
+	struct bcast_attach_options options = BCAST_ATTACH_DEFAULTS;
+	static unsigned char bytes[2000];
+	struct bcast_reader *reader;
+	struct test_child child;
+
+	(void)state;
+	serve("0660", TEAM_OPT);
+	crowd_end_sender(&crowd);
+	daemon_fixture_await(&daemon_, "senders", 0);
+	options.from = BCAST_FROM_POSITION;
+	options.position = BYTES;
+	assert_int_equal(bcast_attach(daemon_.name, &options, &reader), 0);
+
+	child = test_fork(publish_as_member, NULL);
+	assert_int_equal(test_join(&child), 0);
+
+	assert_int_equal(bcast_wait(reader, DEADLINE_MS), 1);
+	assert_int_equal(bcast_read(reader, bytes, sizeof(bytes)), 1000);
+	assert_int_equal(test_pattern_check(crowd.seed, BYTES, bytes, 1000),
+			 -1);
+	bcast_detach(reader);
 	daemon_fixture_stop(&daemon_);
 }
 
@@ -349,6 +395,7 @@ int main(void)
 		TEST(by_default_members_of_the_group_read_and_nobody_else),
 		TEST(stream_for_all_is_read_by_all_and_joined_by_members),
 		TEST(stream_for_its_owner_is_read_by_nobody_else),
+		TEST(members_publish_where_the_mode_lets_them_write),
 		TEST(group_that_the_daemon_is_not_in_is_refused),
 		TEST(tools_name_the_missing_right_and_who_can_give_it),
 		TEST(tools_tell_the_registry_from_the_stream),

@@ -34,7 +34,7 @@ static int open_all(void **state)
 	(void)sigprocmask(SIG_BLOCK, NULL, &no_change);
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	return bc_uring_open(&backend, 64, why, sizeof(why));
+	return bc_uring_open(&backend, 64, 0, why, sizeof(why));
 }
 
 static int close_all(void **state)
@@ -479,7 +479,7 @@ int main(void)
 		TEST(signal_let_in_by_the_mask_ends_the_wait),
 	};
 	char why[256];
-	int ret = bc_uring_open(&backend, 64, why, sizeof(why));
+	int ret = bc_uring_open(&backend, 64, 0, why, sizeof(why));
 
 	if (ret < 0) {
 		(void)fprintf(stderr, "skipped: %s\n", why);

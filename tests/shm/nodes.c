@@ -4,11 +4,14 @@
 
 #include <string.h>
 
+#include <bcast/monitor.h>
+
+#include "shm/record_index.h"
 #include "shm/registry.h"
 
 #define LIST_MAX 256
 
-void test_nodes_open(struct test_nodes *nodes, uint32_t count)
+static void open_as(struct test_nodes *nodes, uint32_t count, uint32_t format)
 {
 	struct bc_registry_config config = {
 		.node_count = count,
@@ -16,12 +19,27 @@ void test_nodes_open(struct test_nodes *nodes, uint32_t count)
 		.mode = 0660,
 		.group = (gid_t)-1,
 	};
+	struct bc_segment_config stream;
 
 	nodes->name = test_name();
-	assert_int_equal(test_stream_open(&nodes->stream, nodes->name), 0);
+	stream = test_stream_config(nodes->name);
+	stream.format = format;
+	if (format == BCAST_FORMAT_PACKET)
+		stream.index_entries = BC_RECORD_INDEX_ENTRIES;
+	assert_int_equal(test_stream_open_as(&nodes->stream, &stream), 0);
 	config.name = nodes->name;
 	config.epoch = nodes->stream.segment.control->identity.epoch;
 	assert_int_equal(bc_registry_create(&config), 0);
+}
+
+void test_nodes_open(struct test_nodes *nodes, uint32_t count)
+{
+	open_as(nodes, count, BCAST_FORMAT_RAW);
+}
+
+void test_nodes_open_packets(struct test_nodes *nodes, uint32_t count)
+{
+	open_as(nodes, count, BCAST_FORMAT_PACKET);
 }
 
 void test_nodes_close(struct test_nodes *nodes)

@@ -17,6 +17,9 @@ struct test_nodes {
 /* test_nodes_open - a live stream with room for `count` nodes. */
 void test_nodes_open(struct test_nodes *nodes, uint32_t count);
 
+/* test_nodes_open_packets - the same, of a stream of packets. */
+void test_nodes_open_packets(struct test_nodes *nodes, uint32_t count);
+
 /* test_nodes_close - leave nothing. Idempotent. */
 void test_nodes_close(struct test_nodes *nodes);
 

@@ -148,6 +148,81 @@ static void no_wake_is_lost_between_look_and_sleep(void **state)
 	assert_int_equal(test_join(&child), 0);
 }
 
+/* ---- Two words --------------------------------------------------------- */
+
+static int wait_two(uint32_t seen, uint32_t own_seen, int64_t timeout_ns)
+{
+	return bc_notify_wait_two(page.read_only, seen, &page.words[32],
+				  own_seen, timeout_ns);
+}
+
+static void change_of_either_word_returns_at_once(void **state)
+{
+	(void)state;
+	atomic_store(&page.words[0], 5);
+	atomic_store(&page.words[32], UINT32_MAX);
+
+	assert_int_equal(wait_two(4, UINT32_MAX, -1), 0);
+	assert_int_equal(wait_two(5, 0, -1), 0);
+	assert_int_equal(wait_two(4, 0, -1), 0);
+}
+
+static void two_unchanged_words_time_out(void **state)
+{
+	uint64_t start = test_now_ms();
+
+	(void)state;
+
+	assert_int_equal(wait_two(0, 0, 20000000), -ETIMEDOUT);
+	assert_true(test_now_ms() - start >= 19);
+	assert_int_equal(wait_two(0, 0, 0), -ETIMEDOUT);
+}
+
+static void word_that_is_not_mapped_is_told_apart(void **state)
+{
+	(void)state;
+	assert_int_equal(mprotect(page.words, 4096, PROT_NONE), 0);
+
+	assert_int_equal(bc_notify_wait_two(page.words, 0, page.read_only, 0,
+					    20 * SECOND_NS),
+			 -EFAULT);
+}
+
+static void sleep_on_two(void *argument)
+{
+	(void)argument;
+	test_child_ready();
+	while (atomic_load(&page.words[0]) == 0 ||
+	       atomic_load(&page.words[32]) == 0)
+		test_child_check(wait_two(atomic_load(&page.words[0]),
+					  atomic_load(&page.words[32]),
+					  -1) == 0);
+}
+
+static bool other_wakes_one(void *argument)
+{
+	(void)argument;
+	return bc_notify_wake(&page.words[32]) == 1;
+}
+
+static void sleeper_on_two_words_is_woken_at_either(void **state)
+{
+	struct test_child child = test_fork(sleep_on_two, NULL);
+
+	(void)state;
+	assert_true(test_within(DEADLINE_MS, wakes_one, NULL));
+	assert_true(test_within(DEADLINE_MS, other_wakes_one, NULL));
+
+	atomic_store(&page.words[0], 1);
+	(void)bc_notify_wake(&page.words[0]);
+	atomic_store(&page.words[32], 1);
+	(void)bc_notify_wake(&page.words[32]);
+
+	assert_int_equal(test_join(&child), 0);
+}
+
+/* ---- Signals ----------------------------------------------------------- */
+
 static void nothing(int signal)
 {
 	(void)signal;
@@ -188,6 +263,10 @@ int main(void)
 		TEST(sleeper_in_another_process_is_woken),
 		TEST(all_sleepers_are_woken_by_one_wake),
 		TEST(no_wake_is_lost_between_look_and_sleep),
+		TEST(change_of_either_word_returns_at_once),
+		TEST(two_unchanged_words_time_out),
+		TEST(word_that_is_not_mapped_is_told_apart),
+		TEST(sleeper_on_two_words_is_woken_at_either),
 		TEST(signal_ends_a_sleep_with_eintr),
 		TEST(pause_returns),
 	};

@@ -226,8 +226,6 @@ static void positions_that_cannot_be_are_refused(void **state)
 	REFUSED(head.reserved, reserved + 1, "positions");
 	REFUSED(head.tail, 1001, "positions");
 	REFUSED(head.tail, UINT64_MAX, "positions");
-	REFUSED(head.publish_rule, BC_RULE_HEADER, "record");
-	REFUSED(head.publish_rule, 2 + BC_RULE_HEADER, "record");
 	test_object_write(stream.name, "", AT(head.reserved), &reserved,
 			  sizeof(reserved));
 	assert_adopted();

@@ -42,7 +42,7 @@ static int open_all(void **state)
 	};
 	(void)snprintf(daemon_.config.name, sizeof(daemon_.config.name), "%s",
 		       nodes.name);
-	return bc_uring_open(&daemon_.backend, 64, why, sizeof(why));
+	return bc_uring_open(&daemon_.backend, 64, 0, why, sizeof(why));
 }
 
 static int close_all(void **state)
@@ -260,7 +260,7 @@ int main(void)
 	};
 	struct bc_backend *backend;
 	char why[256];
-	int ret = bc_uring_open(&backend, 64, why, sizeof(why));
+	int ret = bc_uring_open(&backend, 64, 0, why, sizeof(why));
 
 	if (ret < 0) {
 		(void)fprintf(stderr, "skipped: %s\n", why);

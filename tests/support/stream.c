@@ -25,23 +25,30 @@ struct bc_segment_config test_stream_config(const char *name)
 	};
 }
 
-int test_stream_open(struct test_stream *stream, const char *name)
+int test_stream_open_as(struct test_stream *stream,
+			const struct bc_segment_config *config)
 {
-	const struct bc_segment_config config = test_stream_config(name);
 	int ret;
 
 	*stream = (struct test_stream){
-		.name = name, .lock.fd = -1, .segment.fd = -1};
-	ret = bc_name_lock_take(&stream->lock, name);
+		.name = config->name, .lock.fd = -1, .segment.fd = -1};
+	ret = bc_name_lock_take(&stream->lock, config->name);
 	if (ret < 0)
 		return ret;
-	ret = bc_segment_create(&stream->segment, &config);
+	ret = bc_segment_create(&stream->segment, config);
 	if (ret < 0) {
 		bc_name_lock_drop(&stream->lock);
 		return ret;
 	}
 	bc_segment_set_state(&stream->segment, BC_STATE_LIVE);
 	return 0;
+}
+
+int test_stream_open(struct test_stream *stream, const char *name)
+{
+	const struct bc_segment_config config = test_stream_config(name);
+
+	return test_stream_open_as(stream, &config);
 }
 
 /* Map fd, which is open for writing, as its checked control block says. */

@@ -29,6 +29,10 @@ struct bc_segment_config test_stream_config(const char *name);
  */
 int test_stream_open(struct test_stream *stream, const char *name);
 
+/* test_stream_open_as - the same with another configuration. */
+int test_stream_open_as(struct test_stream *stream,
+			const struct bc_segment_config *config);
+
 /*
  * test_stream_adopt - what a later daemon will do: own a dead owner's stream
  * again, same bytes, same positions. Returns 0, or as for creating.

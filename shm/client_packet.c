@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client_packet.c - the reader of a stream of packets: always at the beginning
+ * of a record.
+ *
+ * A reader that knows the number of the record at its position needs only that
+ * record's header to see it (record.h). It learns the number where it starts,
+ * from the tail or the index, and counts from there; where it could not (the
+ * tail was just being moved) it goes by the tail until it can.
+ */
+#include <errno.h>
+
+#include <bcast/bcast.h>
+
+#include "shm/client_reader.h"
+#include "shm/record_index.h"
+
+#define WALK_BYTES_MAX (UINT64_C(64) << 10) /* in one peek, by header */
+#define TAIL_TRIES     8
+
+static uint64_t reserved_of(const struct bc_ring *ring)
+{
+	return atomic_load_explicit(&ring->head->reserved,
+				    memory_order_relaxed);
+}
+
+/* ---- Look -------------------------------------------------------------- */
+
+static bool is_shown(const struct bcast_reader *reader)
+{
+	return reader->sequence != 0 &&
+	       bc_record_is_shown(&reader->ring, reader->position,
+				  reader->sequence,
+				  bc_record_rule(&reader->ring));
+}
+
+/* At the tail, not knowing its number: has it been settled? */
+static void learn(struct bcast_reader *reader)
+{
+	struct bc_record_place tail = bc_record_tail(&reader->ring);
+
+	if (tail.position == reader->position)
+		reader->sequence = tail.sequence;
+}
+
+int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length)
+{
+	const struct bc_ring *ring = &reader->ring;
+	uint64_t tail, reserved;
+
+	*length = 0;
+	if (is_shown(reader))
+		return 1;
+	tail = bc_ring_tail(ring);
+	reserved = reserved_of(ring);
+	/* as in bc_ring_look(); but we may be ahead of the tail */
+	if (reserved < tail || reserved < reader->position)
+		return BCAST_EPROTO;
+	if (tail > reader->position) {
+		if (reserved - reader->position > ring->capacity)
+			return bc_client_reader_lapped(reader);
+		*length = tail - reader->position;
+		return 1;
+	}
+	if (reader->sequence == 0) {
+		learn(reader);
+		if (is_shown(reader))
+			return 1;
+	}
+	return bc_client_reader_empty(reader);
+}
+
+/* ---- Use --------------------------------------------------------------- */
+
+uint64_t bc_client_packet_peek(struct bcast_reader *reader, uint64_t length)
+{
+	struct bc_record_place to = bc_record_tail(&reader->ring);
+
+	if (to.position <= reader->position) {
+		to = (struct bc_record_place){reader->position,
+					      reader->sequence};
+		to = bc_record_walk(&reader->ring, to, WALK_BYTES_MAX);
+	}
+	/* what has been seen is never taken back, nor more than there can be */
+	if (to.position - reader->position < length ||
+	    to.position - reader->position > reader->ring.capacity) {
+		to.position = reader->position + length;
+		to.sequence = 0;
+	}
+	reader->peeked_sequence = to.sequence;
+	return to.position - reader->position;
+}
+
+uint64_t bc_client_packet_whole(const struct bcast_reader *reader, uint64_t n,
+				uint64_t *next_sequence)
+{
+	const struct bcast_packet_header *header;
+	const void *span = bc_ring_address(&reader->ring, reader->position);
+	uint64_t at = 0, sequence = reader->sequence;
+
+	while (at < n && (header = bcast_packet_in(span, n, at))) {
+		at += bcast_packet_size(header->length);
+		sequence = header->sequence + 1;
+	}
+	*next_sequence = sequence;
+	return at;
+}
+
+/* Take the header out; 0 if it cannot be one of this stream. */
+static uint64_t take_header(const struct bcast_reader *reader,
+			    struct bcast_packet *packet)
+{
+	const struct bcast_packet_header *header =
+		bc_record_at(&reader->ring, reader->position);
+	uint32_t length = header->length;
+	uint64_t size = bcast_packet_size(length);
+
+	*packet = (struct bcast_packet){
+		.payload = header + 1,
+		.position = reader->position,
+		.sequence = header->sequence,
+		.timestamp_ns = header->timestamp_ns,
+		.length = length,
+		.size = (uint32_t)size,
+		.crc32c = header->crc32c,
+		.type = header->type,
+		.flags = header->flags,
+		.source = header->source,
+		.key_length = header->key_length,
+	};
+	if (size > bc_record_max(reader->ring.capacity) ||
+	    packet->key_length > length || packet->sequence == 0 ||
+	    (reader->sequence != 0 && packet->sequence != reader->sequence))
+		return 0;
+	return size;
+}
+
+int bcast_next(struct bcast_reader *reader, struct bcast_packet *packet)
+{
+	struct bcast_packet found;
+	uint64_t length, size;
+	int ret;
+
+	if (!reader->packets)
+		return -EOPNOTSUPP;
+	reader->peeked = 0;
+	ret = bc_client_packet_look(reader, &length);
+	if (ret <= 0)
+		return ret;
+	size = take_header(reader, &found);
+	if (!bc_ring_intact(&reader->ring, reader->position))
+		return bc_client_reader_lapped(reader);
+	if (size == 0 || (length != 0 && size > length))
+		return BCAST_EPROTO;
+	reader->sequence = found.sequence;
+	reader->peeked = size;
+	reader->peeked_sequence = found.sequence + 1;
+	*packet = found;
+	return 1;
+}
+
+/* ---- Go elsewhere ------------------------------------------------------ */
+
+static void go_to(struct bcast_reader *reader, struct bc_record_place place)
+{
+	reader->position = place.position;
+	reader->sequence = place.sequence;
+}
+
+static struct bc_record_place live(const struct bcast_reader *reader)
+{
+	struct bc_record_place place = bc_record_tail(&reader->ring);
+
+	for (unsigned i = 0; i < TAIL_TRIES && place.sequence == 0; i++)
+		place = bc_record_tail(&reader->ring);
+	/* the tail may be some way behind */
+	return bc_record_walk(&reader->ring, place, reader->ring.capacity);
+}
+
+void bc_client_packet_resync(struct bcast_reader *reader)
+{
+	uint64_t target = bc_ring_resync(&reader->ring, reader->position);
+	struct bc_record_place place =
+		bc_record_index_from(&reader->segment, target);
+
+	/* never backwards: the tail may be behind us */
+	if (place.position < reader->position)
+		place = live(reader);
+	go_to(reader, place);
+}
+
+static struct bc_record_place oldest(const struct bcast_reader *reader)
+{
+	uint64_t position = bc_ring_oldest(&reader->ring);
+
+	if (position == 0)
+		return (struct bc_record_place){.position = 0, .sequence = 1};
+	return bc_record_index_from(&reader->segment, position);
+}
+
+static int seek_exactly(struct bcast_reader *reader, uint64_t position)
+{
+	struct bc_record_place place = {.position = position};
+	int ret;
+
+	if (position > bc_ring_tail(&reader->ring) ||
+	    position % BCAST_PACKET_ALIGN != 0)
+		return -EINVAL;
+	ret = bc_record_index_exact(&reader->segment, position, &place);
+	if (ret == -EINVAL)
+		return ret;
+	/* no longer in the ring: the next call that reads will say so */
+	go_to(reader, place);
+	return 0;
+}
+
+int bc_client_packet_seek(struct bcast_reader *reader, enum bcast_from from,
+			  uint64_t position)
+{
+	switch (from) {
+	case BCAST_FROM_LIVE:
+		go_to(reader, live(reader));
+		return 0;
+	case BCAST_FROM_OLDEST:
+		go_to(reader, oldest(reader));
+		return 0;
+	case BCAST_FROM_POSITION:
+		return seek_exactly(reader, position);
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client_publisher.c - bcast.h's publisher: claims and records over a writer.
+ *
+ * The way of a record: checks and room (one comparison each), the payload by
+ * the caller or memcpy, the header, the next header made invalid, the sequence:
+ * seen. No clock but the coarse one, no system call, unless somebody sleeps.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bcast/bcast.h>
+
+#include "shm/client_node.h"
+#include "shm/client_writer.h"
+#include "shm/clock.h"
+#include "shm/writer.h"
+
+struct bcast_publisher {
+	struct bc_writer writer;
+	struct bcast_node *owner;
+	const struct bc_node *node;
+	bool claimed;
+	size_t claim_size;	  /* as asked for */
+	unsigned char *batch_end; /* NULL: the claim is not a batch */
+	uint16_t stamp;
+	uint16_t source;
+};
+
+/* ---- Open and close ---------------------------------------------------- */
+
+static int check_options(const struct bcast_publisher_options *options)
+{
+	if (options->size != sizeof(*options) || options->lease_wait_ms < -1 ||
+	    options->room_wait_ms < -1 || options->stamp > BCAST_STAMP_NONE)
+		return -EINVAL;
+	return 0;
+}
+
+static int open_writer(struct bcast_publisher *made, struct bcast_node *node,
+		       const struct bcast_publisher_options *options)
+{
+	int ret;
+
+	made->owner = node;
+	made->node = &node->node;
+	made->stamp = options->stamp;
+	made->source = options->source;
+	ret = bc_writer_open(&made->writer, node->name, made->node,
+			     options->lease_wait_ms);
+	if (ret == -EBUSY && options->holder)
+		bc_client_writer_info(&made->node->table->segment,
+				      made->node->table, options->holder);
+	made->writer.room_wait_ms = options->room_wait_ms;
+	return ret;
+}
+
+int bcast_publisher_open(struct bcast_node *node,
+			 const struct bcast_publisher_options *options,
+			 struct bcast_publisher **publisher)
+{
+	static const struct bcast_publisher_options defaults =
+		BCAST_PUBLISHER_DEFAULTS;
+	struct bcast_publisher *made;
+	int ret;
+
+	if (!options)
+		options = &defaults;
+	ret = check_options(options);
+	if (ret < 0)
+		return ret;
+	if (options->holder)
+		*options->holder = (struct bcast_writer_info){0};
+	if (!bc_node_is_ours(&node->node))
+		return -ECHILD;
+	if (node->publisher)
+		return -EALREADY;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	ret = open_writer(made, node, options);
+	if (ret < 0) {
+		free(made);
+		return ret;
+	}
+	node->publisher = made;
+	*publisher = made;
+	return 0;
+}
+
+void bcast_publisher_close(struct bcast_publisher *publisher)
+{
+	if (!publisher)
+		return;
+	/* in a child, the lease and the ring are the parent's */
+	if (bc_node_is_ours(publisher->node))
+		bc_writer_close(&publisher->writer);
+	else
+		bc_segment_close(&publisher->writer.segment);
+	publisher->owner->publisher = NULL;
+	free(publisher);
+}
+
+/* ---- Claims ------------------------------------------------------------ */
+
+/* May we publish, and is there room for `size` bytes of ring? */
+static int prepare(struct bcast_publisher *publisher, uint64_t size)
+{
+	struct bc_writer *writer = &publisher->writer;
+
+	if (publisher->claimed)
+		return -EBUSY;
+	if (size > writer->size_max)
+		return -EMSGSIZE;
+	if (!bc_node_is_ours(publisher->node))
+		return -ECHILD;
+	if (!bc_writer_is_open(writer))
+		return BCAST_ECLOSED;
+	return bc_writer_room(writer, size);
+}
+
+static uint64_t ring_size(const struct bc_writer *writer, uint64_t size)
+{
+	/* a size that no record can have is refused, not cut */
+	if (size > BCAST_PAYLOAD_MAX)
+		return UINT64_MAX;
+	return writer->packets ? bcast_packet_size((uint32_t)size) : size;
+}
+
+static unsigned char *payload_at(const struct bc_writer *writer)
+{
+	unsigned char *at = bc_ring_address(&writer->ring, writer->at.position);
+
+	return writer->packets ? at + BC_RECORD_HEADER : at;
+}
+
+static uint64_t stamp_of(const struct bcast_publisher *publisher)
+{
+	if (publisher->stamp == BCAST_STAMP_COARSE)
+		return bc_clock_ns(CLOCK_REALTIME_COARSE);
+	return publisher->stamp == BCAST_STAMP_EXACT ? bc_realtime_ns() : 0;
+}
+
+/* The payload is there: everything of the header but the sequence, and zeros. */
+static void fill_header(const struct bcast_publisher *publisher,
+			uint64_t ring_bytes, uint32_t length)
+{
+	const struct bc_writer *writer = &publisher->writer;
+	struct bcast_packet_header *header =
+		bc_record_at(&writer->ring, writer->at.position);
+	unsigned char *end = (unsigned char *)(header + 1) + length;
+
+	header->length = length;
+	header->type = BCAST_PACKET_DATA;
+	header->flags = 0;
+	header->timestamp_ns = stamp_of(publisher);
+	header->crc32c = 0;
+	header->source = publisher->source;
+	header->key_length = 0;
+	memset(end, 0, ring_bytes - BC_RECORD_HEADER - length);
+}
+
+/* `size` bytes stand at the payload's place. */
+static void show(struct bcast_publisher *publisher, size_t size)
+{
+	struct bc_writer *writer = &publisher->writer;
+	uint64_t ring_bytes = ring_size(writer, size);
+
+	if (!writer->packets) {
+		if (size > 0)
+			bc_writer_show_bytes(writer, size);
+		return;
+	}
+	fill_header(publisher, ring_bytes, (uint32_t)size);
+	bc_writer_show(writer, ring_bytes, 1);
+}
+
+int bcast_publish(struct bcast_publisher *publisher, const void *data,
+		  size_t size)
+{
+	int ret = prepare(publisher, ring_size(&publisher->writer, size));
+
+	if (ret < 0)
+		return ret;
+	memcpy(payload_at(&publisher->writer), data, size);
+	show(publisher, size);
+	return 0;
+}
+
+int bcast_claim(struct bcast_publisher *publisher, size_t size, void **data)
+{
+	int ret = prepare(publisher, ring_size(&publisher->writer, size));
+
+	if (ret < 0)
+		return ret;
+	publisher->claimed = true;
+	publisher->claim_size = size;
+	*data = payload_at(&publisher->writer);
+	return 0;
+}
+
+int bcast_commit(struct bcast_publisher *publisher, size_t size)
+{
+	if (!bc_node_is_ours(publisher->node))
+		return -ECHILD;
+	if (!publisher->claimed || publisher->batch_end ||
+	    size > publisher->claim_size)
+		return -EINVAL;
+	publisher->claimed = false;
+	if (!bc_writer_is_open(&publisher->writer))
+		return BCAST_ECLOSED;
+	show(publisher, size);
+	return 0;
+}
+
+void bcast_abort(struct bcast_publisher *publisher)
+{
+	publisher->claimed = false;
+	publisher->batch_end = NULL;
+}
+
+/* ---- Batches ----------------------------------------------------------- */
+
+int bcast_batch_begin(struct bcast_publisher *publisher, size_t size,
+		      struct bcast_batch *batch)
+{
+	struct bc_writer *writer = &publisher->writer;
+	int ret;
+
+	if (!writer->packets)
+		return -EOPNOTSUPP;
+	ret = prepare(publisher, size);
+	if (ret < 0)
+		return ret;
+	publisher->claimed = true;
+	batch->next = bc_ring_address(&writer->ring, writer->at.position);
+	batch->end = batch->next + size;
+	batch->sequence = writer->at.sequence;
+	batch->common = (struct bcast_packet_header){
+		.type = BCAST_PACKET_DATA,
+		.timestamp_ns = stamp_of(publisher),
+		.source = publisher->source,
+	};
+	publisher->batch_end = batch->end;
+	return 0;
+}
+
+int bcast_batch_commit(struct bcast_publisher *publisher,
+		       const struct bcast_batch *batch)
+{
+	struct bc_writer *writer = &publisher->writer;
+	unsigned char *begin =
+		bc_ring_address(&writer->ring, writer->at.position);
+	uint64_t count = batch->sequence - writer->at.sequence;
+
+	if (!bc_node_is_ours(publisher->node))
+		return -ECHILD;
+	if (!publisher->batch_end || batch->end != publisher->batch_end ||
+	    batch->next < begin || batch->next > batch->end ||
+	    (batch->next - begin) % BCAST_PACKET_ALIGN != 0)
+		return -EINVAL;
+	bcast_abort(publisher);
+	if (!bc_writer_is_open(writer))
+		return BCAST_ECLOSED;
+	if (count > 0)
+		bc_writer_show(writer, (uint64_t)(batch->next - begin), count);
+	return 0;
+}
+
+/* ---- The rest ---------------------------------------------------------- */
+
+int bcast_flush(struct bcast_publisher *publisher)
+{
+	if (!bc_node_is_ours(publisher->node))
+		return -ECHILD;
+	bc_writer_flush(&publisher->writer);
+	return bc_writer_is_open(&publisher->writer) ? 0 : BCAST_ECLOSED;
+}
+
+size_t bcast_publisher_limit(const struct bcast_publisher *publisher)
+{
+	const struct bc_writer *writer = &publisher->writer;
+
+	return writer->size_max - BC_RECORD_HEADER;
+}
+
+uint64_t bcast_publisher_position(const struct bcast_publisher *publisher)
+{
+	return publisher->writer.at.position;
+}
+
+uint64_t bcast_publisher_sequence(const struct bcast_publisher *publisher)
+{
+	return publisher->writer.at.sequence;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client_wait.c - bcast_wait(): everything that happens when a reader finds
+ * nothing.
+ *
+ *	look -> spin -> look at the state -> park on the futex, in slices
+ *
+ * The owner's lock vanishes without a wake-up, so the kernel is asked for it
+ * every 100 ms of having nothing to read, be that in one long sleep, in many
+ * short waits, or in polling: the handle remembers when it is due.
+ *
+ * The futex word is read before the last look for data, so a publication in
+ * between makes the wait return at once (notify.h); changes of the state wake
+ * the same word, and so does who takes the write lease.
+ *
+ * The daemon wakes after each of its publications. A local publisher does so
+ * only for those who have counted themselves (sleepers.h): readers of nodes.
+ * Others look again every millisecond while one has the lease.
+ */
+#include <errno.h>
+#include <sched.h>
+
+#include <bcast/bcast.h>
+
+#include "shm/client_reader.h"
+#include "shm/clock.h"
+#include "shm/lease.h"
+#include "shm/notify.h"
+#include "shm/sleepers.h"
+
+#define SPIN_DEFAULT_NS	  (50 * INT64_C(1000))
+#define SPINS_PER_LOOK	  16 /* pauses between two looks at the clock */
+#define LIVENESS_SLICE_NS (100 * BC_NS_PER_MS)
+#define UNWOKEN_SLICE_NS  BC_NS_PER_MS
+
+/* Polling pays only while another core can run the writer. */
+static int64_t default_spin_ns(void)
+{
+	cpu_set_t usable;
+
+	if (sched_getaffinity(0, sizeof(usable), &usable) < 0)
+		return 0;
+	return CPU_COUNT(&usable) > 1 ? SPIN_DEFAULT_NS : 0;
+}
+
+void bc_client_wait_init(struct bcast_reader *reader, int64_t spin_ns)
+{
+	reader->spin_ns =
+		spin_ns == BCAST_SPIN_DEFAULT ? default_spin_ns() : spin_ns;
+}
+
+/* ---- Waiting ----------------------------------------------------------- */
+
+/* Is there anything to read? As look(). */
+static int look(struct bcast_reader *reader)
+{
+	uint64_t length;
+
+	return bc_client_reader_look(reader, &length);
+}
+
+/*
+ * A sample is taken when exactly one publication ended the wait: the stamp is
+ * then that of the bytes which this reader waited for.
+ */
+static void measure(struct bcast_reader *reader)
+{
+	const struct bc_head_shm *head = reader->ring.head;
+	uint64_t tail = bc_ring_tail(&reader->ring);
+	uint64_t published =
+		atomic_load_explicit(&head->published_ns, memory_order_relaxed);
+	uint64_t now = bc_monotonic_ns();
+
+	/* a local publisher stamps only what it wakes for */
+	if (!reader->parked && bc_lease_is_local(&reader->segment))
+		return;
+	if (bc_ring_tail(&reader->ring) != tail || published == 0 ||
+	    published > now)
+		return;
+	bc_histogram_record(&reader->latency, now - published);
+	if (now - published > reader->latency_max_ns)
+		reader->latency_max_ns = now - published;
+	if (reader->report)
+		bc_node_report_latency(reader->report, now - published,
+				       reader->latency_max_ns);
+}
+
+/* Called when there was nothing to read: has the owner been dead too long? */
+static int check_owner(struct bcast_reader *reader, uint64_t now_ns)
+{
+	int ret = bc_segment_owner_alive(&reader->segment);
+	uint32_t count = atomic_load_explicit(&reader->ring.head->publish_count,
+					      memory_order_relaxed);
+
+	if (ret < 0)
+		return ret;
+	if (ret == 1) {
+		reader->gone_since_ns = 0;
+		return 0;
+	}
+	/* if it has moved since, a later owner did so: each one does */
+	if (reader->gone_since_ns == 0 || reader->gone_count != count) {
+		reader->gone_since_ns = now_ns;
+		reader->gone_count = count;
+	}
+	if (now_ns - reader->gone_since_ns < reader->gone_after_ns)
+		return 0;
+	/* what it published before it died comes first */
+	ret = look(reader);
+	return ret == 0 ? BCAST_EABANDONED : ret;
+}
+
+/* Ask every 100 ms, and each time while the owner is missed. */
+static int check_due(struct bcast_reader *reader, uint64_t now_ns)
+{
+	if (reader->report)
+		bc_node_report_beat(reader->report);
+	if (now_ns < reader->next_check_ns && reader->gone_since_ns == 0)
+		return 0;
+	reader->next_check_ns = now_ns + LIVENESS_SLICE_NS;
+	return check_owner(reader, now_ns);
+}
+
+static int spin(struct bcast_reader *reader, uint64_t until_ns)
+{
+	uint64_t now_ns;
+	int ret;
+
+	do {
+		for (unsigned i = 0; i < SPINS_PER_LOOK; i++) {
+			ret = look(reader);
+			if (ret != 0)
+				return ret;
+			bc_notify_pause();
+		}
+		now_ns = bc_monotonic_ns();
+		ret = check_due(reader, now_ns);
+		if (ret != 0)
+			return ret;
+	} while (now_ns < until_ns);
+	return 0;
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Before the last look: be counted, if that is needed to be woken. Returns for
+ * how long we may sleep without another look.
+ */
+static uint64_t begin_sleep(struct bcast_reader *reader)
+{
+	if (reader->report)
+		bc_node_report_asleep(reader->report);
+	if (!bc_lease_is_local(&reader->segment))
+		return UINT64_MAX;
+	if (!reader->report || !bc_sleepers_heavy_fence())
+		return UNWOKEN_SLICE_NS;
+	return UINT64_MAX;
+}
+
+static void end_sleep(struct bcast_reader *reader)
+{
+	if (reader->report)
+		bc_node_report_awake(reader->report);
+}
+
+/* One look, and one sleep if it finds nothing. As bc_client_reader_look(). */
+static int look_and_sleep(struct bcast_reader *reader, uint64_t deadline_ns)
+{
+	const bc_u32 *word = &reader->ring.head->publish_count;
+	/* before the look: see the head of this file */
+	uint32_t seen = atomic_load_explicit(word, memory_order_acquire);
+	uint64_t now_ns = bc_monotonic_ns();
+	uint64_t slice_ns = begin_sleep(reader);
+	int ret = look(reader);
+
+	if (ret == 0)
+		ret = check_due(reader, now_ns);
+	if (ret == 0 && now_ns < deadline_ns) {
+		slice_ns = min_u64(slice_ns,
+				   min_u64(deadline_ns, reader->next_check_ns) -
+					   now_ns);
+		(void)bc_notify_wait(word, seen, (int64_t)slice_ns);
+	}
+	end_sleep(reader);
+	return ret == 0 && now_ns >= deadline_ns ? -ETIMEDOUT : ret;
+}
+
+/* Sleep until data, the deadline, the end, or the writer's death. */
+static int park(struct bcast_reader *reader, uint64_t deadline_ns)
+{
+	int ret;
+
+	reader->parks++;
+	reader->parked = true;
+	do
+		ret = look_and_sleep(reader, deadline_ns);
+	while (ret == 0);
+	return ret == -ETIMEDOUT ? 0 : ret;
+}
+
+static int wait_for_data(struct bcast_reader *reader, int timeout_ms)
+{
+	uint64_t start_ns = bc_monotonic_ns();
+	uint64_t deadline_ns = UINT64_MAX;
+	int ret;
+
+	if (timeout_ms >= 0)
+		deadline_ns = start_ns +
+			      (uint64_t)timeout_ms * (uint64_t)BC_NS_PER_MS;
+	if (reader->spin_ns > 0) {
+		ret = spin(reader, min_u64(start_ns + (uint64_t)reader->spin_ns,
+					   deadline_ns));
+		if (ret != 0)
+			return ret;
+	}
+	return park(reader, deadline_ns);
+}
+
+int bcast_wait(struct bcast_reader *reader, int timeout_ms)
+{
+	int ret = look(reader);
+
+	if (reader->report)
+		bc_node_report_beat(reader->report);
+	if (ret != 0)
+		return ret;
+	if (timeout_ms == 0)
+		return check_due(reader, bc_monotonic_ns());
+	reader->waits++;
+	reader->parked = false;
+	ret = wait_for_data(reader, timeout_ms);
+	if (reader->report)
+		bc_node_report_waited(reader->report, reader->waits,
+				      reader->parks);
+	if (ret == 1 && reader->measure)
+		measure(reader);
+	return ret;
+}

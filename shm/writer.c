@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* writer.c - see writer.h. */
+#include <errno.h>
+
+#include <bcast/monitor.h>
+
+#include "shm/clock.h"
+#include "shm/lease.h"
+#include "shm/notify.h"
+#include "shm/record_index.h"
+#include "shm/writer.h"
+
+#define FLUSH_BYTES_MAX (UINT64_C(256) << 10)
+#define STEPS_PER_RING	64u
+#define ROOM_SLICE_NS	(5 * BC_NS_PER_MS)
+#define SPINS_FOR_ROOM	200
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t get(const bc_u64 *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+/* ---- Open and close ---------------------------------------------------- */
+
+static uint64_t word_of(const struct bc_node *node)
+{
+	return bc_lease_word(BC_LEASE_NODE, node->index, (uint32_t)node->claim);
+}
+
+/* The lease is ours: where do we go on, and how do readers learn of it? */
+static int take_stock(struct bc_writer *writer)
+{
+	struct bc_ring *ring = &writer->ring;
+	int ret;
+
+	writer->flush_bytes =
+		min_u64(FLUSH_BYTES_MAX, ring->capacity / STEPS_PER_RING);
+	writer->step = ring->capacity / STEPS_PER_RING;
+	writer->size_max = bc_record_max(ring->capacity);
+	/* a stamp of the last holder would be taken for ours */
+	atomic_store_explicit(&ring->head->published_ns, 0,
+			      memory_order_relaxed);
+	if (writer->packets) {
+		ret = bc_record_takeover(ring, &writer->at);
+		if (ret < 0)
+			return ret;
+		bc_record_set_rule(ring, BC_RULE_HEADER);
+	} else {
+		writer->at.position = bc_ring_tail(ring);
+	}
+	writer->flushed = writer->at.position;
+	writer->indexed = writer->at.position;
+	writer->bound = writer->at.position;
+	return 0;
+}
+
+int bc_writer_open(struct bc_writer *writer, const char *name,
+		   const struct bc_node *node, int lease_wait_ms)
+{
+	struct bc_writer made = {
+		.node = node,
+		.light = bc_sleepers_register(),
+		.room_wait_ms = -1,
+	};
+	const struct bc_identity_shm *identity;
+	int ret = bc_segment_attach(&made.segment, name, BC_VIEW_WRITE);
+
+	if (ret < 0)
+		return ret;
+	made.ring = made.segment.ring;
+	identity = &made.segment.control->identity;
+	made.packets = identity->format == BCAST_FORMAT_PACKET;
+	ret = BCAST_ECLOSED;
+	if (identity->epoch == node->table->geometry.epoch &&
+	    bc_writer_is_open(&made))
+		ret = bc_lease_take_patiently(&made.segment, word_of(node),
+					      lease_wait_ms);
+	if (ret == 1)
+		ret = take_stock(&made);
+	else if (ret == 0)
+		ret = -EBUSY;
+	if (ret < 0) {
+		/* the lease ends with the description */
+		bc_segment_close(&made.segment);
+		return ret;
+	}
+	*writer = made;
+	return 0;
+}
+
+void bc_writer_close(struct bc_writer *writer)
+{
+	if (!writer->segment.control)
+		return;
+	bc_writer_flush(writer);
+	bc_lease_give(&writer->segment);
+	bc_segment_close(&writer->segment);
+}
+
+/* ---- Room -------------------------------------------------------------- */
+
+/* Up to where the daemon and gating readers let us write. */
+static uint64_t allowed(const struct bc_writer *writer)
+{
+	return get(&writer->segment.control->lease.limit);
+}
+
+/*
+ * Announce that bytes up to `end` and a step more may be overwritten, then look
+ * at the limit again: see struct bc_lease_shm. Returns how far we may write.
+ */
+static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit)
+{
+	bc_u64 *reserved = &writer->ring.head->reserved;
+	uint64_t most = min_u64(limit, writer->flushed + writer->ring.capacity);
+	uint64_t wanted = min_u64(end + writer->step, most);
+
+	if (wanted > get(reserved))
+		atomic_store_explicit(reserved, wanted, memory_order_relaxed);
+	/* with the daemon's; and pairs with the fence in bc_ring_intact() */
+	atomic_thread_fence(memory_order_seq_cst);
+	return min_u64(wanted, allowed(writer));
+}
+
+static bool try_room(struct bc_writer *writer, uint64_t end, bool ignore_daemon)
+{
+	uint64_t limit = ignore_daemon ? UINT64_MAX : allowed(writer);
+
+	if (end > limit)
+		return false;
+	writer->bound = reserve(writer, end, limit);
+	if (ignore_daemon)
+		writer->bound = end;
+	return writer->bound >= end;
+}
+
+/* Who holds us up may be dead: then nothing is being sent any more. */
+static bool daemon_is_dead(const struct bc_writer *writer)
+{
+	return bc_segment_owner_alive(&writer->segment) == 0;
+}
+
+static void sleep_for_room(struct bc_writer *writer, uint64_t end,
+			   uint64_t timeout_ns)
+{
+	struct bc_lease_shm *lease = &writer->segment.control->lease;
+	uint32_t seen =
+		atomic_load_explicit(&lease->room, memory_order_acquire);
+
+	atomic_store_explicit(&lease->room_wanted, 1, memory_order_relaxed);
+	/* pairs with the one between limit and room_wanted in the daemon */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (end > allowed(writer))
+		(void)bc_notify_wait(
+			&lease->room, seen,
+			(int64_t)min_u64(timeout_ns, ROOM_SLICE_NS));
+	atomic_store_explicit(&lease->room_wanted, 0, memory_order_relaxed);
+}
+
+static int wait_for_room(struct bc_writer *writer, uint64_t end)
+{
+	uint64_t now_ns = bc_monotonic_ns();
+	uint64_t deadline_ns = UINT64_MAX;
+
+	if (writer->room_wait_ms >= 0)
+		deadline_ns = now_ns + (uint64_t)writer->room_wait_ms *
+					       (uint64_t)BC_NS_PER_MS;
+	/* who is to make room must see all that we have published */
+	bc_writer_wake(writer);
+	for (;;) {
+		if (try_room(writer, end, daemon_is_dead(writer)))
+			return 0;
+		if (!bc_writer_is_open(writer))
+			return BCAST_ECLOSED;
+		now_ns = bc_monotonic_ns();
+		if (now_ns >= deadline_ns)
+			return BCAST_EFULL;
+		bc_node_beat(writer->node);
+		sleep_for_room(writer, end, deadline_ns - now_ns);
+	}
+}
+
+int bc_writer_make_room(struct bc_writer *writer, uint64_t size)
+{
+	uint64_t end = writer->at.position + size + BC_RECORD_HEADER;
+
+	/* reserved - tail <= capacity */
+	bc_writer_flush(writer);
+	for (unsigned i = 0; i < SPINS_FOR_ROOM; i++) {
+		if (try_room(writer, end, false))
+			return 0;
+		bc_notify_pause();
+	}
+	return wait_for_room(writer, end);
+}
+
+/* ---- Flush and wake ---------------------------------------------------- */
+
+static void flush_records(struct bc_writer *writer)
+{
+	struct bc_record_place at = writer->at;
+
+	if (at.position - writer->indexed >=
+	    bc_record_index_step(writer->ring.capacity)) {
+		bc_record_index_add(&writer->segment, at, bc_realtime_ns());
+		writer->indexed = at.position;
+	}
+	bc_record_flush(&writer->ring, at.position, at.sequence);
+	writer->flushed = at.position;
+}
+
+void bc_writer_flush(struct bc_writer *writer)
+{
+	if (writer->at.position == writer->flushed)
+		return;
+	flush_records(writer);
+	bc_node_beat(writer->node);
+}
+
+void bc_writer_wake(struct bc_writer *writer)
+{
+	struct bc_head_shm *head = writer->ring.head;
+
+	bc_writer_flush(writer);
+	atomic_store_explicit(&head->published_ns, bc_monotonic_ns(),
+			      memory_order_relaxed);
+	atomic_fetch_add_explicit(&head->publish_count, 1,
+				  memory_order_release);
+	(void)bc_notify_wake(&head->publish_count);
+}

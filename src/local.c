@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* local.c - see local.h. */
+#include <bcast/monitor.h>
+
+#include "shm/clock.h"
+#include "shm/lease.h"
+#include "shm/notify.h"
+#include "shm/record.h"
+#include "shm/sleepers.h"
+#include "src/egress.h"
+#include "src/ingest.h"
+#include "src/local.h"
+#include "src/log.h"
+#include "src/nodes.h"
+
+/* In one turn, beyond the tail: which is flushed every 256 KiB or so. */
+#define WALK_BYTES_MAX	 (UINT64_C(8) << 20)
+#define UNWOKEN_SLICE_NS BC_NS_PER_MS
+
+static struct bc_lease_shm *lease_of(const struct daemon *daemon)
+{
+	return &daemon->segment.control->lease;
+}
+
+/* ---- Follow ------------------------------------------------------------ */
+
+/* How far the stream is, by tail and, for records, by their headers. */
+static struct bc_record_place find_tail(const struct daemon *daemon)
+{
+	const struct bc_ring *ring = &daemon->segment.ring;
+	struct bc_record_place at = {daemon->tail, daemon->local.sequence};
+	struct bc_record_place tail = bc_record_tail(ring);
+
+	if (daemon->config.format == CONFIG_FORMAT_RAW)
+		return tail;
+	/* a tail that is just being moved has no number: ours will do */
+	if (tail.position > at.position || at.sequence == 0)
+		at = tail;
+	return bc_record_walk(ring, at, WALK_BYTES_MAX);
+}
+
+void local_follow(struct daemon *daemon)
+{
+	struct bc_record_place at;
+	uint64_t bytes;
+
+	if (daemon->ingest.received > 0)
+		return;
+	at = find_tail(daemon);
+	daemon->local.sequence = at.sequence;
+	if (at.position <= daemon->tail)
+		return;
+	bytes = at.position - daemon->tail;
+	daemon->tail = at.position;
+	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);
+	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
+	/* here, since it is not only the loop that follows */
+	egress_on_published(daemon);
+}
+
+/* ---- Pace -------------------------------------------------------------- */
+
+bool local_wants_room(const struct daemon *daemon)
+{
+	return atomic_load_explicit(&lease_of(daemon)->room_wanted,
+				    memory_order_relaxed) != 0;
+}
+
+static void set_limit(struct daemon *daemon, uint64_t limit)
+{
+	struct bc_lease_shm *lease = lease_of(daemon);
+	bool grown = limit > daemon->local.limit;
+
+	if (limit == daemon->local.limit)
+		return;
+	daemon->local.limit = limit;
+	/* the sends that needed those bytes have ended before this */
+	atomic_store_explicit(&lease->limit, limit, memory_order_release);
+	/* pairs with those in writer.c: reserve(), sleep_for_room() */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!grown || !local_wants_room(daemon))
+		return;
+	atomic_fetch_add_explicit(&lease->room, 1, memory_order_release);
+	(void)bc_notify_wake(&lease->room);
+}
+
+void local_admit(struct daemon *daemon)
+{
+	uint64_t most = daemon->tail + daemon->limits.capacity;
+
+	if (most < daemon->local.limit)
+		set_limit(daemon, most);
+	local_follow(daemon);
+}
+
+void local_pace(struct daemon *daemon)
+{
+	struct backpressure_positions at;
+
+	if (daemon->ingest.has_lease)
+		return;
+	if (daemon->egress.receivers == 0 && daemon->egress.sending == 0) {
+		ingest_resume(daemon);
+		set_limit(daemon, UINT64_MAX);
+		return;
+	}
+	at = egress_positions(daemon);
+	if (local_wants_room(daemon))
+		ingest_pause(daemon);
+	else
+		ingest_resume(daemon);
+	set_limit(daemon, backpressure_limit(&daemon->limits, &at,
+					     ingest_given_up(daemon)));
+}
+
+/* ---- Sleep and be woken ------------------------------------------------ */
+
+static void set_sleeps(struct daemon *daemon, uint32_t sleeps)
+{
+	bc_u32 *word = &lease_of(daemon)->daemon_sleeps;
+
+	if (atomic_load_explicit(word, memory_order_relaxed) != sleeps)
+		atomic_store_explicit(word, sleeps, memory_order_seq_cst);
+}
+
+/* While somebody has nothing to send, a publication is news. */
+static bool wants_news(const struct daemon *daemon)
+{
+	return !daemon->ingest.has_lease && daemon->phase == DAEMON_RUNNING &&
+	       egress_has_caught_up(daemon);
+}
+
+static void arm(struct daemon *daemon, uint32_t seen)
+{
+	if (daemon->local.armed)
+		return;
+	if (bc_backend_wait_word(daemon->backend,
+				 &daemon->segment.ring.head->publish_count,
+				 seen, bc_token_pack(BC_OP_LOCAL, 0, 0)) == 0)
+		daemon->local.armed = true;
+}
+
+static int64_t min_i64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t local_sleep(struct daemon *daemon, int64_t timeout_ns)
+{
+	const bc_u32 *count = &daemon->segment.ring.head->publish_count;
+	bool sure = true;
+	uint32_t seen;
+
+	if (timeout_ns == 0 || !wants_news(daemon))
+		return timeout_ns;
+	/* before the last look: see notify.h */
+	seen = atomic_load_explicit(count, memory_order_acquire);
+	/* who takes the lease from now on moves the count */
+	if (bc_lease_is_local(&daemon->segment)) {
+		set_sleeps(daemon, 1);
+		sure = bc_sleepers_heavy_fence();
+	}
+	if (find_tail(daemon).position > daemon->tail)
+		return 0;
+	arm(daemon, seen);
+	return sure && daemon->local.armed
+		       ? timeout_ns
+		       : min_i64(timeout_ns, UNWOKEN_SLICE_NS);
+}
+
+void local_awake(struct daemon *daemon)
+{
+	set_sleeps(daemon, 0);
+}
+
+void local_on_event(struct daemon *daemon)
+{
+	daemon->local.armed = false;
+}
+
+void local_drain(struct daemon *daemon)
+{
+	if (daemon->local.armed)
+		(void)bc_backend_cancel(daemon->backend,
+					bc_token_pack(BC_OP_LOCAL, 0, 0));
+}
+
+/* ---- Who publishes ----------------------------------------------------- */
+
+/*
+ * Its holder is dead: take the lease for a moment, in order to find out what it
+ * had published, and have everybody woken who waits for that.
+ */
+static void bury(struct daemon *daemon)
+{
+	struct bc_record_place place;
+
+	if (bc_lease_take(&daemon->segment, 0) != 1)
+		return;
+	if (daemon->config.format == CONFIG_FORMAT_PACKET &&
+	    bc_record_takeover(&daemon->segment.ring, &place) < 0)
+		log_event(LOG_LEVEL_ERROR, "segment_damaged",
+			  "name=%s error=\"its positions cannot be\" "
+			  "fix=\"restart the daemon\"",
+			  daemon->config.name);
+	bc_lease_give(&daemon->segment);
+}
+
+static void note_gone(struct daemon *daemon, bool died)
+{
+	bc_counter_add(daemon->counters, BC_COUNTER_publishers_left, 1);
+	log_event(LOG_LEVEL_INFO, "publisher_left",
+		  "node=%s position=%llu reason=%s", daemon->local.who,
+		  (unsigned long long)daemon->tail, died ? "died" : "left");
+}
+
+static void note_come(struct daemon *daemon, uint64_t holder)
+{
+	struct local *local = &daemon->local;
+
+	nodes_name(daemon,
+		   (uint32_t)(holder >> BC_LEASE_SLOT_SHIFT) & 0xffffffu,
+		   local->who, sizeof(local->who));
+	bc_counter_add(daemon->counters, BC_COUNTER_publishers_joined, 1);
+	log_event(LOG_LEVEL_INFO, "publisher_joined", "node=%s position=%llu",
+		  local->who, (unsigned long long)daemon->tail);
+}
+
+void local_tick(struct daemon *daemon)
+{
+	struct local *local = &daemon->local;
+	uint64_t holder = atomic_load_explicit(&lease_of(daemon)->holder,
+					       memory_order_acquire);
+	bool died = false;
+
+	if (holder >> 56 == BC_LEASE_NODE >> 56 &&
+	    bc_lease_held(&daemon->segment) == 0) {
+		bury(daemon);
+		died = true;
+		holder = 0;
+	}
+	if (holder >> 56 != BC_LEASE_NODE >> 56)
+		holder = 0;
+	if (holder == local->holder)
+		return;
+	if (local->holder != 0)
+		note_gone(daemon, died);
+	if (holder != 0)
+		note_come(daemon, holder);
+	local->holder = holder;
+}
+
+void local_start(struct daemon *daemon)
+{
+	daemon->tail = bc_ring_tail(&daemon->segment.ring);
+	daemon->local.limit = UINT64_MAX;
+	local_tick(daemon);
+	local_follow(daemon);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* test_publisher.c - local publishers: what they publish is read, in order. */
+#include "nodes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bcast/monitor.h>
+
+struct scene {
+	struct test_nodes nodes;
+	struct bcast_node *node;
+	struct bcast_publisher *publisher;
+	struct bcast_reader *reader;
+};
+
+static void scene_open(struct scene *scene, bool packets)
+{
+	*scene = (struct scene){0};
+	if (packets)
+		test_nodes_open_packets(&scene->nodes, 4);
+	else
+		test_nodes_open(&scene->nodes, 4);
+	scene->node = test_nodes_join(&scene->nodes, "writer");
+	assert_int_equal(
+		bcast_publisher_open(scene->node, NULL, &scene->publisher), 0);
+	assert_int_equal(bcast_attach(scene->nodes.name, NULL, &scene->reader),
+			 0);
+}
+
+static void scene_close(struct scene *scene)
+{
+	bcast_detach(scene->reader);
+	bcast_publisher_close(scene->publisher);
+	bcast_leave(scene->node);
+	test_nodes_close(&scene->nodes);
+}
+
+/* The next record is number `sequence` and says `text`. */
+static void expect(struct bcast_reader *reader, uint64_t sequence,
+		   const char *text)
+{
+	struct bcast_packet packet;
+
+	assert_int_equal(bcast_next(reader, &packet), 1);
+	assert_int_equal(packet.sequence, sequence);
+	assert_int_equal(packet.type, BCAST_PACKET_DATA);
+	assert_int_equal(packet.length, strlen(text));
+	assert_memory_equal(packet.payload, text, packet.length);
+	assert_int_equal((uintptr_t)packet.payload % BCAST_PACKET_ALIGN, 0);
+	assert_int_equal(packet.size, bcast_packet_size(packet.length));
+	assert_int_equal(bcast_consume(reader, packet.size), 0);
+}
+
+static void say(struct scene *scene, const char *text)
+{
+	assert_int_equal(bcast_publish(scene->publisher, text, strlen(text)),
+			 0);
+}
+
+static void records_are_read_as_they_were_published(void **state)
+{
+	struct bcast_packet packet;
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+
+	assert_int_equal(bcast_next(scene.reader, &packet), 0);
+	say(&scene, "one");
+	say(&scene, "");
+	say(&scene, "a record of exactly 32 bytes: ab");
+
+	expect(scene.reader, 1, "one");
+	expect(scene.reader, 2, "");
+	expect(scene.reader, 3, "a record of exactly 32 bytes: ab");
+	assert_int_equal(bcast_next(scene.reader, &packet), 0);
+	scene_close(&scene);
+}
+
+static void bytes_are_read_as_they_were_published(void **state)
+{
+	struct bcast_packet packet;
+	struct scene scene;
+	char buffer[16];
+
+	(void)state;
+	scene_open(&scene, false);
+	say(&scene, "bytes");
+	say(&scene, ", more");
+
+	assert_int_equal(bcast_read(scene.reader, buffer, sizeof(buffer)), 11);
+	assert_memory_equal(buffer, "bytes, more", 11);
+	assert_int_equal(bcast_next(scene.reader, &packet), -EOPNOTSUPP);
+	scene_close(&scene);
+}
+
+static void many_laps_are_read_without_a_gap(void **state)
+{
+	struct scene scene;
+	char text[200];
+
+	(void)state;
+	scene_open(&scene, true);
+	for (unsigned i = 1; i <= 20000; i++) {
+		snprintf(text, sizeof(text), "%0*u", (int)(i % 150) + 1, i);
+		say(&scene, text);
+		expect(scene.reader, i, text);
+	}
+	scene_close(&scene);
+}
+
+static void batch_is_seen_at_its_commit(void **state)
+{
+	struct bcast_packet packet;
+	struct bcast_batch batch;
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+	for (unsigned round = 0; round < 1000; round++) {
+		assert_int_equal(
+			bcast_batch_begin(scene.publisher, 192, &batch), 0);
+		memcpy(bcast_batch_add(&batch, 3), "abc", 3);
+		memcpy(bcast_batch_add(&batch, 33),
+		       "0123456789012345678901234567890123", 33);
+		assert_non_null(bcast_batch_add(&batch, 0));
+		assert_null(bcast_batch_add(&batch, 0));
+		assert_int_equal(bcast_next(scene.reader, &packet), 0);
+		assert_int_equal(bcast_batch_commit(scene.publisher, &batch),
+				 0);
+
+		expect(scene.reader, 3 * round + 1, "abc");
+		expect(scene.reader, 3 * round + 2,
+		       "012345678901234567890123456789012");
+		expect(scene.reader, 3 * round + 3, "");
+	}
+	scene_close(&scene);
+}
+
+static void span_shows_all_records_at_once(void **state)
+{
+	const struct bcast_packet_header *header;
+	struct scene scene;
+	const void *span;
+	uint64_t sequence = 0;
+	size_t at = 0;
+	int64_t size;
+
+	(void)state;
+	scene_open(&scene, true);
+	for (unsigned i = 0; i < 100; i++)
+		say(&scene, "a span of them");
+	assert_int_equal(bcast_flush(scene.publisher), 0);
+	size = bcast_peek(scene.reader, &span);
+
+	assert_int_equal(size, 100 * 64);
+	while ((header = bcast_packet_in(span, (size_t)size, at))) {
+		assert_int_equal(header->sequence, ++sequence);
+		at += bcast_packet_size(header->length);
+	}
+	assert_int_equal(sequence, 100);
+	assert_int_equal(bcast_consume(scene.reader, 65), -EINVAL);
+	assert_int_equal(bcast_consume(scene.reader, 64), 0);
+	assert_int_equal(bcast_consume(scene.reader, 98 * 64), 0);
+	expect(scene.reader, 100, "a span of them");
+	say(&scene, "next");
+	expect(scene.reader, 101, "next");
+	scene_close(&scene);
+}
+
+static void lapped_reader_is_told_records_and_bytes(void **state)
+{
+	struct bcast_packet packet;
+	struct bcast_loss loss;
+	struct scene scene;
+	char text[96];
+
+	(void)state;
+	scene_open(&scene, true);
+	for (unsigned i = 1; i <= 5000; i++) {
+		snprintf(text, sizeof(text), "%090u", i);
+		say(&scene, text);
+	}
+
+	assert_int_equal(bcast_next(scene.reader, &packet), BCAST_ELAPPED);
+	loss = bcast_loss(scene.reader);
+	assert_int_equal(loss.bytes, loss.packets * 128);
+	assert_true(loss.packets > 5000 - 512 && loss.packets < 5000);
+	snprintf(text, sizeof(text), "%090u", (unsigned)loss.packets + 1);
+	expect(scene.reader, loss.packets + 1, text);
+	scene_close(&scene);
+}
+
+static void second_publisher_is_told_who_has_the_lease(void **state)
+{
+	struct bcast_publisher_options options = BCAST_PUBLISHER_DEFAULTS;
+	struct bcast_writer_info holder;
+	struct bcast_publisher *second;
+	struct bcast_node *node;
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+	node = test_nodes_join(&scene.nodes, "second");
+	options.holder = &holder;
+
+	assert_int_equal(bcast_publisher_open(node, &options, &second), -EBUSY);
+	assert_int_equal(holder.kind, BCAST_WRITER_NODE);
+	assert_string_equal(holder.who, "writer");
+	assert_int_equal(holder.pid, getpid());
+	assert_int_equal(bcast_publisher_open(scene.node, NULL, &second),
+			 -EALREADY);
+	bcast_publisher_close(scene.publisher);
+	scene.publisher = NULL;
+	assert_int_equal(bcast_publisher_open(node, &options, &second), 0);
+	bcast_publisher_close(second);
+	bcast_leave(node);
+	scene_close(&scene);
+}
+
+static void next_publisher_goes_on_with_the_numbers(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+	say(&scene, "first");
+	bcast_publisher_close(scene.publisher);
+	assert_int_equal(
+		bcast_publisher_open(scene.node, NULL, &scene.publisher), 0);
+	say(&scene, "second");
+
+	expect(scene.reader, 1, "first");
+	expect(scene.reader, 2, "second");
+	scene_close(&scene);
+}
+
+static void aborted_claim_is_seen_by_nobody(void **state)
+{
+	struct bcast_packet packet;
+	struct scene scene;
+	void *data;
+
+	(void)state;
+	scene_open(&scene, true);
+	assert_int_equal(bcast_claim(scene.publisher, 100, &data), 0);
+	memset(data, 'x', 100);
+	assert_int_equal(bcast_publish(scene.publisher, "", 0), -EBUSY);
+	bcast_abort(scene.publisher);
+	assert_int_equal(bcast_commit(scene.publisher, 1), -EINVAL);
+	assert_int_equal(bcast_next(scene.reader, &packet), 0);
+	assert_int_equal(bcast_claim(scene.publisher, 100, &data), 0);
+	memcpy(data, "kept", 4);
+	assert_int_equal(bcast_commit(scene.publisher, 101), -EINVAL);
+	assert_int_equal(bcast_commit(scene.publisher, 4), 0);
+	expect(scene.reader, 1, "kept");
+	scene_close(&scene);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(records_are_read_as_they_were_published),
+		cmocka_unit_test(bytes_are_read_as_they_were_published),
+		cmocka_unit_test(many_laps_are_read_without_a_gap),
+		cmocka_unit_test(batch_is_seen_at_its_commit),
+		cmocka_unit_test(span_shows_all_records_at_once),
+		cmocka_unit_test(lapped_reader_is_told_records_and_bytes),
+		cmocka_unit_test(second_publisher_is_told_who_has_the_lease),
+		cmocka_unit_test(next_publisher_goes_on_with_the_numbers),
+		cmocka_unit_test(aborted_claim_is_seen_by_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

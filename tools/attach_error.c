@@ -58,7 +58,8 @@ static int no_permission(const char *program, const char *name, int result)
 	const struct path path = segment_path(name);
 
 	fprintf(stderr, "%s: %s: %s: %s\n", program, path.text,
-		bcast_strerror(result), rights_missing(path.text, false).text);
+		bcast_strerror(result),
+		rights_missing(path.text, RIGHTS_READ).text);
 	return EX_NOPERM;
 }
 

@@ -166,7 +166,8 @@ bool nodes_forbidden(const char *name, int result, bool to_write,
 		return false;
 	snprintf(problem->text, sizeof(problem->text), "%s: %s: %s", path.text,
 		 bcast_strerror(result),
-		 rights_missing(path.text, to_write).text);
+		 rights_missing(path.text, to_write ? RIGHTS_JOIN : RIGHTS_READ)
+			 .text);
 	return true;
 }
 

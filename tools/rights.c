@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,52 +70,68 @@ static bool is_our_group(gid_t group)
 	return group == getegid();
 }
 
-/* What a member of its group needs of the daemon, if anything. */
-static const char *group_mode(mode_t mode, mode_t needed)
+/* What a use takes, and the --mode that gives it to the group. */
+struct need {
+	mode_t bits; /* as for others: S_IROTH, and S_IWOTH */
+	const char *right;
+	const char *mode;
+};
+
+static struct need need_of(enum rights_use use)
 {
-	return (mode & needed << 3) == needed << 3 ? "" : " --mode 0640";
+	const mode_t both = S_IROTH | S_IWOTH;
+
+	switch (use) {
+	case RIGHTS_READ:
+		return (struct need){S_IROTH, "read", "0640"};
+	case RIGHTS_JOIN:
+		return (struct need){both, "read and write", "0640"};
+	case RIGHTS_PUBLISH:
+		return (struct need){both, "read and write", "0660"};
+	}
+	return (struct need){both, "read and write", "0660"};
 }
 
 /* Neither its owner nor of its group. */
 static void advise_stranger(struct advice *advice, const struct stat *status,
-			    mode_t needed)
+			    const struct need *need)
 {
-	const char *mode = group_mode(status->st_mode, needed);
+	bool group_may = (status->st_mode & need->bits << 3) == need->bits << 3;
 	char join[128] = "";
 
 	/* nobody is to become a member of root's group for this */
-	if (mode[0] == '\0' && status->st_gid != 0)
+	if (group_may && status->st_gid != 0)
 		snprintf(join, sizeof(join),
 			 "join group %s and log in anew, or ",
 			 rights_group(status->st_gid).text);
 	snprintf(advice->text, sizeof(advice->text),
-		 "%sask %s to start bcastd with --group %s%s%s", join,
+		 "%sask %s to start bcastd with --group %s%s%s%s", join,
 		 rights_user(status->st_uid).text, rights_group(getegid()).text,
-		 mode, needed & S_IWOTH ? "" : ", or with --mode 0644");
+		 group_may ? "" : " --mode ", group_may ? "" : need->mode,
+		 need->bits & S_IWOTH ? "" : ", or with --mode 0644");
 }
 
-/* `needed`: S_IROTH, or with S_IWOTH. */
-static struct advice advise(const struct stat *status, mode_t needed)
+static struct advice advise(const struct stat *status, const struct need *need)
 {
 	struct advice advice;
 	mode_t mode = status->st_mode;
 
 	if (status->st_uid == geteuid()) {
-		if ((mode & needed << 6) != needed << 6) {
+		if ((mode & need->bits << 6) != need->bits << 6) {
 			snprintf(advice.text, sizeof(advice.text),
 				 "it is yours: chmod u+%s",
-				 needed & S_IWOTH ? "rw" : "r");
+				 need->bits & S_IWOTH ? "rw" : "r");
 			return advice;
 		}
 	} else if (is_our_group(status->st_gid)) {
-		if ((mode & needed << 3) != needed << 3) {
+		if ((mode & need->bits << 3) != need->bits << 3) {
 			snprintf(advice.text, sizeof(advice.text),
-				 "ask %s to start bcastd with --mode 0640",
-				 rights_user(status->st_uid).text);
+				 "ask %s to start bcastd with --mode %s",
+				 rights_user(status->st_uid).text, need->mode);
 			return advice;
 		}
-	} else if ((mode & needed) != needed) {
-		advise_stranger(&advice, status, needed);
+	} else if ((mode & need->bits) != need->bits) {
+		advise_stranger(&advice, status, need);
 		return advice;
 	}
 	snprintf(advice.text, sizeof(advice.text),
@@ -123,17 +140,17 @@ static struct advice advise(const struct stat *status, mode_t needed)
 	return advice;
 }
 
-struct rights_text rights_missing(const char *path, bool to_write)
+struct rights_text rights_missing(const char *path, enum rights_use use)
 {
-	const char *right = to_write ? "read and write" : "read";
+	const struct need need = need_of(use);
 	struct rights_text told;
 	struct stat status;
 
 	if (stat(path, &status) < 0) {
 		snprintf(told.text, sizeof(told.text),
-			 "it takes %s permission, and /dev/shm cannot be "
-			 "searched: %s",
-			 right, strerror(errno));
+			 "it takes %s permission, and cannot even be looked "
+			 "at: %s",
+			 need.right, strerror(errno));
 		return told;
 	}
 	snprintf(told.text, sizeof(told.text),
@@ -141,8 +158,8 @@ struct rights_text rights_missing(const char *path, bool to_write)
 		 "and are user %s, group %s: %s",
 		 rights_mode(status.st_mode).text,
 		 rights_user(status.st_uid).text,
-		 rights_group(status.st_gid).text, right,
+		 rights_group(status.st_gid).text, need.right,
 		 rights_user(geteuid()).text, rights_group(getegid()).text,
-		 advise(&status, S_IROTH | (to_write ? S_IWOTH : 0)).text);
+		 advise(&status, &need).text);
 	return told;
 }

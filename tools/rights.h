@@ -3,7 +3,6 @@
 #ifndef TOOLS_RIGHTS_H
 #define TOOLS_RIGHTS_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 struct rights_name {
@@ -21,11 +20,17 @@ struct rights_text {
 	char text[1024];
 };
 
+enum rights_use {
+	RIGHTS_READ,	/* the stream or the registry */
+	RIGHTS_JOIN,	/* the registry: read and write */
+	RIGHTS_PUBLISH, /* the stream: read and write */
+};
+
 /*
- * rights_missing - what this process lacks to open the object at `path` for
- * reading (and writing): whose it is, who we are, and what to do. To stand
- * behind "PATH: Permission denied: ".
+ * rights_missing - what this process lacks to use the object at `path` like
+ * this: whose it is, who we are, and what to do. To stand behind "PATH:
+ * Permission denied: ".
  */
-struct rights_text rights_missing(const char *path, bool to_write);
+struct rights_text rights_missing(const char *path, enum rights_use use);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "shm/clock.h"
 #include "shm/histogram.h"
+#include "shm/inbox_pages.h"
 #include "shm/name.h"
 #include "shm/node_lock.h"
 #include "shm/node_table.h"
@@ -182,6 +183,7 @@ void bc_node_table_clear(const struct bc_node_table *table, uint32_t index)
 	atomic_store_explicit(&slot->claim,
 			      bc_node_claim_make(BC_NODE_SWEPT, claim),
 			      memory_order_relaxed);
+	bc_inbox_give_back(table, index);
 	bc_node_table_wipe(slot);
 	/* pairs with the acquire load of the next claimer */
 	atomic_store_explicit(&slot->claim,

@@ -190,7 +190,7 @@ static int build(struct bc_segment *segment,
 
 	ret = bc_segment_lock_owner(segment->fd, 1);
 	if (ret == 0)
-		ret = bc_object_allocate(segment->fd, plan.segment_size);
+		ret = bc_object_allocate(segment->fd, 0, plan.segment_size);
 	if (ret == 0)
 		ret = bc_segment_map(segment, &geometry, BC_VIEW_ALL);
 	if (ret == 0)

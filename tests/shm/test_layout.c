@@ -197,14 +197,16 @@ static void offsets_of_the_registry_are_those_of_version_2(void **state)
 		AT(bc_inbox_shm, refused, 24),
 		AT(bc_inbox_shm, head, 128),
 		AT(bc_inbox_shm, room, 136),
-		AT(bc_inbox_shm, room_waiters, 140),
+		AT(bc_inbox_shm, room_awaited, 140),
+		AT(bc_inbox_shm, reader_sleeps, 144),
+		AT(bc_inbox_shm, damaged, 152),
 		AT(bc_message_shm, length, 0),
 		AT(bc_message_shm, crc32c, 4),
 		AT(bc_message_shm, sequence, 8),
 		AT(bc_message_shm, sent_ns, 16),
 		AT(bc_message_shm, from_slot, 24),
 		AT(bc_message_shm, type, 28),
-		AT(bc_message_shm, flags, 30),
+		AT(bc_message_shm, id_length, 30),
 	};
 
 	(void)state;

@@ -88,7 +88,7 @@ void bc_inbox_seal(struct bc_inbox_letter *letter, const void *data,
 		   size_t size)
 {
 	BC_ASSERT(size <= UINT32_MAX);
-	letter->data = data;
+	letter->data = data ? data : ""; /* memcpy() wants an address */
 	letter->header.length = (uint32_t)size;
 	letter->header.id_length = (uint16_t)strnlen(letter->id, BC_NAME - 1);
 	letter->header.crc32c = checksum_of(letter);

@@ -243,14 +243,15 @@ static int await_room(struct bcast_node *node, uint32_t slot, uint64_t claim,
 static int deliver(struct bcast_node *node, uint32_t slot, uint64_t claim,
 		   uint64_t deadline_ns, uint64_t patience_ns)
 {
-	int ret = put(node, slot, claim, patience_ns);
+	for (;;) {
+		int ret = put(node, slot, claim, patience_ns);
 
-	while (ret == BCAST_EFULL) {
+		if (ret != BCAST_EFULL)
+			return ret;
 		ret = await_room(node, slot, claim, deadline_ns);
-		if (ret >= 0)
-			ret = put(node, slot, claim, patience_ns);
+		if (ret < 0)
+			return ret;
 	}
-	return ret;
 }
 
 /* ---- The API ----------------------------------------------------------- */

@@ -10,9 +10,15 @@
 
 void test_nodes_open(struct test_nodes *nodes, uint32_t count)
 {
+	test_nodes_open_large(nodes, count, BC_PAGE);
+}
+
+void test_nodes_open_large(struct test_nodes *nodes, uint32_t count,
+			   uint64_t inbox_bytes)
+{
 	struct bc_registry_config config = {
 		.node_count = count,
-		.inbox_bytes = BC_PAGE,
+		.inbox_bytes = inbox_bytes,
 		.mode = 0660,
 		.group = (gid_t)-1,
 	};

@@ -5,22 +5,31 @@
  * Each sender is a process that sends without pause, and of each message the
  * bytes follow from who sent it and which one it was. Whatever instruction a
  * sender dies at, the receiver gets only whole messages, each of a sender's in
- * order and none twice, and the next sender is not held up. BCAST_STRESS_KILLS
- * sets the number of kills.
+ * order and none twice, and the next sender is not held up. Every second kill is
+ * aimed: it comes when the victim is seen to hold the inbox, or else it would
+ * mostly find it waiting for room. BCAST_STRESS_KILLS sets the number of kills.
  */
 #include "nodes.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "shm/inbox_hold.h"
+#include "shm/inbox_pages.h"
+
 #define KILLS_DEFAULT 100u
-#define SENDERS	      4u
+#define SENDERS	      3u       /* odd: each is aimed at in turn */
 #define LIFE_NS	      3000000u /* at most, once it sends */
-#define SIZE_MAX_SENT 1500u
+#define LOOKS	      1000
+#define INBOX_BYTES   (256u << 10)
+#define SMALL_MAX     1500u
+#define LARGE_MAX     60000u
+#define MESSAGE_MAX   (LARGE_MAX + 8)
 
 static struct test_nodes nodes;
 
@@ -39,13 +48,16 @@ struct life {
 
 static size_t size_of(unsigned number, uint64_t sequence)
 {
-	return (size_t)(8 + (number * 7 + sequence * 131) % SIZE_MAX_SENT);
+	/* one in eight takes long enough to be caught at it */
+	uint64_t limit = sequence % 8 == 0 ? LARGE_MAX : SMALL_MAX;
+
+	return (size_t)(8 + (number * 7 + sequence * 4099) % limit);
 }
 
 /* All bytes follow from life and message number; the latter stands first. */
 static void make(unsigned char *data, unsigned number, uint64_t sequence)
 {
-	test_pattern_fill(number, sequence * 4096, data,
+	test_pattern_fill(number, sequence << 16, data,
 			  size_of(number, sequence));
 	memcpy(data, &sequence, sizeof(sequence));
 }
@@ -53,7 +65,7 @@ static void make(unsigned char *data, unsigned number, uint64_t sequence)
 static void send_until_killed(void *argument)
 {
 	const struct life *life = argument;
-	unsigned char data[SIZE_MAX_SENT + 8];
+	static unsigned char data[MESSAGE_MAX];
 	struct bcast_node *node;
 	char id[32];
 
@@ -67,6 +79,12 @@ static void send_until_killed(void *argument)
 	}
 }
 
+/* To see who holds the inbox of slot 0, the receiver's. */
+struct sight {
+	struct bc_node_table table;
+	struct bc_inbox inbox;
+};
+
 /* What the receiver knows: the last message of each life. */
 struct received {
 	uint64_t *last;
@@ -77,7 +95,7 @@ struct received {
 static void check(struct received *received,
 		  const struct bcast_message *message)
 {
-	unsigned char expected[SIZE_MAX_SENT + 8];
+	static unsigned char expected[MESSAGE_MAX];
 	unsigned number;
 	uint64_t sequence;
 
@@ -119,6 +137,35 @@ static void receive_for(struct bcast_node *node, struct received *received,
 	} while (now_ns() < end_ns);
 }
 
+static uint32_t pid_of(const struct sight *sight, uint64_t word)
+{
+	uint32_t slot = bc_inbox_word_slot(word);
+
+	return slot < sight->table.geometry.node_count
+		       ? bc_node_table_slot(&sight->table, slot)->pid
+		       : 0;
+}
+
+/* Take what comes until that process holds the inbox, and kill it then. */
+static void kill_when_it_holds(struct bcast_node *node,
+			       struct received *received, int pid,
+			       const struct sight *sight)
+{
+	uint64_t end_ns = now_ns() + LIFE_NS;
+
+	do {
+		for (unsigned look = 0; look < LOOKS; look++) {
+			uint64_t word = sight->inbox.shm->holder;
+
+			if (word == 0 || pid_of(sight, word) != (uint32_t)pid)
+				continue;
+			assert_int_equal(kill(pid, SIGKILL), 0);
+			return;
+		}
+		receive_for(node, received, 0);
+	} while (now_ns() < end_ns);
+}
+
 /* With all dead there is an end to it. */
 static void receive_rest(struct bcast_node *node, struct received *received)
 {
@@ -148,12 +195,15 @@ static void killed_senders_tear_lose_and_block_nothing(void **state)
 	struct received received = {.lives = kills + SENDERS};
 	struct bcast_node *receiver;
 	struct life life = {0};
+	struct sight sight;
 
 	(void)state;
-	test_nodes_open(&nodes, SENDERS + 3);
+	test_nodes_open_large(&nodes, SENDERS + 3, INBOX_BYTES);
 	received.last = calloc(received.lives, sizeof(*received.last));
 	assert_non_null(received.last);
 	receiver = test_nodes_join(&nodes, "receiver");
+	test_nodes_attach(&nodes, &sight.table);
+	assert_int_equal(bc_inbox_map(&sight.inbox, &sight.table, 0), 0);
 	for (; life.number < kills + SENDERS; life.number++) {
 		struct test_child *child = &children[life.number % SENDERS];
 
@@ -162,6 +212,9 @@ static void killed_senders_tear_lose_and_block_nothing(void **state)
 				    (uint64_t)random() % LIFE_NS);
 			/* one that has failed a check has ended by itself */
 			assert_int_equal(waitpid(child->pid, NULL, WNOHANG), 0);
+			if (life.number % 2 == 0)
+				kill_when_it_holds(receiver, &received,
+						   child->pid, &sight);
 			test_kill(child);
 		}
 		*child = test_fork(send_until_killed, &life);
@@ -172,8 +225,14 @@ static void killed_senders_tear_lose_and_block_nothing(void **state)
 	assert_true(gets_through(receiver, &received));
 	assert_int_equal(test_nodes_list(&nodes, NULL, 0), 1);
 	assert_true(received.messages > kills);
-	printf("%u kills, %llu messages\n", kills,
-	       (unsigned long long)received.messages);
+	/* count has one for each message, the witness's too, and each robbery
+	 */
+	printf("%u kills, %llu messages, %llu died holding the inbox\n", kills,
+	       (unsigned long long)received.messages,
+	       sight.inbox.shm->count - 1 -
+		       (unsigned long long)received.messages);
+	bc_inbox_unmap(&sight.inbox);
+	bc_node_table_detach(&sight.table);
 	bcast_leave(receiver);
 	free(received.last);
 	test_nodes_close(&nodes);
@@ -193,7 +252,7 @@ static void receive_until_killed(void *argument)
 	test_child_check(bcast_join(nodes.name, "receiver", NULL, &node) == 0);
 	test_child_ready();
 	for (;;) {
-		unsigned char expected[SIZE_MAX_SENT + 8];
+		static unsigned char expected[MESSAGE_MAX];
 		unsigned number;
 		uint64_t sequence;
 
@@ -214,7 +273,7 @@ static void receive_until_killed(void *argument)
 static void send_whoever_receives(void *argument)
 {
 	const struct life *life = argument;
-	unsigned char data[SIZE_MAX_SENT + 8];
+	static unsigned char data[MESSAGE_MAX];
 	struct bcast_node *node;
 	uint64_t sent = 0;
 	char id[32];
@@ -240,7 +299,7 @@ static void killed_receivers_leave_no_torn_mail_to_their_heirs(void **state)
 	struct life life = {0};
 
 	(void)state;
-	test_nodes_open(&nodes, SENDERS + 2);
+	test_nodes_open_large(&nodes, SENDERS + 2, INBOX_BYTES);
 	for (; life.number < SENDERS; life.number++)
 		senders[life.number] = test_fork(send_whoever_receives, &life);
 	for (unsigned i = 0; i < kills; i++) {

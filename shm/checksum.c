@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* checksum.c - see checksum.h. */
 #include <isa-l/crc.h>
+#include <string.h>
 
 #include "shm/checksum.h"
 
@@ -8,9 +9,10 @@
 
 uint32_t bc_checksum(uint32_t before, const void *data, size_t size)
 {
-	/* ISA-L forgot the const */
-	unsigned char *at = (unsigned char *)(uintptr_t)data;
 	uint32_t value = ~before;
+	unsigned char *at;
+
+	memcpy(&at, &data, sizeof(at)); /* ISA-L forgot the const */
 
 	while (size > 0) {
 		size_t piece = size < PIECE_MAX ? size : PIECE_MAX;

@@ -19,6 +19,7 @@
 /* An addressee's slot: valid while its claim is this. */
 struct bc_peer_box {
 	struct bc_inbox inbox; /* mapped at the first send */
+	uint64_t known_head;   /* see struct bc_inbox_addressee */
 	uint64_t claim;	       /* of the one who was found alive last */
 	uint64_t asked_ns;     /* and when */
 };

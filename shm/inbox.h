@@ -55,10 +55,15 @@ struct bc_inbox_letter {
 void bc_inbox_seal(struct bc_inbox_letter *letter, const void *data,
 		   size_t size);
 
-/* For whom: the slot's claim word, and what it was when looked up. */
+/*
+ * For whom: the slot's claim word, and what it was when looked up. known_head:
+ * where the reader was, at least, when this sender looked last; it looks again
+ * when that leaves no room, for the line is the reader's. Begins as anything.
+ */
 struct bc_inbox_addressee {
 	const bc_u64 *claim_word;
 	uint64_t claim;
+	uint64_t *known_head;
 };
 
 /*

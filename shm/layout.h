@@ -472,21 +472,21 @@ struct bc_node_shm {
  * side looks at it after what it has to announce, with a full fence on both.
  */
 struct bc_inbox_shm {
-	bc_u64 holder; /* 0, or generation << 32 | slot + 1 */
-	bc_u64 tail;   /* bytes ever put in; by the holder */
-	bc_u32 count;  /* futex word: += 1 after tail */
-	uint32_t pad;
+	bc_u64 holder;	/* 0, or generation << 32 | slot + 1 */
 	bc_u64 refused; /* sends given up because it was full */
-	uint64_t unused_senders[12];
+	uint64_t unused_senders[14];
+	/* own line: changes with each message; the reader polls it */
+	bc_u64 tail;	      /* bytes ever put in; by the holder */
+	bc_u32 count;	      /* futex word: += 1 after tail */
+	bc_u32 reader_sleeps; /* 1: it sleeps on count; by the reader */
+	uint64_t unused_tail[14];
 	/* own line: the reader's */
-	bc_u64 head;	      /* bytes ever taken out */
-	bc_u32 room;	      /* futex word: += 1 after head, if awaited */
-	bc_u32 room_awaited;  /* 1: senders sleep on room; reader clears it */
-	bc_u32 reader_sleeps; /* 1: it sleeps on count */
-	uint32_t pad_reader;
-	bc_u64 damaged; /* records and cursors found to be nonsense */
-	uint64_t unused_reader[12];
-	uint64_t unused_to_page[480];
+	bc_u64 head;	     /* bytes ever taken out */
+	bc_u32 room;	     /* futex word: += 1 after head, if awaited */
+	bc_u32 room_awaited; /* 1: senders sleep on room; reader clears it */
+	bc_u64 damaged;	     /* records and cursors found to be nonsense */
+	uint64_t unused_reader[13];
+	uint64_t unused_to_page[464];
 };
 
 /*
@@ -605,8 +605,9 @@ BC_PIN(bc_node_shm, joined_realtime_ns, 40);
 BC_PIN(bc_node_shm, id, 48);
 BC_PIN(bc_node_shm, cursor, 128);
 BC_PIN(bc_node_shm, latency, 256);
-BC_PIN(bc_inbox_shm, head, 128);
-BC_PIN(bc_inbox_shm, damaged, 152);
+BC_PIN(bc_inbox_shm, tail, 128);
+BC_PIN(bc_inbox_shm, reader_sleeps, 140);
+BC_PIN(bc_inbox_shm, head, 256);
 BC_PIN(bc_message_shm, sequence, 8);
 BC_PIN(bc_message_shm, from_slot, 24);
 

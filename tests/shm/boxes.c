@@ -60,8 +60,8 @@ int boxes_put(struct boxes *boxes, uint32_t from,
 	      const struct bc_inbox_letter *letter)
 {
 	const struct bc_node *reader = &boxes->members[0];
-	const struct bc_inbox_addressee to = {&reader->slot->claim,
-					      reader->claim};
+	const struct bc_inbox_addressee to = {
+		&reader->slot->claim, reader->claim, &boxes->known_heads[from]};
 	uint64_t holder = 0;
 	int ret = bc_inbox_put(&reader->inbox.inbox, &boxes->members[from], &to,
 			       letter, PATIENCE_NS, &holder);

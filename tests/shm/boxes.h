@@ -20,6 +20,7 @@ struct boxes {
 	struct bc_node_table tables[BOXES_MAX];
 	struct bc_node members[BOXES_MAX]; /* ids "m0", "m1", ... */
 	unsigned char buffer[BC_PAGE];	   /* what the receiver takes into */
+	uint64_t known_heads[BOXES_MAX];   /* by sender */
 	uint64_t holder;		   /* of the last -EBUSY */
 };
 

@@ -142,8 +142,8 @@ static void cursors_wrap_at_64_bits(void **state)
 static void message_for_one_who_has_gone_goes_nowhere(void **state)
 {
 	const struct bc_node *reader = &boxes.members[0];
-	const struct bc_inbox_addressee before = {&reader->slot->claim,
-						  reader->claim - 1};
+	const struct bc_inbox_addressee before = {
+		&reader->slot->claim, reader->claim - 1, &boxes.known_heads[1]};
 	const struct bc_inbox_letter letter =
 		boxes_letter(&boxes, 1, 1, NULL, 0);
 	struct bc_inbox_letter found;
@@ -226,8 +226,8 @@ static void *await_room(void *argument)
 {
 	static unsigned char data[1024];
 	const struct bc_node *reader = &boxes.members[0];
-	const struct bc_inbox_addressee to = {&reader->slot->claim,
-					      reader->claim};
+	const struct bc_inbox_addressee to = {
+		&reader->slot->claim, reader->claim, &boxes.known_heads[2]};
 	const struct bc_inbox_letter letter =
 		boxes_letter(&boxes, 2, 1, data, sizeof(data));
 

@@ -39,9 +39,9 @@ struct bc_node {
  * the living.
  *
  * Returns 0, -EEXIST (the id is in use), BCAST_EFULL, -ENOSPC (for the inbox),
- * or -errno. Blocks for at most some 20 ms, while others are in the middle of
- * sweeping the last slots; a sender that has stopped in the middle of writing to
- * the inbox of a free one makes that one count as taken, after 2 ms.
+ * or -errno. A free slot counts as taken while a sender to its last tenant has
+ * stopped in the middle of writing. Blocks for at most some 50 ms, while that,
+ * or others who are sweeping, is in the way of the last slots.
  */
 int bc_node_join(struct bc_node *node, const struct bc_node_table *table,
 		 const struct bc_node_identity *identity);

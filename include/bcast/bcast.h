@@ -424,8 +424,9 @@ struct bcast_node; /* opaque */
  *	-EINVAL, -ENOMEM, -EMFILE, -ENFILE
  *
  * A process may join as several nodes, and the stream of a dead daemon can be
- * joined. Uses two descriptors. Does not wait for anybody, but may take some
- * 20 ms while the last free slots are being swept. Freed by bcast_leave().
+ * joined. Uses two descriptors, and `bcastd --inbox-size` bytes of /dev/shm for
+ * the inbox. Does not wait for anybody, but may take some 50 ms while the last
+ * free slots are being swept. Freed by bcast_leave().
  */
 BCAST_API int bcast_join(const char *name, const char *node_id,
 			 const struct bcast_join_options *options,

@@ -21,6 +21,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -116,4 +118,24 @@ void bc_inbox_give_back(const struct bc_node_table *table, uint32_t slot)
 	(void)fallocate(table->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			offset + (off_t)BC_PAGE,
 			(off_t)(table->geometry.inbox_size - BC_PAGE));
+}
+
+struct bc_inbox_counts bc_inbox_count(const struct bc_node_table *table,
+				      uint32_t slot)
+{
+	uint64_t words[offsetof(struct bc_inbox_shm, unused_reader) /
+		       sizeof(uint64_t)];
+	struct bc_inbox_shm shm = {0};
+	uint64_t used, capacity = table->geometry.inbox_size - BC_PAGE;
+
+	if (pread(table->fd, words, sizeof(words),
+		  (off_t)offset_of(&table->geometry, slot)) != sizeof(words))
+		return (struct bc_inbox_counts){0};
+	memcpy(&shm, words, sizeof(words));
+	used = shm.tail - shm.head;
+	return (struct bc_inbox_counts){
+		.used = used <= capacity ? used : 0,
+		.refused = shm.refused,
+		.damaged = shm.damaged,
+	};
 }

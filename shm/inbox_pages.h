@@ -35,4 +35,18 @@ int bc_inbox_open(struct bc_inbox_reader *reader, const struct bc_node *me);
  */
 void bc_inbox_give_back(const struct bc_node_table *table, uint32_t slot);
 
+/* How an inbox is doing. What others have written there is all it is. */
+struct bc_inbox_counts {
+	uint64_t used;	  /* bytes waiting; at most its size */
+	uint64_t refused; /* sends given up because it was full */
+	uint64_t damaged; /* records and cursors found to be nonsense */
+};
+
+/*
+ * bc_inbox_count - by a system call, as it may not be mapped, nor writable.
+ * All zero if it cannot be read.
+ */
+struct bc_inbox_counts bc_inbox_count(const struct bc_node_table *table,
+				      uint32_t slot);
+
 #endif

@@ -328,6 +328,17 @@ static void read_counts(const struct bc_node_shm *slot,
 	info->latency_max_ns = get(&slot->latency_max_ns);
 }
 
+static void read_inbox(const struct bc_node_table *table,
+		       struct bcast_node_info *info)
+{
+	const struct bc_inbox_counts counts = bc_inbox_count(table, info->slot);
+
+	info->inbox_used = counts.used;
+	info->inbox_size = table->geometry.inbox_size - BC_PAGE;
+	info->inbox_refused = counts.refused;
+	info->inbox_damaged = counts.damaged;
+}
+
 static void read_ages(const struct bc_node_table *table,
 		      const struct bc_node_shm *slot,
 		      struct bcast_node_info *info)
@@ -389,6 +400,7 @@ int bc_node_table_read(const struct bc_node_table *table, uint32_t index,
 	sound = read_id(slot, found.id) && state == BC_NODE_JOINED;
 	read_counts(slot, &found);
 	read_ages(table, slot, &found);
+	read_inbox(table, &found);
 	found.state = judge(&found, alive, sound);
 	/* pairs with the release fence in bc_node_table_wipe() */
 	atomic_thread_fence(memory_order_acquire);

@@ -494,6 +494,10 @@ struct bcast_node_info {
 	uint64_t messages_sent, messages_received;
 	uint64_t latency_count;
 	uint64_t latency_p50_ns, latency_p99_ns, latency_max_ns;
+	uint64_t inbox_used;	/* bytes that wait in its inbox */
+	uint64_t inbox_size;	/* bytes that can */
+	uint64_t inbox_refused; /* sends given up because it was full */
+	uint64_t inbox_damaged; /* how often garbage was found there */
 };
 
 /* bcast_node_state_name - "alive", "stuck", "dead", "damaged". */

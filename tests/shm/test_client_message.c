@@ -179,6 +179,39 @@ static void damage_is_reported_once(void **state)
 	bc_node_table_detach(&table);
 }
 
+static void inbox_shows_how_full_it_is(void **state)
+{
+	static unsigned char data[1000];
+	struct bcast_node_info entries[4];
+	struct bcast_message message;
+	struct bc_node_table table;
+	struct bc_inbox inbox;
+	uint64_t used;
+
+	(void)state;
+	test_nodes_attach(&nodes, &table);
+	assert_int_equal(bc_inbox_map(&inbox, &table, 1), 0);
+	for (used = 0; bcast_send(alice, "bob", 1, data, 1000, 0) == 0;)
+		used += 32 + 32 + 1024;
+
+	assert_int_equal(test_nodes_list(&nodes, entries, 4), 2);
+
+	assert_int_equal(entries[0].inbox_used, 0);
+	assert_int_equal(entries[1].inbox_used, used);
+	assert_int_equal(entries[1].inbox_size, BC_PAGE);
+	assert_int_equal(entries[1].inbox_refused, 1);
+	assert_int_equal(entries[1].inbox_damaged, 0);
+	/* numbers that cannot be are not shown */
+	inbox.shm->tail += BC_PAGE;
+	assert_int_equal(test_nodes_list(&nodes, entries, 4), 2);
+	assert_int_equal(entries[1].inbox_used, 0);
+	assert_int_equal(bcast_recv(bob, &message, 0), BCAST_EPROTO);
+	assert_int_equal(test_nodes_list(&nodes, entries, 4), 2);
+	assert_int_equal(entries[1].inbox_damaged, 1);
+	bc_inbox_unmap(&inbox);
+	bc_node_table_detach(&table);
+}
+
 /* ---- Dispatch ---------------------------------------------------------- */
 
 struct seen {
@@ -369,6 +402,7 @@ int main(void)
 		TEST(sleeping_receiver_gets_what_is_sent),
 		TEST(messages_come_before_the_end),
 		TEST(damage_is_reported_once),
+		TEST(inbox_shows_how_full_it_is),
 		TEST(dispatch_hands_out_what_is_there_up_to_a_limit),
 		TEST(handler_can_stop_a_dispatch),
 		TEST(handler_may_send),

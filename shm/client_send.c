@@ -298,8 +298,9 @@ int bcast_send(struct bcast_node *node, const char *to_id, uint16_t type,
 	if (!bc_name_id_valid(to_id))
 		return BCAST_ENAME;
 	ret = prepare(node, type, data, size);
-	if (ret == 0)
-		ret = find(node, to_id, &to);
+	if (ret < 0)
+		return ret;
+	ret = find(node, to_id, &to);
 	if (ret < 0)
 		return ret;
 	return deliver(node, to->slot, to->claim, deadline_of(timeout_ms),

@@ -2,9 +2,9 @@
 /*
  * inbox_pages.c - see inbox_pages.h.
  *
- * A hole in the object is memory only until somebody writes to it, and a write
- * for which there is no memory is a SIGBUS. So a tenant has all its pages before
- * anybody can address it, and they may go only when nobody is writing:
+ * A page that the object does not have yet is found at the first write to it,
+ * or that write is a SIGBUS. So a tenant has all its pages before anybody can
+ * address it, and they may go only when nobody is writing:
  *
  *	sender				who clears
  *	holder := mine			claim := SWEPT

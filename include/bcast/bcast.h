@@ -569,9 +569,10 @@ BCAST_API int bcast_nodes_watch(struct bcast_nodes *nodes, int timeout_ms);
  * returned, none twice. Between senders there is no order.
  *
  * LOSS. A call that returned 0 has put the whole message into the inbox of a
- * node that was alive at most 10 ms before. It is lost only if that node leaves
- * or dies before it takes it out, or if a faulty process writes over it; a later
- * node of the same id does not get it. A call that failed has put nothing there.
+ * node that was alive some 10 ms before. It is lost only if that node leaves or
+ * dies before it takes it out, or if a faulty process writes over the inbox; a
+ * later node of the same id does not get it. A call that failed has put nothing
+ * there.
  *
  * DEATH. A sender that dies in bcast_send(), at whatever instruction, has sent
  * all of the message or nothing, and hinders nobody. One that is stopped there
@@ -580,9 +581,11 @@ BCAST_API int bcast_nodes_watch(struct bcast_nodes *nodes, int timeout_ms);
  * then told who it is.
  *
  * TRUST. Every message carries a crc32c, which the receiver checks, with all
- * lengths, on a copy of its own. What has been written over is dropped, counted
- * and reported (BCAST_EPROTO), and the messages after it arrive. Whom a message
- * is from is what the sender says: nodes that may join can pretend to be others.
+ * lengths, on a copy of its own. A message that has been written over is
+ * dropped, counted and reported (BCAST_EPROTO); if nobody can tell any more
+ * where the next one begins, all that wait there are. Those sent later arrive.
+ * Whom a message is from is what its sender says: who may join can pretend to
+ * be others, and can make senders believe that somebody holds an inbox (-EBUSY).
  *
  * THREADS. One thread at a time may send as a node, and one, perhaps another,
  * receive. fork(): see Nodes.
@@ -650,9 +653,9 @@ struct bcast_delivery {
  * delivery	NULL, or filled, also when the result is an error after some
  *		were reached; zero if it is one of the arguments
  *
- * Returns how many got it, or an error that is not about one of them: -EMSGSIZE,
- * BCAST_EPROTO (this node's slot), BCAST_ECLOSED, BCAST_ETOOSMALL, -EINVAL,
- * -ENOMEM, -ECHILD.
+ * Returns how many got it, or an error that is not about one of them:
+ * -EMSGSIZE, BCAST_EPROTO (this node's slot), BCAST_ECLOSED, BCAST_ETOOSMALL,
+ * -EINVAL, -ENOMEM, -ECHILD.
  */
 BCAST_API int bcast_broadcast(struct bcast_node *node, uint16_t type,
 			      const void *data, size_t size, int timeout_ms,

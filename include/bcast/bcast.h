@@ -585,7 +585,7 @@ BCAST_API int bcast_nodes_watch(struct bcast_nodes *nodes, int timeout_ms);
  * dropped, counted and reported (BCAST_EPROTO); if nobody can tell any more
  * where the next one begins, all that wait there are. Those sent later arrive.
  * Whom a message is from is what its sender says: who may join can pretend to
- * be others, and can make senders believe that somebody holds an inbox (-EBUSY).
+ * be others, or make senders believe that somebody holds an inbox (-EBUSY).
  *
  * THREADS. One thread at a time may send as a node, and one, perhaps another,
  * receive. fork(): see Nodes.

@@ -91,7 +91,8 @@ static inline const struct bcast_packet_header *bcast_packet_in(
 		(const struct bcast_packet_header
 			 *)(const void *)((const unsigned char *)span + offset);
 
-	if (size - offset < sizeof(*header) ||
+	/* a length that changed since it was judged leads beyond the end */
+	if (offset > size || size - offset < sizeof(*header) ||
 	    bcast_packet_size(header->length) > size - offset)
 		return NULL;
 	return header;

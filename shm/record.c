@@ -54,7 +54,8 @@ struct bc_record_place bc_record_walk(const struct bc_ring *ring,
 		at.position += size;
 		at.sequence++;
 	}
-	return at;
+	/* a length that was being overwritten has led anywhere */
+	return bc_ring_intact(ring, from.position) ? at : from;
 }
 
 /*
@@ -75,6 +76,18 @@ static uint64_t sequence_at_tail(const struct bc_ring *ring, uint64_t tail)
 	return before;
 }
 
+/*
+ * Before a flush of our own, or dying in it would leave three numbers in two
+ * words. Only one of these stores changes anything.
+ */
+static void settle(const struct bc_ring *ring, uint64_t sequence)
+{
+	atomic_store_explicit(&ring->head->sequence_before, sequence,
+			      memory_order_release);
+	atomic_store_explicit(&ring->head->sequence_after, sequence,
+			      memory_order_release);
+}
+
 int bc_record_takeover(const struct bc_ring *ring,
 		       struct bc_record_place *place)
 {
@@ -87,6 +100,7 @@ int bc_record_takeover(const struct bc_ring *ring,
 	at.sequence = sequence_at_tail(ring, at.position);
 	if (at.sequence == 0)
 		return BCAST_EPROTO;
+	settle(ring, at.sequence);
 	at = bc_record_walk(ring, at, reserved - at.position);
 	bc_record_flush(ring, at.position, at.sequence);
 	*place = at;

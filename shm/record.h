@@ -143,7 +143,8 @@ struct bc_record_place bc_record_tail(const struct bc_ring *ring);
 /*
  * bc_record_walk - go on over records that are shown by header, up to
  * `bytes_max` of them, as long as each lies before head.reserved. Returns how
- * far it got. Needs a place whose sequence is known; else returns it as it is.
+ * far it got. Needs a place whose sequence is known, and that nobody has
+ * overwritten meanwhile; else returns it as it is.
  */
 struct bc_record_place bc_record_walk(const struct bc_ring *ring,
 				      struct bc_record_place from,

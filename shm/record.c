@@ -25,7 +25,8 @@ struct bc_record_place bc_record_tail(const struct bc_ring *ring)
 static uint64_t size_at(const struct bc_ring *ring, uint64_t position,
 			uint64_t end)
 {
-	uint64_t size = bcast_packet_size(bc_record_at(ring, position)->length);
+	uint64_t size = bcast_packet_size(
+		bc_record_length(bc_record_at(ring, position)));
 
 	return size <= bc_record_max(ring->capacity) && size <= end - position
 		       ? size

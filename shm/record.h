@@ -62,6 +62,16 @@ static inline bc_u64 *bc_record_word(struct bcast_packet_header *header)
 	return (bc_u64 *)(void *)&header->sequence;
 }
 
+/*
+ * bc_record_length - its payload's length, read once: if we are being lapped it
+ * changes as we look, and what was bounded must be what is used.
+ */
+static inline uint32_t bc_record_length(
+	const struct bcast_packet_header *header)
+{
+	return *(const volatile uint32_t *)&header->length;
+}
+
 /* ---- Writer ------------------------------------------------------------ */
 
 /* bc_record_invalidate - no record here yet. The place is reserved. */

@@ -120,8 +120,9 @@ static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit)
 	uint64_t most = min_u64(limit, writer->flushed + writer->ring.capacity);
 	uint64_t wanted = min_u64(end + writer->step, most);
 
+	/* pairs with bc_ring_oldest(): who is lapped sees where to go on */
 	if (wanted > get(reserved))
-		atomic_store_explicit(reserved, wanted, memory_order_relaxed);
+		atomic_store_explicit(reserved, wanted, memory_order_release);
 	/* with the daemon's; and pairs with the fence in bc_ring_intact() */
 	atomic_thread_fence(memory_order_seq_cst);
 	return min_u64(wanted, allowed(writer));

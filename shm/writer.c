@@ -45,6 +45,9 @@ static int take_stock(struct bc_writer *writer)
 	/* a stamp of the last holder would be taken for ours */
 	atomic_store_explicit(&ring->head->published_ns, 0,
 			      memory_order_relaxed);
+	/* and it may have died waiting */
+	atomic_store_explicit(&writer->segment.control->lease.room_wanted, 0,
+			      memory_order_relaxed);
 	if (writer->packets) {
 		ret = bc_record_takeover(ring, &writer->at);
 		if (ret < 0)
@@ -70,6 +73,9 @@ int bc_writer_open(struct bc_writer *writer, const char *name,
 	const struct bc_identity_shm *identity;
 	int ret = bc_segment_attach(&made.segment, name, BC_VIEW_WRITE);
 
+	/* the node's stream is not there any more: it has ended */
+	if (ret == -ENOENT)
+		return BCAST_ECLOSED;
 	if (ret < 0)
 		return ret;
 	made.ring = made.segment.ring;

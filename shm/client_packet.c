@@ -6,7 +6,8 @@
  * A reader that knows the number of the record at its position needs only that
  * record's header to see it (record.h). It learns the number where it starts,
  * from the tail or the index, and counts from there; where it could not (the
- * tail was just being moved) it goes by the tail until it can.
+ * tail was being moved, and the way there is gone) it goes by the tail until it
+ * can.
  */
 #include <errno.h>
 
@@ -202,6 +203,10 @@ static struct bc_record_place live(const struct bcast_reader *reader)
 			break;
 		tail = bc_record_tail(ring);
 	}
+	/* who moved it may be dead: the way there tells its number, too */
+	if (place.sequence == 0)
+		(void)bc_record_index_exact(&reader->segment, place.position,
+					    &place);
 	return place;
 }
 

@@ -165,14 +165,15 @@ int bcast_consume(struct bcast_reader *reader, size_t n)
 
 	if (n > reader->peeked)
 		return -EINVAL;
-	if (reader->packets && n < reader->peeked)
+	/* also where the tail was being moved, and told no number */
+	if (reader->packets && (n < reader->peeked || sequence == 0))
 		whole = bc_client_packet_whole(reader, n, &sequence) == n;
 	if (!bc_ring_intact(&reader->ring, reader->position))
 		return bc_client_reader_lapped(reader);
-	if (!whole)
+	if (!whole && n < reader->peeked)
 		return -EINVAL;
 	reader->position += n;
-	reader->sequence = sequence;
+	reader->sequence = whole ? sequence : 0;
 	reader->peeked -= n;
 	reader->bytes += n;
 	if (reader->report)

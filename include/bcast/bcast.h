@@ -320,7 +320,11 @@ struct bcast_loss {
 	uint64_t bytes;	      /* to - from */
 	uint64_t total_bytes; /* lost by this reader since it attached */
 	uint64_t laps;	      /* how often it was lapped */
-	uint64_t packets;     /* of a stream of packets: records lost */
+	/*
+	 * Of a stream of packets: records lost. 0 also where nobody knows, for
+	 * a reader that has come to no record yet.
+	 */
+	uint64_t packets;
 	uint64_t total_packets;
 };
 

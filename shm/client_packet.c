@@ -56,7 +56,8 @@ int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length)
 	tail = bc_ring_tail(ring);
 	reserved = reserved_of(ring);
 	/* as in bc_ring_look(); but we may be ahead of the tail */
-	if (reserved < tail || reserved < reader->position)
+	if (reserved < tail || reserved < reader->position ||
+	    (tail | reader->position) % BCAST_PACKET_ALIGN != 0)
 		return BCAST_EPROTO;
 	if (tail > reader->position) {
 		if (reserved - reader->position > ring->capacity ||

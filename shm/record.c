@@ -16,7 +16,8 @@ struct bc_record_place bc_record_tail(const struct bc_ring *ring)
 	struct bc_record_place place = {.position = get(&head->tail)};
 
 	/* in the reverse of the order in which they are stored */
-	if (get(&head->sequence_before) == after)
+	if (get(&head->sequence_before) == after &&
+	    place.position % BCAST_PACKET_ALIGN == 0)
 		place.sequence = after;
 	return place;
 }

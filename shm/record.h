@@ -48,12 +48,17 @@ static inline uint64_t bc_record_max(uint64_t capacity)
 	return quarter < most ? quarter : most;
 }
 
-/* bc_record_at - the header that stands, or will stand, at `position`. */
+/*
+ * bc_record_at - the header that stands, or will stand, at `position`. Aligned
+ * whatever that is: it may come from a damaged head.
+ */
 static inline struct bcast_packet_header *bc_record_at(
 	const struct bc_ring *ring, uint64_t position)
 {
-	return (struct bcast_packet_header *)(void *)bc_ring_address(ring,
-								     position);
+	unsigned char *at =
+		ring->base + (position & (ring->capacity - BCAST_PACKET_ALIGN));
+
+	return (struct bcast_packet_header *)(void *)at;
 }
 
 /* The header's sequence as the word that it is in shared memory. */
@@ -146,7 +151,7 @@ static inline bool bc_record_is_shown(const struct bc_ring *ring,
 
 /*
  * bc_record_tail - the tail, with the number of the record that begins there,
- * or 0 if it was just being moved.
+ * or 0 if it was just being moved, or is a place where none can begin.
  */
 struct bc_record_place bc_record_tail(const struct bc_ring *ring);
 

@@ -590,6 +590,22 @@ static void head_that_cannot_be_is_called_so(void **state)
 	assert_int_equal(bcast_next(reader, &packet), BCAST_EPROTO);
 }
 
+static void tail_where_no_record_can_begin_is_damage(void **state)
+{
+	const void *span;
+
+	(void)state;
+	put(3);
+	flush();
+	atomic_store(&head->tail, end.position + 1);
+	records_reserve(&ring, end.position + 4096);
+	bc_record_at(&ring, 0)->sequence = 0;
+	assert_int_equal(bcast_peek(reader, &span), BCAST_EPROTO);
+	assert_int_equal(bcast_seek(reader, BCAST_FROM_LIVE, 0), 0);
+	assert_int_equal(bcast_peek(reader, &span), BCAST_EPROTO);
+	assert_int_equal(bcast_wait(reader, 0), BCAST_EPROTO);
+}
+
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, open_stream, close_stream)
 
@@ -625,6 +641,7 @@ int main(void)
 		TEST(header_before_the_tail_that_cannot_be_is_called_so),
 		TEST(damage_is_not_mistaken_for_nothing_yet),
 		TEST(head_that_cannot_be_is_called_so),
+		TEST(tail_where_no_record_can_begin_is_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

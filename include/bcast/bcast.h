@@ -765,8 +765,9 @@ static inline void *bcast_batch_add(struct bcast_batch *batch, uint32_t length)
 	header->length = length;
 	header->type = batch->common.type;
 	header->flags = batch->common.flags;
-	/* the first one's is stored by the commit, and shows them all */
-	header->sequence = batch->common.sequence;
+	/* readers look at the first one's, which the commit will store */
+	__atomic_store_n(&header->sequence, batch->common.sequence,
+			 __ATOMIC_RELAXED);
 	header->timestamp_ns = batch->common.timestamp_ns;
 	header->crc32c = 0;
 	header->source = batch->common.source;

@@ -65,7 +65,8 @@ struct bc_record_place bc_record_walk(const struct bc_ring *ring,
  * numbers; only one of them goes with the tail. If tail had not moved yet, the
  * record that begins there, which it was flushing past, has the older one. If
  * it had, nothing can stand there under that number, since the place was made
- * invalid.
+ * invalid. A taker that dies in turn was storing the same two: its walk comes to
+ * where the dead one was flushing to (tests/model/tail.pml).
  */
 static uint64_t sequence_at_tail(const struct bc_ring *ring, uint64_t tail)
 {
@@ -76,18 +77,6 @@ static uint64_t sequence_at_tail(const struct bc_ring *ring, uint64_t tail)
 	    get(bc_record_word(bc_record_at(ring, tail))) == after)
 		return after;
 	return before;
-}
-
-/*
- * Before a flush of our own, or dying in it would leave three numbers in two
- * words. Only one of these stores changes anything.
- */
-static void settle(const struct bc_ring *ring, uint64_t sequence)
-{
-	atomic_store_explicit(&ring->head->sequence_before, sequence,
-			      memory_order_release);
-	atomic_store_explicit(&ring->head->sequence_after, sequence,
-			      memory_order_release);
 }
 
 int bc_record_takeover(const struct bc_ring *ring,
@@ -102,7 +91,6 @@ int bc_record_takeover(const struct bc_ring *ring,
 	at.sequence = sequence_at_tail(ring, at.position);
 	if (at.sequence == 0)
 		return BCAST_EPROTO;
-	settle(ring, at.sequence);
 	at = bc_record_walk(ring, at, reserved - at.position);
 	bc_record_flush(ring, at.position, at.sequence);
 	*place = at;

@@ -12,6 +12,9 @@
 
 #include <bcast/monitor.h>
 
+#include "shm/lease.h"
+#include "shm/record_index.h"
+
 static void records_are_read_as_they_were_published(void **state)
 {
 	struct bcast_packet packet;
@@ -212,6 +215,35 @@ static void aborted_claim_is_seen_by_nobody(void **state)
 	scene_close(&scene);
 }
 
+/* The daemon dies, and another one goes on with its segment. */
+static void publisher_goes_on_through_an_adoption(void **state)
+{
+	struct bc_segment_config config;
+	const char *reason = NULL;
+	struct bc_segment *segment;
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+	segment = &scene.nodes.stream.segment;
+	config = test_stream_config(scene.nodes.name);
+	config.format = BCAST_FORMAT_PACKET;
+	config.index_entries = BC_RECORD_INDEX_ENTRIES;
+	scene_say(&scene, "before");
+	bc_segment_close(segment);
+	scene_say(&scene, "meanwhile");
+	assert_int_equal(bc_segment_adopt(segment, &config, &reason), 0);
+	bc_segment_set_state(segment, BC_STATE_LIVE);
+	assert_int_equal(bc_lease_held(segment), 1);
+	assert_int_equal(segment->control->head.publish_rule, BC_RULE_HEADER);
+	scene_say(&scene, "after");
+
+	scene_expect(scene.reader, 1, "before");
+	scene_expect(scene.reader, 2, "meanwhile");
+	scene_expect(scene.reader, 3, "after");
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +256,7 @@ int main(void)
 		cmocka_unit_test(second_publisher_is_told_who_has_the_lease),
 		cmocka_unit_test(next_publisher_goes_on_with_the_numbers),
 		cmocka_unit_test(aborted_claim_is_seen_by_nobody),
+		cmocka_unit_test(publisher_goes_on_through_an_adoption),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

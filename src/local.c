@@ -47,16 +47,14 @@ void local_follow(struct daemon *daemon)
 	if (daemon->ingest.received > 0)
 		return;
 	at = find_tail(daemon);
-	if (at.position <= daemon->tail) {
-		daemon->local.sequence = at.sequence;
+	daemon->local.sequence = at.sequence;
+	if (at.position <= daemon->tail)
 		return;
-	}
 	bytes = at.position - daemon->tail;
 	daemon->tail = at.position;
-	daemon->local.sequence = at.sequence;
 	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);
 	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
-	/* also when a newcomer made us look: the others have news now */
+	/* here, since it is not only the loop that follows */
 	egress_on_published(daemon);
 }
 

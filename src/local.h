@@ -16,9 +16,9 @@
 void local_start(struct daemon *daemon);
 
 /*
- * local_follow - see how far the stream is; if it has grown, the receivers that
- * had all of it have something to send. Does nothing while we have received
- * bytes that are not published yet.
+ * local_follow - see how far the stream is; if it has grown, receivers have
+ * something to send. Does nothing while we have received bytes that are not
+ * published yet.
  */
 void local_follow(struct daemon *daemon);
 

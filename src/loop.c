@@ -157,8 +157,7 @@ static int turn(struct daemon *daemon)
 	}
 	if (ingest_publish(daemon))
 		egress_on_published(daemon);
-	else
-		local_follow(daemon);
+	local_follow(daemon);
 	egress_enforce_lag(daemon);
 	closing_run(daemon);
 	egress_pump(daemon);

@@ -92,16 +92,24 @@ static uint64_t next_sequence(const struct test_nodes *nodes)
 	return place.sequence;
 }
 
+/* One in four may be killed before it has come to anything. */
+struct birth {
+	const struct test_nodes *nodes;
+	unsigned number;
+};
+
 static void publish_until_killed(void *argument)
 {
 	struct bcast_publisher_options options = BCAST_PUBLISHER_DEFAULTS;
-	const struct test_nodes *nodes = argument;
+	const struct birth *birth = argument;
+	const struct test_nodes *nodes = birth->nodes;
 	struct bcast_node *node;
 	struct victim victim;
 
 	options.lease_wait_ms = DEADLINE_MS;
 	test_child_check(bcast_join(nodes->name, "victim", NULL, &node) == 0);
-	test_child_ready();
+	if (birth->number % 4 == 0)
+		test_child_ready();
 	for (unsigned life = 0;; life++) {
 		test_child_check(bcast_publisher_open(node, &options,
 						      &victim.publisher) == 0);
@@ -112,6 +120,8 @@ static void publish_until_killed(void *argument)
 					       : publish_batch(&victim);
 
 			test_child_check(ret == 0);
+			if (birth->number % 4 != 0 && life == 0 && i == 0)
+				test_child_ready();
 			if (i % 50 == life % 50)
 				test_child_check(
 					bcast_flush(victim.publisher) == 0);
@@ -247,6 +257,7 @@ static void killed_publishers_lose_tear_and_repeat_nothing(void **state)
 	struct witness witnesses[READERS] = {{.next = 1}, {.next = 1}, {0}};
 	struct test_nodes nodes;
 	struct test_child child;
+	struct birth birth;
 	uint64_t random, seen;
 
 	(void)state;
@@ -258,7 +269,8 @@ static void killed_publishers_lose_tear_and_repeat_nothing(void **state)
 	for (unsigned i = 0; i < kills(); i++) {
 		test_pattern_fill(i, 0, &random, sizeof(random));
 		attach_anew(&nodes, &witnesses[2]);
-		child = test_fork(publish_until_killed, &nodes);
+		birth = (struct birth){&nodes, i};
+		child = test_fork(publish_until_killed, &birth);
 		kill_within(&child, random % PAUSE_NS, witnesses);
 		assert_int_equal(bc_lease_held(&nodes.stream.segment), 0);
 	}
@@ -266,9 +278,10 @@ static void killed_publishers_lose_tear_and_repeat_nothing(void **state)
 		read_all(&witnesses[i], i % 2 == 0);
 	/* all of them have come to the same end */
 	assert_int_equal(witnesses[0].next, witnesses[1].next);
-	assert_int_equal(witnesses[0].next, witnesses[2].next);
+	if (witnesses[2].next != 0)
+		assert_int_equal(witnesses[0].next, witnesses[2].next);
 	seen = witnesses[0].seen;
-	assert_true(seen > kills());
+	assert_true(seen > 0);
 	print_message("%llu records, %llu seen by one, lapped %llu times\n",
 		      (unsigned long long)witnesses[0].next - 1,
 		      (unsigned long long)seen,

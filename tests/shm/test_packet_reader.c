@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_packet_reader.c - client_packet.c: peek, consume, read, seek, laps, and
- * damage, on records that were written by hand. The reader's fast path beside a
- * real publisher is in test_publisher.c and test_publisher_race.c.
+ * test_packet_reader.c - client_packet.c: peek, consume, read, laps, and damage,
+ * on records that were written by hand. Where it may go is in test_packet_seek.c;
+ * beside a real publisher: test_publisher.c, test_publisher_race.c.
  */
 #include "nodes.h"
 #include "records.h"
@@ -205,158 +205,6 @@ static void length_that_changes_never_leads_out_of_the_buffer(void **state)
 		assert_int_equal(bytes[i], 0xa5);
 }
 
-/* ---- Seek -------------------------------------------------------------- */
-
-static void live_is_behind_the_last_record_not_at_the_tail(void **state)
-{
-	(void)state;
-	put(2);
-	flush();
-	put(3);
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_LIVE, 0), 0);
-	assert_int_equal(bcast_position(reader), 5 * SIZE);
-	assert_nothing();
-	put(1);
-	take(6);
-}
-
-static void oldest_is_the_birth_while_it_is_there(void **state)
-{
-	(void)state;
-	put_many(100);
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_OLDEST, 0), 0);
-	assert_int_equal(bcast_position(reader), 0);
-	take(1);
-}
-
-static void oldest_is_the_first_known_record_that_is_intact(void **state)
-{
-	uint64_t oldest;
-
-	(void)state;
-	put_many(2000);
-	oldest = bc_ring_oldest(&ring);
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_OLDEST, 0), 0);
-	assert_in_range(bcast_position(reader), oldest, oldest + 10 * SIZE);
-	take(bcast_position(reader) / SIZE + 1);
-}
-
-static void oldest_of_a_stream_without_index_is_its_tail(void **state)
-{
-	(void)state;
-	for (unsigned i = 0; i < 1000; i++) {
-		put(1);
-		flush();
-	}
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_OLDEST, 0), 0);
-	assert_int_equal(bcast_position(reader), 1000 * SIZE);
-	put(1);
-	take(1001);
-}
-
-static void position_within_a_record_is_refused(void **state)
-{
-	(void)state;
-	put_many(105);
-	for (unsigned i = 1; i < SIZE; i++) {
-		assert_int_equal(
-			bcast_seek(reader, BCAST_FROM_POSITION, SIZE * 57 + i),
-			-EINVAL);
-		assert_int_equal(bcast_position(reader), 0);
-	}
-	for (unsigned i = 0; i <= 105; i++) {
-		seek_to((uint64_t)i * SIZE);
-		if (i < 105)
-			take(i + 1);
-	}
-	assert_nothing();
-}
-
-static void position_beyond_what_is_published_is_refused(void **state)
-{
-	(void)state;
-	put(3);
-	flush();
-	records_reserve(&ring, end.position + 4096);
-	assert_int_equal(
-		bcast_seek(reader, BCAST_FROM_POSITION, end.position + SIZE),
-		-EINVAL);
-	assert_int_equal(
-		bcast_seek(reader, BCAST_FROM_POSITION, end.position + 32),
-		-EINVAL);
-	seek_to(end.position);
-}
-
-/* Whoever has read there may go there. */
-static void position_ahead_of_the_tail_is_found_by_headers(void **state)
-{
-	(void)state;
-	put(2);
-	flush();
-	put(3);
-	seek_to(4 * SIZE);
-	take(5);
-	seek_to(5 * SIZE);
-	assert_nothing();
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_POSITION, 5 * SIZE + 32),
-			 -EINVAL);
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_POSITION, 4 * SIZE + 32),
-			 -EINVAL);
-}
-
-static void position_no_longer_in_the_ring_is_reported_as_lapped(void **state)
-{
-	struct bcast_packet packet;
-
-	(void)state;
-	put_many(2000);
-	seek_to(5 * SIZE);
-	assert_int_equal(bcast_next(reader, &packet), BCAST_ELAPPED);
-	assert_int_equal(bcast_loss(reader).from, 5 * SIZE);
-	take(bcast_position(reader) / SIZE + 1);
-}
-
-/* The way to it leads over records that are gone; it may be anywhere. */
-static void position_that_nobody_can_prove_is_reported_as_lapped(void **state)
-{
-	uint64_t oldest, position;
-	struct bcast_packet packet;
-
-	(void)state;
-	put(1000);
-	flush();
-	bc_record_index_add(&nodes.stream.segment, end, 1);
-	put(20);
-	flush();
-	oldest = bc_ring_oldest(&ring);
-	position = (oldest + 95) / SIZE * SIZE + 32;
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_POSITION, position), 0);
-	assert_int_equal(bcast_next(reader, &packet), BCAST_ELAPPED);
-	assert_int_equal(bcast_loss(reader).from, position);
-	assert_true(bcast_loss(reader).bytes > 0);
-	take(bcast_position(reader) / SIZE + 1);
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_POSITION, position), 0);
-	/* forgotten with the next seek */
-	seek_to(end.position);
-	assert_nothing();
-}
-
-static void tail_is_always_a_place_to_go_to(void **state)
-{
-	(void)state;
-	put(1000);
-	flush();
-	seek_to(end.position);
-	put(1);
-	take(1001);
-}
-
-static void seek_that_is_none_is_refused(void **state)
-{
-	(void)state;
-	assert_int_equal(bcast_seek(reader, (enum bcast_from)3, 0), -EINVAL);
-}
-
 /* ---- Lapped ------------------------------------------------------------ */
 
 static void loss_counts_records_exactly(void **state)
@@ -435,68 +283,6 @@ static void forged_number_of_a_later_lap_is_a_lap(void **state)
 	bc_record_at(&ring, bcast_position(reader))->length = LENGTH;
 	assert_int_equal(bcast_seek(reader, BCAST_FROM_LIVE, 0), 0);
 	assert_nothing();
-}
-
-/* ---- Not knowing the number -------------------------------------------- */
-
-/* The tail in motion, and no way to it: neither from the birth nor an index. */
-static void stop_the_tail_half_way(void)
-{
-	put(1000);
-	atomic_store(&head->sequence_before, 1001);
-	atomic_store(&head->tail, 1000 * SIZE);
-}
-
-static void number_is_learnt_once_the_tail_has_settled(void **state)
-{
-	(void)state;
-	stop_the_tail_half_way();
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_LIVE, 0), 0);
-	put(1);
-	assert_nothing(); /* whose number should be waited for? */
-	atomic_store(&head->sequence_after, 1001);
-	assert_int_equal(bcast_wait(reader, 0), 1);
-	take(1001);
-	put(1);
-	take(1002);
-}
-
-static void number_is_learnt_from_the_record_itself(void **state)
-{
-	(void)state;
-	stop_the_tail_half_way();
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_LIVE, 0), 0);
-	put(2);
-	flush();
-	take(1001);
-	take(1002);
-	put(1);
-	take(1003);
-}
-
-static void number_is_learnt_from_the_way(void **state)
-{
-	(void)state;
-	put(3);
-	atomic_store(&head->sequence_before, 4);
-	atomic_store(&head->tail, 3 * SIZE);
-	assert_int_equal(bcast_seek(reader, BCAST_FROM_LIVE, 0), 0);
-	put(1);
-	take(4);
-}
-
-static void span_up_to_a_tail_in_motion_is_read_on_by_header(void **state)
-{
-	const void *span;
-
-	(void)state;
-	put(4);
-	atomic_store(&head->sequence_before, 5);
-	atomic_store(&head->tail, 4 * SIZE);
-	assert_int_equal(bcast_peek(reader, &span), 4 * SIZE);
-	assert_int_equal(bcast_consume(reader, 4 * SIZE), 0);
-	put(1);
-	take(5);
 }
 
 /* ---- The end ----------------------------------------------------------- */
@@ -617,25 +403,10 @@ int main(void)
 		TEST(record_can_be_left_for_later),
 		TEST(read_copies_whole_records_only),
 		TEST(length_that_changes_never_leads_out_of_the_buffer),
-		TEST(live_is_behind_the_last_record_not_at_the_tail),
-		TEST(oldest_is_the_birth_while_it_is_there),
-		TEST(oldest_is_the_first_known_record_that_is_intact),
-		TEST(oldest_of_a_stream_without_index_is_its_tail),
-		TEST(position_within_a_record_is_refused),
-		TEST(position_beyond_what_is_published_is_refused),
-		TEST(position_ahead_of_the_tail_is_found_by_headers),
-		TEST(position_no_longer_in_the_ring_is_reported_as_lapped),
-		TEST(position_that_nobody_can_prove_is_reported_as_lapped),
-		TEST(tail_is_always_a_place_to_go_to),
-		TEST(seek_that_is_none_is_refused),
 		TEST(loss_counts_records_exactly),
 		TEST(overtaken_in_its_use_is_told_so_by_consume),
 		TEST(reader_ahead_of_the_tail_never_goes_backwards),
 		TEST(forged_number_of_a_later_lap_is_a_lap),
-		TEST(number_is_learnt_once_the_tail_has_settled),
-		TEST(number_is_learnt_from_the_record_itself),
-		TEST(number_is_learnt_from_the_way),
-		TEST(span_up_to_a_tail_in_motion_is_read_on_by_header),
 		TEST(last_record_comes_before_the_end),
 		TEST(header_that_cannot_be_is_called_so),
 		TEST(header_before_the_tail_that_cannot_be_is_called_so),

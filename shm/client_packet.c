@@ -6,7 +6,8 @@
  * A reader that knows the number of the record at its position needs only that
  * record's header to see it (record.h). It learns the number where it starts,
  * from the tail or the index, and counts from there; where it could not (the
- * tail was just being moved) it goes by the tail until it can.
+ * tail was being moved, and the way there is gone) it goes by the tail until it
+ * can.
  */
 #include <errno.h>
 
@@ -47,6 +48,7 @@ int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length)
 {
 	const struct bc_ring *ring = &reader->ring;
 	uint64_t tail, reserved;
+	int ret;
 
 	*length = 0;
 	if (is_shown(reader))
@@ -54,10 +56,12 @@ int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length)
 	tail = bc_ring_tail(ring);
 	reserved = reserved_of(ring);
 	/* as in bc_ring_look(); but we may be ahead of the tail */
-	if (reserved < tail || reserved < reader->position)
+	if (reserved < tail || reserved < reader->position ||
+	    (tail | reader->position) % BCAST_PACKET_ALIGN != 0)
 		return BCAST_EPROTO;
 	if (tail > reader->position) {
-		if (reserved - reader->position > ring->capacity)
+		if (reserved - reader->position > ring->capacity ||
+		    reader->unproved)
 			return bc_client_reader_lapped(reader);
 		*length = tail - reader->position;
 		return 1;
@@ -67,12 +71,25 @@ int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length)
 		if (is_shown(reader))
 			return 1;
 	}
-	return bc_client_reader_empty(reader);
+	if (reader->unproved)
+		return bc_client_reader_lapped(reader);
+	ret = bc_client_reader_empty(reader);
+	/* the last record may have been shown before the state was */
+	return ret == BCAST_ECLOSED && is_shown(reader) ? 1 : ret;
 }
 
 /* ---- Use --------------------------------------------------------------- */
 
-uint64_t bc_client_packet_peek(struct bcast_reader *reader, uint64_t length)
+/* A record is there by its number, but no walk comes past it: why? */
+static int not_walked(struct bcast_reader *reader)
+{
+	if (!bc_ring_intact(&reader->ring, reader->position))
+		return bc_client_reader_lapped(reader);
+	/* or the rule has changed meanwhile: then the tail tells, next time */
+	return is_shown(reader) ? BCAST_EPROTO : 0;
+}
+
+int bc_client_packet_peek(struct bcast_reader *reader, uint64_t *length)
 {
 	struct bc_record_place to = bc_record_tail(&reader->ring);
 
@@ -82,24 +99,31 @@ uint64_t bc_client_packet_peek(struct bcast_reader *reader, uint64_t length)
 		to = bc_record_walk(&reader->ring, to, WALK_BYTES_MAX);
 	}
 	/* what has been seen is never taken back, nor more than there can be */
-	if (to.position - reader->position < length ||
+	if (to.position - reader->position < *length ||
 	    to.position - reader->position > reader->ring.capacity) {
-		to.position = reader->position + length;
+		to.position = reader->position + *length;
 		to.sequence = 0;
 	}
+	if (to.position == reader->position)
+		return not_walked(reader);
 	reader->peeked_sequence = to.sequence;
-	return to.position - reader->position;
+	*length = to.position - reader->position;
+	return 1;
 }
 
 uint64_t bc_client_packet_whole(const struct bcast_reader *reader, uint64_t n,
 				uint64_t *next_sequence)
 {
-	const struct bcast_packet_header *header;
-	const void *span = bc_ring_address(&reader->ring, reader->position);
 	uint64_t at = 0, sequence = reader->sequence;
 
-	while (at < n && (header = bcast_packet_in(span, n, at))) {
-		at += bcast_packet_size(header->length);
+	while (n - at >= BC_RECORD_HEADER) {
+		const struct bcast_packet_header *header =
+			bc_record_at(&reader->ring, reader->position + at);
+		uint64_t size = bcast_packet_size(bc_record_length(header));
+
+		if (size > n - at)
+			break;
+		at += size;
 		sequence = header->sequence + 1;
 	}
 	*next_sequence = sequence;
@@ -112,7 +136,7 @@ static uint64_t take_header(const struct bcast_reader *reader,
 {
 	const struct bcast_packet_header *header =
 		bc_record_at(&reader->ring, reader->position);
-	uint32_t length = header->length;
+	uint32_t length = bc_record_length(header);
 	uint64_t size = bcast_packet_size(length);
 
 	*packet = (struct bcast_packet){
@@ -165,28 +189,41 @@ static void go_to(struct bcast_reader *reader, struct bc_record_place place)
 {
 	reader->position = place.position;
 	reader->sequence = place.sequence;
+	reader->unproved = false;
 }
 
+/* Behind the newest record; the tail may be some way behind. */
 static struct bc_record_place live(const struct bcast_reader *reader)
 {
-	struct bc_record_place place = bc_record_tail(&reader->ring);
+	const struct bc_ring *ring = &reader->ring;
+	struct bc_record_place tail = bc_record_tail(ring), place = tail;
 
-	for (unsigned i = 0; i < TAIL_TRIES && place.sequence == 0; i++)
-		place = bc_record_tail(&reader->ring);
-	/* the tail may be some way behind */
-	return bc_record_walk(&reader->ring, place, reader->ring.capacity);
+	for (unsigned i = 0; i < TAIL_TRIES; i++) {
+		place = bc_record_walk(ring, tail, ring->capacity);
+		if (tail.sequence != 0 && bc_ring_intact(ring, tail.position))
+			break;
+		tail = bc_record_tail(ring);
+	}
+	/* who moved it may be dead: the way there tells its number, too */
+	if (place.sequence == 0)
+		(void)bc_record_index_exact(&reader->segment, place.position,
+					    &place);
+	return place;
 }
 
-void bc_client_packet_resync(struct bcast_reader *reader)
+bool bc_client_packet_resync(struct bcast_reader *reader)
 {
 	uint64_t target = bc_ring_resync(&reader->ring, reader->position);
 	struct bc_record_place place =
 		bc_record_index_from(&reader->segment, target);
 
-	/* never backwards: the tail may be behind us */
-	if (place.position < reader->position)
+	if (place.sequence == 0 || place.position < reader->position)
 		place = live(reader);
+	/* where nothing is ahead of us we have not been lapped */
+	if (place.position <= reader->position)
+		return false;
 	go_to(reader, place);
+	return true;
 }
 
 static struct bc_record_place oldest(const struct bcast_reader *reader)
@@ -198,19 +235,26 @@ static struct bc_record_place oldest(const struct bcast_reader *reader)
 	return bc_record_index_from(&reader->segment, position);
 }
 
+/*
+ * The way there may lead over records that are gone, or all of it may be gone:
+ * then nobody knows whether one begins there, and the next call that reads says
+ * that we have been lapped.
+ */
 static int seek_exactly(struct bcast_reader *reader, uint64_t position)
 {
-	struct bc_record_place place = {.position = position};
-	int ret;
+	struct bc_record_place place = live(reader);
+	int ret = 0;
 
-	if (position > bc_ring_tail(&reader->ring) ||
-	    position % BCAST_PACKET_ALIGN != 0)
+	if (position > place.position || position % BCAST_PACKET_ALIGN != 0)
 		return -EINVAL;
-	ret = bc_record_index_exact(&reader->segment, position, &place);
+	if (position < place.position) {
+		place = (struct bc_record_place){.position = position};
+		ret = bc_record_index_exact(&reader->segment, position, &place);
+	}
 	if (ret == -EINVAL)
 		return ret;
-	/* no longer in the ring: the next call that reads will say so */
 	go_to(reader, place);
+	reader->unproved = ret == BCAST_ELAPPED;
 	return 0;
 }
 

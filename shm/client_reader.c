@@ -96,13 +96,14 @@ int bc_client_reader_lapped(struct bcast_reader *reader)
 {
 	struct bcast_loss *loss = &reader->loss;
 	uint64_t sequence = reader->sequence;
+	uint64_t from = reader->position;
 
-	loss->from = reader->position;
-	if (reader->packets)
-		bc_client_packet_resync(reader);
-	else
-		reader->position =
-			bc_ring_resync(&reader->ring, reader->position);
+	reader->peeked = 0;
+	if (!reader->packets)
+		reader->position = bc_ring_resync(&reader->ring, from);
+	else if (!bc_client_packet_resync(reader))
+		return BCAST_EPROTO;
+	loss->from = from;
 	loss->to = reader->position;
 	loss->bytes = loss->to - loss->from;
 	loss->total_bytes += loss->bytes;
@@ -111,7 +112,6 @@ int bc_client_reader_lapped(struct bcast_reader *reader)
 				: 0;
 	loss->total_packets += loss->packets;
 	loss->laps++;
-	reader->peeked = 0;
 	if (reader->report)
 		bc_node_report_lapped(reader->report, loss);
 	return BCAST_ELAPPED;
@@ -150,10 +150,10 @@ int64_t bcast_peek(struct bcast_reader *reader, const void **data)
 
 	reader->peeked = 0;
 	ret = bc_client_reader_look(reader, &length);
+	if (ret == 1 && reader->packets)
+		ret = bc_client_packet_peek(reader, &length);
 	if (ret <= 0)
 		return ret;
-	if (reader->packets)
-		length = bc_client_packet_peek(reader, length);
 	*data = bc_ring_address(&reader->ring, reader->position);
 	reader->peeked = length;
 	return (int64_t)length;
@@ -166,14 +166,15 @@ int bcast_consume(struct bcast_reader *reader, size_t n)
 
 	if (n > reader->peeked)
 		return -EINVAL;
-	if (reader->packets && n < reader->peeked)
+	/* also where the tail was being moved, and told no number */
+	if (reader->packets && (n < reader->peeked || sequence == 0))
 		whole = bc_client_packet_whole(reader, n, &sequence) == n;
 	if (!bc_ring_intact(&reader->ring, reader->position))
 		return bc_client_reader_lapped(reader);
-	if (!whole)
+	if (!whole && n < reader->peeked)
 		return -EINVAL;
 	reader->position += n;
-	reader->sequence = sequence;
+	reader->sequence = whole ? sequence : 0;
 	reader->peeked -= n;
 	reader->bytes += n;
 	if (reader->report)

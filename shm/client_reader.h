@@ -29,6 +29,7 @@ struct bcast_reader {
 	uint64_t sequence;
 	uint64_t peeked_sequence;
 	bool packets;
+	bool unproved; /* packets: maybe no record begins at the position */
 	bool measure;
 	bool parked; /* the last wait slept in the kernel */
 	uint64_t epoch;
@@ -57,13 +58,17 @@ int bc_client_reader_look(struct bcast_reader *reader, uint64_t *length);
 /* bc_client_reader_empty - nothing at the position: 0, or BCAST_ECLOSED. */
 int bc_client_reader_empty(const struct bcast_reader *reader);
 
-/* bc_client_reader_lapped - note the loss, move on. BCAST_ELAPPED. */
+/*
+ * bc_client_reader_lapped - note the loss, move on. BCAST_ELAPPED; or, of
+ * packets, BCAST_EPROTO if there is nothing to move on to: the head's numbers
+ * cannot be.
+ */
 int bc_client_reader_lapped(struct bcast_reader *reader);
 
 /* client_packet.c: the same for packets. */
 int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length);
-uint64_t bc_client_packet_peek(struct bcast_reader *reader, uint64_t length);
-void bc_client_packet_resync(struct bcast_reader *reader);
+int bc_client_packet_peek(struct bcast_reader *reader, uint64_t *length);
+bool bc_client_packet_resync(struct bcast_reader *reader);
 int bc_client_packet_seek(struct bcast_reader *reader, enum bcast_from from,
 			  uint64_t position);
 /* Whole records: bytes of them within n, and the number of the next. */

@@ -16,7 +16,8 @@ struct bc_record_place bc_record_tail(const struct bc_ring *ring)
 	struct bc_record_place place = {.position = get(&head->tail)};
 
 	/* in the reverse of the order in which they are stored */
-	if (get(&head->sequence_before) == after)
+	if (get(&head->sequence_before) == after &&
+	    place.position % BCAST_PACKET_ALIGN == 0)
 		place.sequence = after;
 	return place;
 }
@@ -25,7 +26,8 @@ struct bc_record_place bc_record_tail(const struct bc_ring *ring)
 static uint64_t size_at(const struct bc_ring *ring, uint64_t position,
 			uint64_t end)
 {
-	uint64_t size = bcast_packet_size(bc_record_at(ring, position)->length);
+	uint64_t size = bcast_packet_size(
+		bc_record_length(bc_record_at(ring, position)));
 
 	return size <= bc_record_max(ring->capacity) && size <= end - position
 		       ? size
@@ -54,7 +56,8 @@ struct bc_record_place bc_record_walk(const struct bc_ring *ring,
 		at.position += size;
 		at.sequence++;
 	}
-	return at;
+	/* a length that was being overwritten has led anywhere */
+	return bc_ring_intact(ring, from.position) ? at : from;
 }
 
 /*
@@ -62,7 +65,8 @@ struct bc_record_place bc_record_walk(const struct bc_ring *ring,
  * numbers; only one of them goes with the tail. If tail had not moved yet, the
  * record that begins there, which it was flushing past, has the older one. If
  * it had, nothing can stand there under that number, since the place was made
- * invalid.
+ * invalid. A taker that dies in turn was storing the same two: its walk comes to
+ * where the dead one was flushing to (tests/model/tail.pml).
  */
 static uint64_t sequence_at_tail(const struct bc_ring *ring, uint64_t tail)
 {

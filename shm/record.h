@@ -48,18 +48,33 @@ static inline uint64_t bc_record_max(uint64_t capacity)
 	return quarter < most ? quarter : most;
 }
 
-/* bc_record_at - the header that stands, or will stand, at `position`. */
+/*
+ * bc_record_at - the header that stands, or will stand, at `position`. Aligned
+ * whatever that is: it may come from a damaged head.
+ */
 static inline struct bcast_packet_header *bc_record_at(
 	const struct bc_ring *ring, uint64_t position)
 {
-	return (struct bcast_packet_header *)(void *)bc_ring_address(ring,
-								     position);
+	unsigned char *at =
+		ring->base + (position & (ring->capacity - BCAST_PACKET_ALIGN));
+
+	return (struct bcast_packet_header *)(void *)at;
 }
 
 /* The header's sequence as the word that it is in shared memory. */
 static inline bc_u64 *bc_record_word(struct bcast_packet_header *header)
 {
 	return (bc_u64 *)(void *)&header->sequence;
+}
+
+/*
+ * bc_record_length - its payload's length, read once: if we are being lapped it
+ * changes as we look, and what was bounded must be what is used.
+ */
+static inline uint32_t bc_record_length(
+	const struct bcast_packet_header *header)
+{
+	return *(const volatile uint32_t *)&header->length;
 }
 
 /* ---- Writer ------------------------------------------------------------ */
@@ -136,14 +151,15 @@ static inline bool bc_record_is_shown(const struct bc_ring *ring,
 
 /*
  * bc_record_tail - the tail, with the number of the record that begins there,
- * or 0 if it was just being moved.
+ * or 0 if it was just being moved, or is a place where none can begin.
  */
 struct bc_record_place bc_record_tail(const struct bc_ring *ring);
 
 /*
  * bc_record_walk - go on over records that are shown by header, up to
  * `bytes_max` of them, as long as each lies before head.reserved. Returns how
- * far it got. Needs a place whose sequence is known; else returns it as it is.
+ * far it got. Needs a place whose sequence is known, and that nobody has
+ * overwritten meanwhile; else returns it as it is.
  */
 struct bc_record_place bc_record_walk(const struct bc_ring *ring,
 				      struct bc_record_place from,

@@ -114,7 +114,7 @@ int bc_record_index_exact(const struct bc_segment *segment, uint64_t position,
 	while (at.position < position) {
 		const struct bcast_packet_header *header =
 			bc_record_at(ring, at.position);
-		uint64_t size = bcast_packet_size(header->length);
+		uint64_t size = bcast_packet_size(bc_record_length(header));
 		bool right = header->sequence == at.sequence;
 
 		if (!bc_ring_intact(ring, at.position))

@@ -45,6 +45,9 @@ static int take_stock(struct bc_writer *writer)
 	/* a stamp of the last holder would be taken for ours */
 	atomic_store_explicit(&ring->head->published_ns, 0,
 			      memory_order_relaxed);
+	/* and it may have died waiting */
+	atomic_store_explicit(&writer->segment.control->lease.room_wanted, 0,
+			      memory_order_relaxed);
 	if (writer->packets) {
 		ret = bc_record_takeover(ring, &writer->at);
 		if (ret < 0)
@@ -70,6 +73,9 @@ int bc_writer_open(struct bc_writer *writer, const char *name,
 	const struct bc_identity_shm *identity;
 	int ret = bc_segment_attach(&made.segment, name, BC_VIEW_WRITE);
 
+	/* the node's stream is not there any more: it has ended */
+	if (ret == -ENOENT)
+		return BCAST_ECLOSED;
 	if (ret < 0)
 		return ret;
 	made.ring = made.segment.ring;
@@ -120,8 +126,9 @@ static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit)
 	uint64_t most = min_u64(limit, writer->flushed + writer->ring.capacity);
 	uint64_t wanted = min_u64(end + writer->step, most);
 
+	/* pairs with bc_ring_oldest(): who is lapped sees where to go on */
 	if (wanted > get(reserved))
-		atomic_store_explicit(reserved, wanted, memory_order_relaxed);
+		atomic_store_explicit(reserved, wanted, memory_order_release);
 	/* with the daemon's; and pairs with the fence in bc_ring_intact() */
 	atomic_thread_fence(memory_order_seq_cst);
 	return min_u64(wanted, allowed(writer));

@@ -197,6 +197,9 @@ static void bury(struct daemon *daemon)
 
 	if (bc_lease_take(&daemon->segment, 0) != 1)
 		return;
+	/* it may have died waiting for room */
+	atomic_store_explicit(&lease_of(daemon)->room_wanted, 0,
+			      memory_order_relaxed);
 	if (daemon->config.format == CONFIG_FORMAT_PACKET &&
 	    bc_record_takeover(&daemon->segment.ring, &place) < 0)
 		log_event(LOG_LEVEL_ERROR, "segment_damaged",

@@ -325,7 +325,11 @@ struct bcast_loss {
 	uint64_t bytes;	      /* to - from */
 	uint64_t total_bytes; /* lost by this reader since it attached */
 	uint64_t laps;	      /* how often it was lapped */
-	uint64_t packets;     /* of a stream of packets: records lost */
+	/*
+	 * Of a stream of packets: records lost. 0 also where nobody knows, for
+	 * a reader that has come to no record yet.
+	 */
+	uint64_t packets;
 	uint64_t total_packets;
 };
 
@@ -790,8 +794,9 @@ static inline void *bcast_batch_add(struct bcast_batch *batch, uint32_t length)
 	header->length = length;
 	header->type = batch->common.type;
 	header->flags = batch->common.flags;
-	/* the first one's is stored by the commit, and shows them all */
-	header->sequence = batch->common.sequence;
+	/* readers look at the first one's, which the commit will store */
+	__atomic_store_n(&header->sequence, batch->common.sequence,
+			 __ATOMIC_RELAXED);
 	header->timestamp_ns = batch->common.timestamp_ns;
 	header->crc32c = 0;
 	header->source = batch->common.source;

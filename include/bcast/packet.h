@@ -87,12 +87,15 @@ static inline size_t bcast_packet_size(uint32_t length)
 static inline const struct bcast_packet_header *bcast_packet_in(
 	const void *span, size_t size, size_t offset)
 {
-	const struct bcast_packet_header *header =
+	const struct bcast_packet_header *header;
+
+	/* a length that changed since it was judged leads beyond the end */
+	if (offset > size || size - offset < sizeof(*header))
+		return NULL;
+	header =
 		(const struct bcast_packet_header
 			 *)(const void *)((const unsigned char *)span + offset);
-
-	if (size - offset < sizeof(*header) ||
-	    bcast_packet_size(header->length) > size - offset)
+	if (bcast_packet_size(header->length) > size - offset)
 		return NULL;
 	return header;
 }

@@ -74,7 +74,7 @@ check() {
 			./pan -m"$DEPTH" >pan.out 2>&1)
 		why=$(judge "$folder/pan.out" "$4") || verdict=BAD
 	fi
-	printf '%-4s %-11s %-26s %s\n' "$verdict" "$2" "$3" "$why" \
+	printf '%-4s %-12s %-28s %s\n' "$verdict" "$2" "$3" "$why" \
 		>"$work/$1.line"
 	rm -rf "$folder"
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * header.pml - packets by record header: what a local publisher may do instead
- * of storing tail for each record (design of BC_RULE_HEADER in layout.h).
+ * header.pml - packets by record header: what a local publisher does instead of
+ * storing tail for each record (BC_RULE_HEADER in layout.h; shm/record.h).
  *
  * The ring is units of 32 bytes. A record is a header, with or without one
  * unit of payload. A reader that stands at a position expects a sequence; the
@@ -16,8 +16,7 @@
  * Claims: no reader accepts a record that was not published; what one holder
  * has published, the next does not write again.
  *
- * The rule that this needs, more than layout.h and its plan say: publish_rule
- * is not the rule alone but counts its changes as well, and a reader reads it
+ * The rule that this needs: publish_rule is not the rule alone but counts its changes as well, and a reader reads it
  * before the header and after it, and believes the header only if both agree.
  * To look once, after the header, is not enough: a forged header can be loaded
  * in a time of 'by tail', and the rule in the next time of 'by header'.
@@ -59,8 +58,8 @@ bool reserved_pending, tail_pending, rule_pending, ring_pending[UNITS];
 byte reserved_next, tail_next, rule_next, ring_next[UNITS];
 
 /*
- * The sequence that belongs to tail. In the code head.sequence, which has to
- * be read as one with tail; here they are one.
+ * The sequence that belongs to tail. In the code two words around tail, read as
+ * one with it (tail.pml); here they are one.
  */
 byte tail_sequence, tail_sequence_next;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lease.pml - the write lease: struct bc_lease_shm, one writer at a time.
+ * lease.pml - the write lease: struct bc_lease_shm, shm/lease.c, one writer at a
+ * time.
  *
  * Processes join a slot (they hold its OFD lock for life), take the lease,
  * write a record, give the lease back, leave or stay; each can be killed
@@ -8,30 +9,37 @@
  * again. A daemon is the same thing: its slot is the owner's byte, its
  * generation the incarnation.
  *
+ * The lease is an OFD lock on a byte of its own (BC_LEASE_LOCK). The word says
+ * who has it, to be shown: nothing has to be proved, and no page can lie. It
+ * costs a system call at taking and giving, none at a record.
+ *
  * Claims: never two living processes that both believe to hold the lease; no
  * reader sees a record that was not written to its end; when all is quiet and
- * nobody alive holds the lease, whoever asks gets it.
+ * nobody alive holds the lease, whoever asks gets it; and the word of a holder
+ * stays until it gives the lease back.
  *
- * The rule that this needs, and that layout.h does not have yet: the holder
- * word carries the generation of the slot (node.claim's, or the incarnation),
- * and a holder is proved dead when
+ * Broken on purpose, each must fail:
+ *	NO_LOCK			a taker asks whether it is locked, and believes
+ *				the answer for longer than it is true
+ *	UNLOCKS_FIRST		give: the lock, then the word: the next one's
+ *	FREED_BLINDLY		with ADOPTER: an adopting daemon that finds the
+ *				holder dead stores 0 instead of swapping it in
+ *	TAIL_FIRST		tail before the bytes: a death in between
+ *
+ * With -DBY_SWAP the scheme that was rejected: the word is the lease, taken by
+ * compare-and-swap from 0 or from a holder proved dead. It needs the generation
+ * of the slot in the word (node.claim's, or the incarnation); a holder is
+ * proved dead when
  *	its slot's lock is free, or
  *	its slot's generation is not the one in the word, or
  *	the slot is the asker's own.
  * A generation names one tenancy: the tenant increases it when it has the
- * lock (settle() in shm/node.c), before it does anything else. Note what is
- * trusted: node.claim is in pages that every node can write, so a faulty node
- * could have a living holder declared dead.
- *
- * With -DLOCK_BYTE the lease itself is an OFD lock, on a byte of its own, and
- * the word is only there to be shown: no generation is needed, nothing has to
- * be proved, and no page can lie. It costs a system call at taking and giving,
- * none at a record.
- *
- * Broken on purpose, each must fail:
- *	NO_GENERATION		holder is kind | slot, as in layout.h now: a
- *				taker that stalls before its compare-and-swap
- *				robs the slot's next tenant
+ * lock, before it does anything else. It holds; but node.claim is in pages that
+ * every node can write, so a faulty one could have a living holder declared
+ * dead. Each of these must fail:
+ *	NO_GENERATION		holder is kind | slot: a taker that stalls
+ *				before its compare-and-swap robs the slot's
+ *				next tenant
  *	LOCK_ONLY		the word has the generation, but only the lock
  *				is asked: a dead holder's slot in new hands
  *				keeps the lease for ever
@@ -39,10 +47,7 @@
  *				process is not dead
  *	NO_CAS			the word is stored, not compared and swapped
  *	LEAVE_UNLOCKS_FIRST	a leaver gives up its slot, then the lease
- *	FREED_BLINDLY		with ADOPTER: who finds the holder dead, or
- *				nobody holding, stores 0 (free_lease() of the
- *				adopting daemon) instead of swapping it in
- *	TAIL_FIRST		tail before the bytes: a death in between
+ *	FREED_BLINDLY		as above: here it frees a living one's lease
  */
 #ifndef LIVES
 #define LIVES 3 /* processes */
@@ -100,14 +105,22 @@ inline join(id)
 /* Leaves `got` as 1 when the lease is ours, 0 when it is another's. */
 inline take(id)
 {
-#ifdef LOCK_BYTE
-	atomic {
+#ifndef BY_SWAP
+#ifdef NO_LOCK
+	got = lease_lock == 0;		/* F_OFD_GETLK */
+	if
+	:: got -> atomic { lease_lock = id + 1; BELIEVE(id) }
+	:: else
+	fi;
+#else
+	atomic {	/* F_OFD_SETLK */
 		if
 		:: lease_lock == 0 -> lease_lock = id + 1; got = true;
 			BELIEVE(id)
 		:: else -> got = false
 		fi
 	};
+#endif
 	if
 	:: got -> holder = my_word
 	:: else
@@ -160,10 +173,21 @@ taken:	seen = 0; slot_of = 0
 
 inline give(id)
 {
+#ifdef BY_SWAP
 	atomic { believes[id] = false; believers-- };
+	holder = 0
+#else
+	atomic {
+		assert(holder == my_word);
+		believes[id] = false; believers--
+	};
+#ifdef UNLOCKS_FIRST
+	lease_lock = 0;
+	holder = 0
+#else
 	holder = 0;
-#ifdef LOCK_BYTE
 	lease_lock = 0
+#endif
 #endif
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * notify.pml - sleeping on head.publish_count and being woken: shm/notify.c,
- * park() of shm/client_reader.c, bc_ring_publish(), bc_segment_set_state().
+ * park() of shm/client_wait.c, bc_ring_publish(), bc_segment_set_state().
  *
  * Claim: once nothing more can happen, no reader is asleep while there are
  * bytes, or a state, that it has not seen. Nobody has a time-out here: in the
@@ -23,8 +23,14 @@
  * the store-buffer outcome (both sides miss each other) is there.
  *
  * With -DGATED the publisher adds to the count and wakes only if the sleeper
- * count says so: design.md's rule for local publishers. A reader counts itself
- * first, then reads the word, then looks for the last time. A victim is there
+ * count says so, as local publishers do (shm/writer.h). A reader reads the word,
+ * counts itself, then looks for the last time. Both need a full fence between
+ * their own store and their look at the other's. With -DHEAVY the publisher has
+ * none: the reader's membarrier(2) makes the publisher's stores seen, or finds
+ * it before its look (shm/sleepers.h). A publisher that cannot register for
+ * that has its own (GATED alone). With TAKEOVER the lease comes from the daemon,
+ * which wakes always, to a publisher, which does so for who is counted; only
+ * while one has the lease do readers fence. A victim is there
  * too: a reader that dies while it goes to sleep or wakes, and a sweeper that
  * takes it out of the count if its `waiting` is set. The count may then stay
  * one too high for ever (a wake too many), but it is never too low.
@@ -40,6 +46,11 @@
  *	COUNTED_LATE		the reader counts itself after its last look
  *	NO_WRITER_SEQ_CST	no full fence between data and sleeper count
  *	NO_READER_SEQ_CST	the reader's counting may be seen later
+ *	NO_HEAVY		with HEAVY: nobody has a fence
+ *	HEAVY_FIRST		with HEAVY: the reader's comes before it counts
+ *				itself
+ *	NO_ANNOUNCE		with TAKEOVER: who takes the lease does not move
+ *				the word
  *	WAITING_FIRST		`waiting` is set before the sleepers are
  *				counted, so the sweeper takes out too many
  */
@@ -58,6 +69,12 @@
 
 byte tail, count, state;
 short sleepers;
+#ifdef TAKEOVER
+bool by_node; /* the lease is a local publisher's */
+#else
+bool by_node = true;
+#endif
+bool by_node_pending;
 byte position[READERS], known[READERS];
 
 byte pending;
@@ -82,6 +99,10 @@ end:
 	:: atomic {
 		count_pending -> count = count_next;
 		count_pending = false; pending--
+	   }
+	:: atomic {
+		by_node_pending -> by_node = true;
+		by_node_pending = false; pending--
 	   }
 	:: atomic { uncounted > 0 -> uncounted--; sleepers++ }
 	od
@@ -114,6 +135,14 @@ active proctype publisher()
 {
 	byte i = 0, loaded = 0;
 
+#ifdef TAKEOVER
+	/* bc_lease_take: the word, then announce() */
+	atomic { by_node_pending = true; pending++ };
+#ifndef NO_ANNOUNCE
+	add_count(loaded);
+	wake();
+#endif
+#endif
 	do
 	:: i == MESSAGES -> break
 	:: i < MESSAGES -> publisher_dead = true; break
@@ -132,7 +161,9 @@ active proctype publisher()
 		fi;
 #ifdef GATED
 #ifndef NO_WRITER_SEQ_CST
+#ifndef HEAVY
 		VISIBLE;
+#endif
 #endif
 		if
 		:: sleepers > 0 -> skip
@@ -183,6 +214,23 @@ end:
 }
 #endif
 
+/* bc_sleepers_heavy_fence: all the publisher's stores can be seen now */
+inline heavy()
+{
+#ifdef HEAVY
+#ifndef NO_HEAVY
+	if
+	:: by_node -> VISIBLE
+	:: else
+	fi
+#else
+	skip
+#endif
+#else
+	skip
+#endif
+}
+
 active [READERS] proctype reader()
 {
 	byte me = _pid - FIRST_READER;
@@ -191,7 +239,14 @@ active [READERS] proctype reader()
 
 	do
 	::
+		/* park: the word, the count, the look */
+#ifndef LOOK_FIRST
+		seen = count;
+#endif
 #ifdef GATED
+#ifdef HEAVY_FIRST
+		heavy();
+#endif
 #ifndef COUNTED_LATE
 #ifdef NO_READER_SEQ_CST
 		uncounted++;
@@ -199,10 +254,9 @@ active [READERS] proctype reader()
 		sleepers++;
 #endif
 #endif
+#ifndef HEAVY_FIRST
+		heavy();
 #endif
-		/* park: the word, then the look */
-#ifndef LOOK_FIRST
-		seen = count;
 #endif
 		atomic {
 			nothing = tail == position[me];

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_publisher.c - local publishers: what they publish is read, in order. */
-#include "nodes.h"
+/*
+ * test_publisher.c - local publishers: what they publish is read, in order. What
+ * they refuse is in test_publisher_refuse.c.
+ */
+#include "scene.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,56 +12,8 @@
 
 #include <bcast/monitor.h>
 
-struct scene {
-	struct test_nodes nodes;
-	struct bcast_node *node;
-	struct bcast_publisher *publisher;
-	struct bcast_reader *reader;
-};
-
-static void scene_open(struct scene *scene, bool packets)
-{
-	*scene = (struct scene){0};
-	if (packets)
-		test_nodes_open_packets(&scene->nodes, 4);
-	else
-		test_nodes_open(&scene->nodes, 4);
-	scene->node = test_nodes_join(&scene->nodes, "writer");
-	assert_int_equal(
-		bcast_publisher_open(scene->node, NULL, &scene->publisher), 0);
-	assert_int_equal(bcast_attach(scene->nodes.name, NULL, &scene->reader),
-			 0);
-}
-
-static void scene_close(struct scene *scene)
-{
-	bcast_detach(scene->reader);
-	bcast_publisher_close(scene->publisher);
-	bcast_leave(scene->node);
-	test_nodes_close(&scene->nodes);
-}
-
-/* The next record is number `sequence` and says `text`. */
-static void expect(struct bcast_reader *reader, uint64_t sequence,
-		   const char *text)
-{
-	struct bcast_packet packet;
-
-	assert_int_equal(bcast_next(reader, &packet), 1);
-	assert_int_equal(packet.sequence, sequence);
-	assert_int_equal(packet.type, BCAST_PACKET_DATA);
-	assert_int_equal(packet.length, strlen(text));
-	assert_memory_equal(packet.payload, text, packet.length);
-	assert_int_equal((uintptr_t)packet.payload % BCAST_PACKET_ALIGN, 0);
-	assert_int_equal(packet.size, bcast_packet_size(packet.length));
-	assert_int_equal(bcast_consume(reader, packet.size), 0);
-}
-
-static void say(struct scene *scene, const char *text)
-{
-	assert_int_equal(bcast_publish(scene->publisher, text, strlen(text)),
-			 0);
-}
+#include "shm/lease.h"
+#include "shm/record_index.h"
 
 static void records_are_read_as_they_were_published(void **state)
 {
@@ -69,13 +24,13 @@ static void records_are_read_as_they_were_published(void **state)
 	scene_open(&scene, true);
 
 	assert_int_equal(bcast_next(scene.reader, &packet), 0);
-	say(&scene, "one");
-	say(&scene, "");
-	say(&scene, "a record of exactly 32 bytes: ab");
+	scene_say(&scene, "one");
+	scene_say(&scene, "");
+	scene_say(&scene, "a record of exactly 32 bytes: ab");
 
-	expect(scene.reader, 1, "one");
-	expect(scene.reader, 2, "");
-	expect(scene.reader, 3, "a record of exactly 32 bytes: ab");
+	scene_expect(scene.reader, 1, "one");
+	scene_expect(scene.reader, 2, "");
+	scene_expect(scene.reader, 3, "a record of exactly 32 bytes: ab");
 	assert_int_equal(bcast_next(scene.reader, &packet), 0);
 	scene_close(&scene);
 }
@@ -88,8 +43,8 @@ static void bytes_are_read_as_they_were_published(void **state)
 
 	(void)state;
 	scene_open(&scene, false);
-	say(&scene, "bytes");
-	say(&scene, ", more");
+	scene_say(&scene, "bytes");
+	scene_say(&scene, ", more");
 
 	assert_int_equal(bcast_read(scene.reader, buffer, sizeof(buffer)), 11);
 	assert_memory_equal(buffer, "bytes, more", 11);
@@ -106,8 +61,8 @@ static void many_laps_are_read_without_a_gap(void **state)
 	scene_open(&scene, true);
 	for (unsigned i = 1; i <= 20000; i++) {
 		snprintf(text, sizeof(text), "%0*u", (int)(i % 150) + 1, i);
-		say(&scene, text);
-		expect(scene.reader, i, text);
+		scene_say(&scene, text);
+		scene_expect(scene.reader, i, text);
 	}
 	scene_close(&scene);
 }
@@ -132,10 +87,10 @@ static void batch_is_seen_at_its_commit(void **state)
 		assert_int_equal(bcast_batch_commit(scene.publisher, &batch),
 				 0);
 
-		expect(scene.reader, 3 * round + 1, "abc");
-		expect(scene.reader, 3 * round + 2,
-		       "012345678901234567890123456789012");
-		expect(scene.reader, 3 * round + 3, "");
+		scene_expect(scene.reader, 3 * round + 1, "abc");
+		scene_expect(scene.reader, 3 * round + 2,
+			     "012345678901234567890123456789012");
+		scene_expect(scene.reader, 3 * round + 3, "");
 	}
 	scene_close(&scene);
 }
@@ -152,7 +107,7 @@ static void span_shows_all_records_at_once(void **state)
 	(void)state;
 	scene_open(&scene, true);
 	for (unsigned i = 0; i < 100; i++)
-		say(&scene, "a span of them");
+		scene_say(&scene, "a span of them");
 	assert_int_equal(bcast_flush(scene.publisher), 0);
 	size = bcast_peek(scene.reader, &span);
 
@@ -165,9 +120,9 @@ static void span_shows_all_records_at_once(void **state)
 	assert_int_equal(bcast_consume(scene.reader, 65), -EINVAL);
 	assert_int_equal(bcast_consume(scene.reader, 64), 0);
 	assert_int_equal(bcast_consume(scene.reader, 98 * 64), 0);
-	expect(scene.reader, 100, "a span of them");
-	say(&scene, "next");
-	expect(scene.reader, 101, "next");
+	scene_expect(scene.reader, 100, "a span of them");
+	scene_say(&scene, "next");
+	scene_expect(scene.reader, 101, "next");
 	scene_close(&scene);
 }
 
@@ -182,7 +137,7 @@ static void lapped_reader_is_told_records_and_bytes(void **state)
 	scene_open(&scene, true);
 	for (unsigned i = 1; i <= 5000; i++) {
 		snprintf(text, sizeof(text), "%090u", i);
-		say(&scene, text);
+		scene_say(&scene, text);
 	}
 
 	assert_int_equal(bcast_next(scene.reader, &packet), BCAST_ELAPPED);
@@ -190,7 +145,7 @@ static void lapped_reader_is_told_records_and_bytes(void **state)
 	assert_int_equal(loss.bytes, loss.packets * 128);
 	assert_true(loss.packets > 5000 - 512 && loss.packets < 5000);
 	snprintf(text, sizeof(text), "%090u", (unsigned)loss.packets + 1);
-	expect(scene.reader, loss.packets + 1, text);
+	scene_expect(scene.reader, loss.packets + 1, text);
 	scene_close(&scene);
 }
 
@@ -227,14 +182,14 @@ static void next_publisher_goes_on_with_the_numbers(void **state)
 
 	(void)state;
 	scene_open(&scene, true);
-	say(&scene, "first");
+	scene_say(&scene, "first");
 	bcast_publisher_close(scene.publisher);
 	assert_int_equal(
 		bcast_publisher_open(scene.node, NULL, &scene.publisher), 0);
-	say(&scene, "second");
+	scene_say(&scene, "second");
 
-	expect(scene.reader, 1, "first");
-	expect(scene.reader, 2, "second");
+	scene_expect(scene.reader, 1, "first");
+	scene_expect(scene.reader, 2, "second");
 	scene_close(&scene);
 }
 
@@ -256,7 +211,36 @@ static void aborted_claim_is_seen_by_nobody(void **state)
 	memcpy(data, "kept", 4);
 	assert_int_equal(bcast_commit(scene.publisher, 101), -EINVAL);
 	assert_int_equal(bcast_commit(scene.publisher, 4), 0);
-	expect(scene.reader, 1, "kept");
+	scene_expect(scene.reader, 1, "kept");
+	scene_close(&scene);
+}
+
+/* The daemon dies, and another one goes on with its segment. */
+static void publisher_goes_on_through_an_adoption(void **state)
+{
+	struct bc_segment_config config;
+	const char *reason = NULL;
+	struct bc_segment *segment;
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+	segment = &scene.nodes.stream.segment;
+	config = test_stream_config(scene.nodes.name);
+	config.format = BCAST_FORMAT_PACKET;
+	config.index_entries = BC_RECORD_INDEX_ENTRIES;
+	scene_say(&scene, "before");
+	bc_segment_close(segment);
+	scene_say(&scene, "meanwhile");
+	assert_int_equal(bc_segment_adopt(segment, &config, &reason), 0);
+	bc_segment_set_state(segment, BC_STATE_LIVE);
+	assert_int_equal(bc_lease_held(segment), 1);
+	assert_int_equal(segment->control->head.publish_rule, BC_RULE_HEADER);
+	scene_say(&scene, "after");
+
+	scene_expect(scene.reader, 1, "before");
+	scene_expect(scene.reader, 2, "meanwhile");
+	scene_expect(scene.reader, 3, "after");
 	scene_close(&scene);
 }
 
@@ -272,6 +256,7 @@ int main(void)
 		cmocka_unit_test(second_publisher_is_told_who_has_the_lease),
 		cmocka_unit_test(next_publisher_goes_on_with_the_numbers),
 		cmocka_unit_test(aborted_claim_is_seen_by_nobody),
+		cmocka_unit_test(publisher_goes_on_through_an_adoption),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

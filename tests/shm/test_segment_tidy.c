@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shm/facts.h"
+#include "shm/lease.h"
 #include "shm/peers.h"
 #include "shm/text.h"
 
@@ -187,6 +188,68 @@ static void lease_of_a_local_publisher_stays(void **state)
 			 BC_LEASE_NODE | 5);
 }
 
+static void living_publisher_holds_the_lease_all_along(void **state)
+{
+	struct bc_segment publisher;
+
+	(void)state;
+	assert_int_equal(bc_segment_attach(&publisher, adopted_stream.name,
+					   BC_VIEW_WRITE),
+			 0);
+	assert_int_equal(bc_lease_take(&publisher, BC_LEASE_NODE | 5), 1);
+	adopted_die();
+
+	adopted_adopt();
+
+	assert_int_equal(bc_lease_held(&adopted_stream.segment), 1);
+	assert_int_equal(bc_lease_take(&adopted_stream.segment, 0), 0);
+	assert_int_equal(adopted_stream.segment.control->lease.holder,
+			 BC_LEASE_NODE | 5);
+	bc_segment_close(&publisher);
+	assert_int_equal(bc_lease_held(&adopted_stream.segment), 0);
+}
+
+static void wishes_of_the_dead_daemon_are_forgotten(void **state)
+{
+	struct bc_lease_shm *lease = &adopted_stream.segment.control->lease;
+
+	(void)state;
+	atomic_store(&lease->daemon_sleeps, 1);
+	atomic_store(&lease->limit, 5);
+	atomic_store(&lease->room, 8);
+	adopted_die();
+
+	adopted_adopt();
+
+	lease = &adopted_stream.segment.control->lease;
+	assert_int_equal(lease->daemon_sleeps, 0);
+	assert_int_equal(lease->limit, UINT64_MAX);
+	assert_int_equal(lease->room, 9); /* who waits for it looks again */
+}
+
+/* They are the publisher's, who may be in the midst of changing them. */
+static void rule_and_numbers_are_left_alone(void **state)
+{
+	struct bc_head_shm *head = &adopted_stream.segment.control->head;
+
+	(void)state;
+	atomic_store(&head->reserved, 4096);
+	atomic_store(&head->tail, 64);
+	atomic_store(&head->publish_rule, 5);
+	atomic_store(&head->sequence_before, 9);
+	atomic_store(&head->sequence_after, 7);
+	adopted_die();
+
+	adopted_adopt();
+
+	head = &adopted_stream.segment.control->head;
+	assert_int_equal(head->reserved, 4096);
+	assert_int_equal(head->tail, 64);
+	assert_int_equal(head->publish_rule, 5);
+	assert_int_equal(head->sequence_before, 9);
+	assert_int_equal(head->sequence_after, 7);
+}
+
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, adopted_prepare, adopted_leave)
 
@@ -202,6 +265,9 @@ int main(void)
 		TEST(counters_of_another_build_begin_anew),
 		TEST(lease_of_the_dead_daemon_is_free),
 		TEST(lease_of_a_local_publisher_stays),
+		TEST(living_publisher_holds_the_lease_all_along),
+		TEST(wishes_of_the_dead_daemon_are_forgotten),
+		TEST(rule_and_numbers_are_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tail.pml - the tail and its number: bc_record_flush(), bc_record_tail(),
+ * bc_record_takeover() of shm/record.c.
+ *
+ * Records are shown by their headers, and the tail follows in flushes: three
+ * stores, sequence_before, tail, sequence_after. Holders of the lease follow one
+ * another; each may be killed between any two stores, in a record, in a flush,
+ * and in the takeover itself. Joiners read the three words at any time.
+ *
+ * Every record is one unit, so record n begins at n - 1, and each number can be
+ * told right from wrong. What stands in a unit before it is written is bytes of
+ * an earlier lap: FORGED, which reads as whatever number is looked for. Memory
+ * is that of ring.pml: stores pending, seen in any order; RELEASE waits until
+ * none is. header.pml has tail and number as one; here is why it may.
+ *
+ * A taker's flush goes where the dead one's was going: that one published nothing
+ * more. So a death in there leaves no third number.
+ *
+ * Claims: a joiner that is told a number at a place is told the right one; a
+ * taker goes on right behind what was published, with the right number.
+ *
+ * Broken on purpose, each must fail:
+ *	BEFORE_ONLY		a taker trusts sequence_before
+ *	AFTER_ONLY		a taker trusts sequence_after
+ *	NEXT_NOT_MARKED		the next header is not made invalid: a taker
+ *				takes old bytes at the tail for its record
+ *	TAIL_FIRST		flush: tail, before, after
+ *	AFTER_FIRST		flush: before, after, tail
+ *	NO_RELEASE		the stores of a flush may be seen in any order
+ *	READ_FORWARD		a joiner reads before, tail, after
+ */
+#define LAST	4 /* records */
+#define HOLDERS 4
+
+#define INVALID 0
+#define FORGED	99
+#define CARRIES(at, n) (header[at] == (n) || header[at] == FORGED)
+
+byte before = 1, tail, after = 1;
+byte header[LAST + 1] = FORGED;
+
+byte pending;
+bool before_pending, tail_pending, after_pending;
+byte before_next, tail_next, after_next;
+
+#define STORE(word, v) \
+	atomic { \
+		!word##_pending; \
+		word##_next = v; word##_pending = true; pending++ \
+	}
+#define SEE(word) \
+	atomic { \
+		word##_pending -> word = word##_next; \
+		word##_next = 0; word##_pending = false; pending-- \
+	}
+#ifdef NO_RELEASE
+#define RELEASE true
+#else
+#define RELEASE (pending == 0)
+#endif
+#define MAY_DIE \
+	if \
+	:: goto next \
+	:: skip \
+	fi
+
+active proctype memory()
+{
+end:
+	do
+	:: SEE(before)
+	:: SEE(tail)
+	:: SEE(after)
+	od
+}
+
+/* bc_record_flush */
+inline flush()
+{
+	RELEASE;
+#ifdef TAIL_FIRST
+	STORE(tail, at); RELEASE; MAY_DIE;
+	STORE(before, number); RELEASE; MAY_DIE;
+	STORE(after, number)
+#else
+#ifdef AFTER_FIRST
+	STORE(before, number); RELEASE; MAY_DIE;
+	STORE(after, number); RELEASE; MAY_DIE;
+	STORE(tail, at)
+#else
+	STORE(before, number); RELEASE; MAY_DIE;
+	STORE(tail, at); RELEASE; MAY_DIE;
+	STORE(after, number)
+#endif
+#endif
+}
+
+/* sequence_at_tail */
+inline look_at_tail()
+{
+#ifdef BEFORE_ONLY
+	number = before;
+#else
+#ifdef AFTER_ONLY
+	number = after;
+#else
+	if
+	:: before != after && CARRIES(at, after) -> number = after
+	:: else -> number = before
+	fi;
+#endif
+#endif
+}
+
+active proctype holders()
+{
+	byte at = 0, number = 1, n = 0;
+	byte published = 0; /* known to this model only */
+
+	header[0] = INVALID; /* bc_record_set_rule */
+	do
+	:: n == HOLDERS -> break
+	:: else ->
+		n++;
+		/* bc_record_takeover: the dead one's stores are all there */
+		pending == 0;
+		at = tail;
+		look_at_tail();
+		assert(number == at + 1);
+		do
+		:: at < LAST && CARRIES(at, number) -> at++; number++
+		:: else -> break
+		od;
+		assert(at == published && number == at + 1);
+		flush();
+		MAY_DIE;
+		/* records */
+		do
+		:: at < LAST ->
+#ifndef NEXT_NOT_MARKED
+			header[at + 1] = INVALID;
+			MAY_DIE;
+#endif
+			atomic { header[at] = number; published++ };
+			at++; number++;
+			if
+			:: flush()
+			:: skip
+			fi;
+			MAY_DIE
+		:: break
+		od;
+		if
+		:: flush()	/* bc_writer_close */
+		:: skip
+		fi;
+next:		skip
+	od
+}
+
+/* bc_record_tail */
+active proctype joiner()
+{
+	byte first, place, final;
+
+end:
+	do
+	:: d_step { first = 0; place = 0; final = 0 };
+#ifdef READ_FORWARD
+	   first = before;
+	   place = tail;
+	   final = after;
+#else
+	   first = after;
+	   place = tail;
+	   final = before;
+#endif
+	   assert(first != final || final == place + 1)
+	od
+}

@@ -16,7 +16,7 @@
 
 #include <bcast/bcast.h>
 
-#include "records.h"
+#include "record_pattern.h"
 #include "support.h"
 
 #define RETRY_NS      1000000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* records.c - see records.h. */
-#include "records.h"
+/* record_pattern.c - see record_pattern.h. */
+#include "record_pattern.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * records.h - a stream of packets that can be checked record by record: length
+ * record_pattern.h - a stream of packets that can be checked record by record: length
  * and payload follow from the number.
  */
-#ifndef TESTS_RECORDS_H
-#define TESTS_RECORDS_H
+#ifndef TESTS_RECORD_PATTERN_H
+#define TESTS_RECORD_PATTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>

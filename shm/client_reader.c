@@ -294,5 +294,8 @@ struct bcast_reader_stats bcast_reader_stats(const struct bcast_reader *reader)
 		.latency_p99_ns = bc_histogram_quantile(latency, 990),
 		.latency_p999_ns = bc_histogram_quantile(latency, 999),
 		.latency_max_ns = reader->latency_max_ns,
+		.spin_ns = bc_spin_budget(&reader->spin),
+		.spin_hits = reader->spin.hits,
+		.wake_ns = reader->spin.wake_ns,
 	};
 }

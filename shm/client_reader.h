@@ -18,6 +18,7 @@
 #include "shm/histogram.h"
 #include "shm/ring.h"
 #include "shm/segment.h"
+#include "shm/spin.h"
 
 struct bcast_reader {
 	struct bc_segment segment;
@@ -32,7 +33,7 @@ struct bcast_reader {
 	bool measure;
 	bool parked; /* the last wait slept in the kernel */
 	uint64_t epoch;
-	int64_t spin_ns;
+	struct bc_spin spin;
 	uint64_t gone_after_ns;
 	uint64_t next_check_ns; /* when to ask for the owner again */
 	uint64_t gone_since_ns; /* owner found dead at; 0: alive */

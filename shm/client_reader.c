@@ -84,6 +84,8 @@ void bcast_detach(struct bcast_reader *reader)
 void bc_client_reader_bind(struct bcast_reader *reader,
 			   struct bc_node_report *report)
 {
+	if (!report && reader->report)
+		bc_client_gate_end(reader->report);
 	reader->report = report;
 	if (report)
 		bc_node_report_progress(report, reader->position, 0);

@@ -8,7 +8,7 @@
  * place: no socket, no copy, no system call while data keeps coming. Readers
  * need only read permission on the segment, write nothing into it, and cannot
  * delay or harm the writer or each other, however slow, stopped or dead they
- * are.
+ * are. (Nodes can ask the writer to wait for them: bcast_gate().)
  *
  * A reader (all of the stream, in place, for as long as it lives):
  *
@@ -36,7 +36,8 @@
  * at the stream's birth. The ring keeps the newest `capacity` bytes, less up
  * to 1 MiB that the writer may be overwriting at the moment.
  *
- * LAPPED. The writer never waits for a reader. One that falls more than the
+ * LAPPED. The writer never waits for a reader, unless that is a node's and
+ * asks for it (bcast_gate()). One that falls more than the
  * ring behind has been lapped: it is told so (BCAST_ELAPPED) together with the
  * exact bytes that it lost, and goes on further ahead. Because data is used in
  * place, the writer may overtake a reader in the middle of its use; that is why
@@ -429,8 +430,10 @@ BCAST_API struct bcast_reader_stats bcast_reader_stats(
 enum bcast_node_role {
 	BCAST_NODE_READER = 1,	  /* set by bcast_node_reader() */
 	BCAST_NODE_PUBLISHER = 2, /* says that it means to publish */
+	BCAST_NODE_GATING = 4,	  /* writers wait for it: bcast_gate() */
 };
-#define BCAST_NODE_ROLES (BCAST_NODE_READER | BCAST_NODE_PUBLISHER)
+#define BCAST_NODE_ROLES \
+	(BCAST_NODE_READER | BCAST_NODE_PUBLISHER | BCAST_NODE_GATING)
 
 #define BCAST_STUCK_AFTER_MS 5000
 
@@ -525,6 +528,45 @@ BCAST_API int bcast_node_reader(struct bcast_node *node,
 				const struct bcast_attach_options *options,
 				struct bcast_reader **reader);
 
+/*
+ * bcast_gate - let the writer wait for this reader: it is not lapped any more.
+ * For a reader of a node only.
+ *
+ * timeout_ms	how long it may stand still while a writer waits for it, 1 to
+ *		BCAST_GATE_TIMEOUT_MS_MAX; 0: be a plain reader again
+ *
+ * A writer, local publisher or TCP sender, then waits rather than overwrite
+ * what lies before this reader's position: until it moves, leaves, or is dead,
+ * which is noticed within milliseconds. If it stays where it is for longer than
+ * timeout_ms while it is waited for, the gate is given up: it is a plain reader
+ * from then on, as bcast_gate_state() says, and told BCAST_ELAPPED if it loses
+ * anything by that. It is counted, in its own node's gates_given_up and in the
+ * daemon's counters. Calling bcast_gate() again sets the gate up anew; nothing
+ * else does, so that who crawls cannot hold the stream up again and again.
+ *
+ * Returns 0, BCAST_ELAPPED (it had been lapped before; from where it goes on
+ * the gate is set), -EOPNOTSUPP (not a node's reader), -EINVAL, -ECHILD. Does
+ * not block. May be called at any time, to change the timeout too. It holds
+ * from the return on; only a reader that is further behind than two thirds of
+ * the ring can be overtaken once more, by what is just being written. The same
+ * goes for a bcast_seek() that far back.
+ *
+ * All who wait for a writer wait for its slowest gate: keep timeouts short.
+ * The publisher of a node does not wait for the reader of the same node, which
+ * belongs to its own thread and could never move meanwhile.
+ */
+#define BCAST_GATE_TIMEOUT_MS_MAX 60000
+BCAST_API int bcast_gate(struct bcast_reader *reader, int timeout_ms);
+
+enum bcast_gate_state {
+	BCAST_GATE_NONE = 0,
+	BCAST_GATE_SET = 1,
+	BCAST_GATE_GIVEN_UP = 2, /* it stood still for too long */
+};
+
+/* bcast_gate_state - one of these. Two loads. */
+BCAST_API int bcast_gate_state(const struct bcast_reader *reader);
+
 /* node_info.state */
 enum bcast_node_state {
 	BCAST_NODE_ALIVE = 1,
@@ -554,6 +596,8 @@ struct bcast_node_info {
 	uint64_t messages_sent, messages_received;
 	uint64_t latency_count;
 	uint64_t latency_p50_ns, latency_p99_ns, latency_max_ns;
+	uint64_t gate_timeout_ms; /* BCAST_NODE_GATING: as in bcast_gate() */
+	uint64_t gates_given_up;
 };
 
 /* bcast_node_state_name - "alive", "stuck", "dead", "damaged". */

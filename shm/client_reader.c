@@ -75,6 +75,7 @@ void bcast_detach(struct bcast_reader *reader)
 {
 	if (!reader)
 		return;
+	bc_client_event_close(reader);
 	if (reader->report)
 		bc_node_report_end(reader->report);
 	bc_segment_close(&reader->segment);
@@ -84,8 +85,10 @@ void bcast_detach(struct bcast_reader *reader)
 void bc_client_reader_bind(struct bcast_reader *reader,
 			   struct bc_node_report *report)
 {
-	if (!report && reader->report)
+	if (!report && reader->report) {
+		bc_client_event_unbind(reader);
 		bc_client_gate_end(reader->report);
+	}
 	reader->report = report;
 	if (report)
 		bc_node_report_progress(report, reader->position, 0);

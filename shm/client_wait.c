@@ -148,6 +148,14 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+uint64_t bc_client_wait_sleepy(const struct bc_segment *segment, bool counted)
+{
+	if (!bc_lease_is_local(segment))
+		return UINT64_MAX;
+	return counted && bc_sleepers_heavy_fence() ? UINT64_MAX
+						    : UNWOKEN_SLICE_NS;
+}
+
 /*
  * Before the last look: be counted, if that is needed to be woken. Returns for
  * how long we may sleep without another look.
@@ -156,11 +164,7 @@ static uint64_t begin_sleep(struct bcast_reader *reader)
 {
 	if (reader->report)
 		bc_node_report_asleep(reader->report);
-	if (!bc_lease_is_local(&reader->segment))
-		return UINT64_MAX;
-	if (!reader->report || !bc_sleepers_heavy_fence())
-		return UNWOKEN_SLICE_NS;
-	return UINT64_MAX;
+	return bc_client_wait_sleepy(&reader->segment, reader->report != NULL);
 }
 
 /*
@@ -272,6 +276,8 @@ int bcast_wait(struct bcast_reader *reader, int timeout_ms)
 		return ret;
 	if (timeout_ms == 0)
 		return check_due(reader, bc_monotonic_ns());
+	/* the node's slot has one sleeper, and this is it now */
+	bc_client_event_disarm(reader);
 	reader->waits++;
 	reader->parked = false;
 	ret = wait_for_data(reader, timeout_ms);

@@ -61,8 +61,9 @@
  * THREADS. A handle belongs to one thread at a time. Any number of handles, in
  * any number of processes, may read one stream. After fork() only one of the
  * two processes may go on using a handle. No function prints, exits, installs
- * a signal handler or starts a thread; all are safe against signals arriving
- * (a signal does not end a wait early).
+ * a signal handler or starts a thread, but for bcast_event_fd(), whose thread
+ * takes no signals; all are safe against signals arriving (a signal does not
+ * end a wait early).
  *
  * RESULTS. A negative int is -errno, or one of enum bcast_error below -4095;
  * bcast_strerror() knows both. Pass errors on as they are: errno is not used.
@@ -233,6 +234,49 @@ BCAST_API void bcast_detach(struct bcast_reader *reader);
  * stream is taken over by a new daemon, later calls find data again.
  */
 BCAST_API int bcast_wait(struct bcast_reader *reader, int timeout_ms);
+
+/*
+ * bcast_event_fd - a descriptor that becomes readable when there is news: for
+ * poll, epoll, io_uring, libuv, asyncio, and whatever waits for descriptors.
+ * The same one each time. It belongs to the reader: bcast_detach() closes it.
+ *
+ *	struct epoll_event event = {.events = EPOLLIN};
+ *
+ *	epoll_ctl(loop, EPOLL_CTL_ADD, bcast_event_fd(reader), &event);
+ *	for (;;) {
+ *		while ((n = bcast_peek(reader, &data)) > 0)
+ *			...		// use and bcast_consume(), as above
+ *		n = bcast_event_arm(reader);
+ *		if (n == 0)		// nothing yet: let the loop wait
+ *			epoll_wait(loop, &event, 1, -1);
+ *		else if (n < 0 && n != BCAST_ELAPPED)
+ *			break;
+ *	}
+ *
+ * Starts a thread, which sleeps in place of the caller: news takes two changes
+ * of thread instead of one. Uses one descriptor. Returns it, or -errno; -ECHILD
+ * in a child after fork().
+ */
+BCAST_API int bcast_event_fd(struct bcast_reader *reader);
+
+/*
+ * bcast_event_arm - look once more, and if there is nothing, let the descriptor
+ * become readable as soon as there is: data, a lap, the end, or the owner's
+ * death (within 100 ms, and then ten times a second, so that the calls of this
+ * that follow can say BCAST_EABANDONED after gone_after_ms).
+ *
+ * Returns 0: armed, go and wait. Else it is not armed, and the result is as of
+ * bcast_wait(reader, 0): 1 (there is data), or an error. Also -EINVAL without
+ * bcast_event_fd(), and -ECHILD.
+ *
+ * Readable once, for each arming; arming again, or a bcast_wait() that has to
+ * wait, ends the last one and takes its signal back: nobody need read from the
+ * descriptor, and nobody but poll and the like should. It may become readable
+ * for no reason. What is consumed in between does not disarm it. Never blocks;
+ * some us. While a local publisher has the lease the thread looks every
+ * millisecond, unless the reader is a node's.
+ */
+BCAST_API int bcast_event_arm(struct bcast_reader *reader);
 
 /*
  * bcast_peek - look at all data from the reader's position to the tail, in

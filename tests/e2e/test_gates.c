@@ -147,37 +147,45 @@ static void stopped_reader_is_given_up_and_others_lose_nothing(void **state)
 	assert_int_equal(receiver->bytes, 8 * MIB);
 	daemon_fixture_await(&daemon_, "gates_given_up", 1);
 	daemon_fixture_await(&daemon_, "gate_waits", 1);
-	assert_in_range(daemon_fixture_counter(&daemon_, "gate_waited_ns"),
-			UINT64_C(399000000), UINT64_C(20000000000));
+	daemon_fixture_await_at_least(&daemon_, "gate_waited_ns",
+				      UINT64_C(399000000));
 	assert_int_equal(kill(child.pid, SIGCONT), 0);
 	assert_int_equal(test_join(&child), 0);
 	daemon_fixture_stop(&daemon_);
 }
 
-static bool sender_goes_on(void *argument)
+struct growth {
+	const struct consumer *receiver;
+	uint64_t from;
+};
+
+static bool has_grown(void *argument)
 {
-	return ((const struct consumer *)argument)->bytes >= 2 * MIB;
+	const struct growth *growth = argument;
+
+	return growth->receiver->bytes > growth->from;
 }
 
 static void killed_reader_holds_the_sender_up_no_longer(void **state)
 {
-	struct consumer *receiver;
+	struct growth growth;
 	uint64_t start_ms;
 
 	(void)state;
 	start();
 	fork_gate(BCAST_GATE_TIMEOUT_MS_MAX);
-	receiver = crowd_receive(&crowd);
+	growth.receiver = crowd_receive(&crowd);
 	assert_int_equal(kill(child.pid, SIGSTOP), 0);
 	crowd_send(&crowd, 8 * MIB);
 	crowd_run_until(&crowd, is_held_up, NULL);
-	assert_true(receiver->bytes <= MIB);
+	growth.from = growth.receiver->bytes;
+	assert_true(growth.from <= MIB);
 
 	start_ms = test_now_ms();
 	test_kill(&child);
-	crowd_run_until(&crowd, sender_goes_on, receiver);
+	crowd_run_until(&crowd, has_grown, &growth);
 
-	print_message("%u ms from the kill to a MiB more\n",
+	print_message("%u ms from the kill to more bytes\n",
 		      (unsigned)(test_now_ms() - start_ms));
 	assert_true(test_now_ms() - start_ms < 5000);
 	crowd_settle(&crowd);

@@ -161,6 +161,7 @@ static void give_up(struct bc_gates *gates, uint32_t index)
 	atomic_fetch_add_explicit(&slot->gates_given_up, 1,
 				  memory_order_relaxed);
 	gates->gates[index].since_ns = 0;
+	gates->given_up = index;
 	add(&gates->lease->gates_given_up, 1);
 	bc_gate_changed(gates->table);
 }

@@ -49,6 +49,7 @@ struct bc_gates {
 	uint32_t membership;   /* as of the list */
 	uint32_t changes;
 	uint64_t waiting_since_ns; /* 0: not */
+	uint32_t given_up;	   /* the slot that was so last */
 };
 
 /*

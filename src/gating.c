@@ -10,6 +10,7 @@
 
 #include "shm/clock.h"
 #include "src/gating.h"
+#include "src/log.h"
 #include "src/nodes.h"
 
 #define PRESS_EVERY_NS ((uint64_t)BC_NS_PER_MS)
@@ -67,15 +68,34 @@ static int press_inside(struct daemon *daemon, uint32_t unused)
 	return 0;
 }
 
+static uint64_t given_up(const struct daemon *daemon)
+{
+	return atomic_load_explicit(
+		&daemon->segment.control->lease.gates_given_up,
+		memory_order_relaxed);
+}
+
 void gating_hold(struct daemon *daemon)
 {
 	struct gating *gating = &daemon->gating;
+	uint64_t before = given_up(daemon);
+	char who[BCAST_NODE_ID_MAX + 1];
+	char quoted[4 * BCAST_NODE_ID_MAX + 3];
 
 	gating->waiting = true;
 	if (daemon->now_ns < gating->next_press_ns)
 		return;
 	gating->next_press_ns = daemon->now_ns + PRESS_EVERY_NS;
 	(void)nodes_guarded(daemon, press_inside, 0);
+	if (given_up(daemon) == before)
+		return;
+	/* of several at once, the last: the others show it in their slots */
+	nodes_name(daemon, gating->gates.given_up, who, sizeof(who));
+	log_event(LOG_LEVEL_WARN, "gate_given_up",
+		  "node=%s count=%llu fix=\"it stood still for longer than its "
+		  "timeout; see bcast-shmstat --nodes\"",
+		  log_quote(who, quoted, sizeof(quoted)),
+		  (unsigned long long)(given_up(daemon) - before));
 }
 
 void gating_pass(struct daemon *daemon)

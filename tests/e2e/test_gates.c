@@ -146,6 +146,8 @@ static void stopped_reader_is_given_up_and_others_lose_nothing(void **state)
 	assert_in_range(test_now_ms() - start_ms, 399, DEADLINE_MS);
 	assert_int_equal(receiver->bytes, 8 * MIB);
 	daemon_fixture_await(&daemon_, "gates_given_up", 1);
+	daemon_fixture_await_log(&daemon_, "gate_given_up node=gate count=1",
+				 1);
 	daemon_fixture_await(&daemon_, "gate_waits", 1);
 	daemon_fixture_await_at_least(&daemon_, "gate_waited_ns",
 				      UINT64_C(399000000));

@@ -19,10 +19,12 @@
 
 #include "shm/clock.h"
 #include "shm/histogram.h"
+#include "shm/inbox_pages.h"
 #include "shm/name.h"
 #include "shm/node_lock.h"
 #include "shm/node_table.h"
 #include "shm/notify.h"
+#include "shm/object.h"
 #include "shm/text.h"
 
 #define GENERATION_MASK UINT64_C(0xffffffff)
@@ -40,7 +42,7 @@ static int check_and_map(struct bc_node_table *table)
 
 	if (fstat(table->fd, &status) < 0)
 		return -errno;
-	if (!S_ISREG(status.st_mode))
+	if (!S_ISREG(status.st_mode) || (status.st_mode & S_IWOTH) != 0)
 		return BCAST_EFOREIGN;
 	if (status.st_size < (off_t)BC_PAGE)
 		return status.st_size == 0 ? BCAST_ENOTREADY : BCAST_ETOOSMALL;
@@ -76,12 +78,11 @@ static int check_pair(const struct bc_node_table *table)
 static int open_registry(struct bc_node_table *table, const char *object,
 			 bool need_write)
 {
-	/* O_NONBLOCK: anybody may have put a pipe there */
-	table->fd = shm_open(object, O_RDWR | O_NONBLOCK, 0);
+	table->fd = bc_object_open(object, O_RDWR);
 	table->writable = table->fd >= 0;
-	if (table->fd < 0 && errno == EACCES && !need_write)
-		table->fd = shm_open(object, O_RDONLY | O_NONBLOCK, 0);
-	return table->fd < 0 ? -errno : 0;
+	if (table->fd == -EACCES && !need_write)
+		table->fd = bc_object_open(object, O_RDONLY);
+	return table->fd < 0 ? table->fd : 0;
 }
 
 int bc_node_table_attach(struct bc_node_table *table, const char *name,
@@ -186,6 +187,7 @@ void bc_node_table_clear(const struct bc_node_table *table, uint32_t index)
 	if (atomic_load_explicit(&slot->waiting, memory_order_acquire) == 1)
 		atomic_fetch_sub_explicit(&table->header->sleepers, 1,
 					  memory_order_relaxed);
+	bc_inbox_give_back(table, index);
 	bc_node_table_wipe(slot);
 	/* pairs with the acquire load of the next claimer */
 	atomic_store_explicit(&slot->claim,
@@ -333,6 +335,17 @@ static void read_counts(const struct bc_node_shm *slot,
 	info->gates_given_up = get(&slot->gates_given_up);
 }
 
+static void read_inbox(const struct bc_node_table *table,
+		       struct bcast_node_info *info)
+{
+	const struct bc_inbox_counts counts = bc_inbox_count(table, info->slot);
+
+	info->inbox_used = counts.used;
+	info->inbox_size = table->geometry.inbox_size - BC_PAGE;
+	info->inbox_refused = counts.refused;
+	info->inbox_damaged = counts.damaged;
+}
+
 static void read_ages(const struct bc_node_table *table,
 		      const struct bc_node_shm *slot,
 		      struct bcast_node_info *info)
@@ -394,6 +407,7 @@ int bc_node_table_read(const struct bc_node_table *table, uint32_t index,
 	sound = read_id(slot, found.id) && state == BC_NODE_JOINED;
 	read_counts(slot, &found);
 	read_ages(table, slot, &found);
+	read_inbox(table, &found);
 	found.state = judge(&found, alive, sound);
 	/* pairs with the release fence in bc_node_table_wipe() */
 	atomic_thread_fence(memory_order_acquire);

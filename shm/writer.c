@@ -174,8 +174,8 @@ static bool daemon_is_dead(const struct bc_writer *writer)
 	return bc_segment_owner_alive(&writer->segment) == 0;
 }
 
-static void sleep_for_daemon(struct bc_writer *writer, uint64_t end,
-			     uint64_t timeout_ns)
+static void sleep_for_room(struct bc_writer *writer, uint64_t end,
+			   uint64_t timeout_ns)
 {
 	struct bc_lease_shm *lease = &writer->segment.control->lease;
 	uint32_t seen =
@@ -240,7 +240,7 @@ static int try_patiently(struct bc_writer *writer, uint64_t end,
 		if (gated)
 			sleep_for_gates(writer, end, deadline_ns - now_ns);
 		else
-			sleep_for_daemon(writer, end, deadline_ns - now_ns);
+			sleep_for_room(writer, end, deadline_ns - now_ns);
 	}
 }
 

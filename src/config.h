@@ -57,8 +57,9 @@ struct config {
 	/* In the order given; at least one. */
 	struct config_listen listens[CONFIG_LISTEN_MAX];
 	uint32_t listen_count;
-	uint64_t ring_size_bytes; /* a power of two */
-	uint32_t nodes;		  /* slots of the registry */
+	uint64_t ring_size_bytes;  /* a power of two */
+	uint32_t nodes;		   /* slots of the registry */
+	uint64_t inbox_size_bytes; /* of each; a power of two */
 	enum config_format format;
 	uint32_t max_receivers;
 	enum config_reassign reassign;
@@ -70,6 +71,7 @@ struct config {
 	uint32_t sndbuf_bytes; /* 0: the system's choice */
 	uint32_t rcvbuf_bytes; /* likewise */
 	int cpu;	       /* -1: not bound */
+	int numa_node;	       /* -1: any */
 	uint32_t mode;	       /* permission bits of the segment */
 	char group[32];	       /* as given; "" for none */
 	gid_t gid;	       /* of that group; (gid_t)-1 for none */

@@ -6,6 +6,7 @@
 #include "src/closing.h"
 #include "src/gating.h"
 #include "src/local.h"
+#include "src/name_watch.h"
 #include "src/nodes.h"
 #include "src/signals.h"
 #include "src/tick.h"
@@ -70,5 +71,6 @@ void tick(struct daemon *daemon)
 	nodes_tick(daemon);
 	gating_tick(daemon);
 	local_tick(daemon);
+	name_watch_tick(daemon);
 	signals_poll();
 }

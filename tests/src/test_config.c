@@ -110,6 +110,7 @@ static void no_options_give_the_defaults(void **state)
 	assert_int_equal(config.ring_size_bytes, 256 * MIB);
 	assert_int_equal(config.max_receivers, 1024);
 	assert_int_equal(config.nodes, 64);
+	assert_int_equal(config.inbox_size_bytes, MIB);
 	assert_int_equal(config.reassign, CONFIG_REASSIGN_NEW);
 	assert_int_equal(config.slow_policy, CONFIG_SLOW_DISCONNECT);
 	assert_int_equal(config.max_lag_bytes, 192 * MIB);
@@ -119,6 +120,7 @@ static void no_options_give_the_defaults(void **state)
 	assert_int_equal(config.sndbuf_bytes, 0);
 	assert_int_equal(config.rcvbuf_bytes, 4 * MIB);
 	assert_int_equal(config.cpu, -1);
+	assert_int_equal(config.numa_node, -1);
 	assert_int_equal(config.mode, 0640);
 	assert_string_equal(config.group, "");
 	assert_true(config.gid == (gid_t)-1);
@@ -226,6 +228,12 @@ static void counts_keep_to_their_range(void **state)
 	accepts("--nodes", "4096");
 	refuses("--nodes", "0", "from 1 to 4096)");
 	refuses("--nodes", "4097", "out of range");
+	accepts("--inbox-size", "4K");
+	accepts("--inbox-size", "1G");
+	assert_int_equal(config.inbox_size_bytes, 1024 * MIB);
+	refuses("--inbox-size", "2K", "a power of two from 4K to 1G)");
+	refuses("--inbox-size", "2G", "out of range");
+	refuses("--inbox-size", "4097", "not a power of two");
 	accepts("--max-receivers", "1");
 	accepts("--max-receivers", "65535");
 	accepts("--max-receivers", "65536");
@@ -234,6 +242,13 @@ static void counts_keep_to_their_range(void **state)
 	refuses("--max-receivers", "65537", "out of range");
 	refuses("--max-receivers", "4294967297", "out of range");
 	refuses("--max-receivers", "1K", "not a whole number");
+	accepts("--numa-node", "-1");
+	accepts("--numa-node", "0");
+	assert_int_equal(config.numa_node, 0);
+	accepts("--numa-node", "1023");
+	assert_int_equal(config.numa_node, 1023);
+	refuses("--numa-node", "-2", "from -1 to 1023)");
+	refuses("--numa-node", "1024", "out of range");
 	accepts("--cpu", "-1");
 	assert_int_equal(config.cpu, -1);
 	accepts("--cpu", "0");

@@ -98,7 +98,7 @@ void bcast_publisher_close(struct bcast_publisher *publisher)
 	if (bc_node_is_ours(publisher->node))
 		bc_writer_close(&publisher->writer);
 	else
-		bc_segment_close(&publisher->writer.segment);
+		bc_writer_forget(&publisher->writer);
 	publisher->owner->publisher = NULL;
 	free(publisher);
 }

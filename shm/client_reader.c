@@ -76,6 +76,7 @@ void bcast_detach(struct bcast_reader *reader)
 {
 	if (!reader)
 		return;
+	bc_client_event_close(reader);
 	if (reader->report)
 		bc_node_report_end(reader->report);
 	bc_segment_close(&reader->segment);
@@ -85,6 +86,10 @@ void bcast_detach(struct bcast_reader *reader)
 void bc_client_reader_bind(struct bcast_reader *reader,
 			   struct bc_node_report *report)
 {
+	if (!report && reader->report) {
+		bc_client_event_unbind(reader);
+		bc_client_gate_end(reader->report);
+	}
 	reader->report = report;
 	if (report)
 		bc_node_report_progress(report, reader->position, 0);
@@ -309,5 +314,8 @@ struct bcast_reader_stats bcast_reader_stats(const struct bcast_reader *reader)
 		.latency_p99_ns = bc_histogram_quantile(latency, 990),
 		.latency_p999_ns = bc_histogram_quantile(latency, 999),
 		.latency_max_ns = reader->latency_max_ns,
+		.spin_ns = bc_spin_budget(&reader->spin),
+		.spin_hits = reader->spin.hits,
+		.wake_ns = reader->spin.wake_ns,
 	};
 }

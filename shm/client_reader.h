@@ -5,6 +5,8 @@
  *	client_reader.c	attach, peek, consume, read, seek
  *	client_packet.c	the same for streams of packets, and bcast_next()
  *	client_wait.c	everything that happens when there is nothing to read
+ *	client_event.c	the same for event loops: a descriptor
+ *	client_gate.c	let the writer wait for it
  */
 #ifndef BC_CLIENT_READER_H
 #define BC_CLIENT_READER_H
@@ -18,6 +20,7 @@
 #include "shm/histogram.h"
 #include "shm/ring.h"
 #include "shm/segment.h"
+#include "shm/spin.h"
 
 struct bcast_reader {
 	struct bc_segment segment;
@@ -33,7 +36,7 @@ struct bcast_reader {
 	bool measure;
 	bool parked; /* the last wait slept in the kernel */
 	uint64_t epoch;
-	int64_t spin_ns;
+	struct bc_spin spin;
 	uint64_t gone_after_ns;
 	uint64_t next_check_ns; /* when to ask for the owner again */
 	uint64_t gone_since_ns; /* owner found dead at; 0: alive */
@@ -43,6 +46,7 @@ struct bcast_reader {
 	uint64_t latency_max_ns;
 	struct bc_histogram_shm latency;
 	struct bc_node_report *report; /* NULL: not a node's */
+	struct bc_client_event *event; /* NULL: no descriptor */
 };
 
 /* bc_client_reader_bind - let the reader report; NULL: let it stop. */
@@ -77,5 +81,18 @@ uint64_t bc_client_packet_whole(const struct bcast_reader *reader, uint64_t n,
 
 /* client_wait.c */
 void bc_client_wait_init(struct bcast_reader *reader, int64_t spin_ns);
+
+/*
+ * bc_client_wait_sleepy - between being counted among the sleepers (`counted`:
+ * we are) and the last look for data: what makes sure that publishers see it.
+ * Returns for how long one may sleep without another look, in ns.
+ */
+uint64_t bc_client_wait_sleepy(const struct bc_segment *segment, bool counted);
+
+/* client_event.c: all do nothing without a descriptor. */
+void bc_client_event_disarm(struct bcast_reader *reader);
+/* The node is leaving: no more being counted; the descriptor fires. */
+void bc_client_event_unbind(struct bcast_reader *reader);
+void bc_client_event_close(struct bcast_reader *reader);
 
 #endif

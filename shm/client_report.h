@@ -11,39 +11,64 @@
 
 #include "shm/histogram.h"
 #include "shm/node.h"
+#include "shm/sleepers.h"
 
 /* The node's, which outlives the reader's use of it. */
 struct bc_node_report {
 	struct bc_node *node;
 	struct bcast_reader *reader; /* NULL: none */
+	bool gating;		     /* bcast_gate() is in force, or was */
+	bool light;		     /* bc_sleepers_light_fence() */
+	uint64_t gate_told; /* where the writer was last told that we moved */
 };
+
+/* client_gate.c: a writer waits for us; tell it, if we have come far enough. */
+void bc_client_gate_moved(struct bc_node_report *report, uint64_t cursor);
+void bc_client_gate_end(struct bc_node_report *report);
 
 static inline void bc_node_report_set(bc_u64 *field, uint64_t value)
 {
 	atomic_store_explicit(field, value, memory_order_relaxed);
 }
 
-static inline void bc_node_report_progress(const struct bc_node_report *report,
-					   uint64_t cursor, uint64_t bytes)
+/*
+ * The cursor, and the writer that may wait for it (gate.h). That one looks at
+ * the cursor behind a heavy fence; ours is light (writer.c, sleep_for_gates()).
+ */
+static inline void bc_node_report_cursor(struct bc_node_report *report,
+					 uint64_t cursor)
 {
-	struct bc_node_shm *slot = report->node->slot;
+	const struct bc_registry_shm *registry = report->node->table->header;
 
-	if (!bc_node_is_ours(report->node))
+	/* release: what stands before it is not used any more */
+	atomic_store_explicit(&report->node->slot->cursor, cursor,
+			      memory_order_release);
+	if (!report->gating)
 		return;
-	bc_node_report_set(&slot->cursor, cursor);
-	bc_node_report_set(&slot->bytes, bytes);
+	bc_sleepers_light_fence(report->light);
+	if (atomic_load_explicit(&registry->gate_wanted, memory_order_relaxed))
+		bc_client_gate_moved(report, cursor);
 }
 
-static inline void bc_node_report_lapped(const struct bc_node_report *report,
+static inline void bc_node_report_progress(struct bc_node_report *report,
+					   uint64_t cursor, uint64_t bytes)
+{
+	if (!bc_node_is_ours(report->node))
+		return;
+	bc_node_report_set(&report->node->slot->bytes, bytes);
+	bc_node_report_cursor(report, cursor);
+}
+
+static inline void bc_node_report_lapped(struct bc_node_report *report,
 					 const struct bcast_loss *loss)
 {
 	struct bc_node_shm *slot = report->node->slot;
 
 	if (!bc_node_is_ours(report->node))
 		return;
-	bc_node_report_set(&slot->cursor, loss->to);
 	bc_node_report_set(&slot->laps, loss->laps);
 	bc_node_report_set(&slot->lost_bytes, loss->total_bytes);
+	bc_node_report_cursor(report, loss->to);
 }
 
 static inline void bc_node_report_waited(const struct bc_node_report *report,
@@ -101,6 +126,7 @@ static inline void bc_node_report_beat(const struct bc_node_report *report)
 /* The reader goes: the node is none any more. */
 static inline void bc_node_report_end(struct bc_node_report *report)
 {
+	bc_client_gate_end(report);
 	report->reader = NULL;
 	if (bc_node_is_ours(report->node))
 		atomic_fetch_and_explicit(&report->node->slot->role,

@@ -28,25 +28,24 @@
 #include "shm/notify.h"
 #include "shm/sleepers.h"
 
-#define SPIN_DEFAULT_NS	  (50 * INT64_C(1000))
-#define SPINS_PER_LOOK	  16 /* pauses between two looks at the clock */
-#define LIVENESS_SLICE_NS (100 * BC_NS_PER_MS)
-#define UNWOKEN_SLICE_NS  BC_NS_PER_MS
+/* Looks for data between two looks at the clock. */
+#define LOOKS_PER_CLOCK	   16
+#define LOOKS_WHEN_ENDLESS 1024
+#define LIVENESS_SLICE_NS  (100 * BC_NS_PER_MS)
+#define UNWOKEN_SLICE_NS   BC_NS_PER_MS
 
-/* Polling pays only while another core can run the writer. */
-static int64_t default_spin_ns(void)
+static unsigned usable_cores(void)
 {
 	cpu_set_t usable;
 
 	if (sched_getaffinity(0, sizeof(usable), &usable) < 0)
-		return 0;
-	return CPU_COUNT(&usable) > 1 ? SPIN_DEFAULT_NS : 0;
+		return 1;
+	return (unsigned)CPU_COUNT(&usable);
 }
 
 void bc_client_wait_init(struct bcast_reader *reader, int64_t spin_ns)
 {
-	reader->spin_ns =
-		spin_ns == BCAST_SPIN_DEFAULT ? default_spin_ns() : spin_ns;
+	bc_spin_init(&reader->spin, spin_ns, usable_cores());
 }
 
 /* ---- Waiting ----------------------------------------------------------- */
@@ -123,11 +122,14 @@ static int check_due(struct bcast_reader *reader, uint64_t now_ns)
 
 static int spin(struct bcast_reader *reader, uint64_t until_ns)
 {
+	const unsigned looks = bc_spin_is_endless(&reader->spin)
+				       ? LOOKS_WHEN_ENDLESS
+				       : LOOKS_PER_CLOCK;
 	uint64_t now_ns;
 	int ret;
 
 	do {
-		for (unsigned i = 0; i < SPINS_PER_LOOK; i++) {
+		for (unsigned i = 0; i < looks; i++) {
 			ret = look(reader);
 			if (ret != 0)
 				return ret;
@@ -146,6 +148,14 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+uint64_t bc_client_wait_sleepy(const struct bc_segment *segment, bool counted)
+{
+	if (!bc_lease_is_local(segment))
+		return UINT64_MAX;
+	return counted && bc_sleepers_heavy_fence() ? UINT64_MAX
+						    : UNWOKEN_SLICE_NS;
+}
+
 /*
  * Before the last look: be counted, if that is needed to be woken. Returns for
  * how long we may sleep without another look.
@@ -154,11 +164,41 @@ static uint64_t begin_sleep(struct bcast_reader *reader)
 {
 	if (reader->report)
 		bc_node_report_asleep(reader->report);
-	if (!bc_lease_is_local(&reader->segment))
-		return UINT64_MAX;
-	if (!reader->report || !bc_sleepers_heavy_fence())
-		return UNWOKEN_SLICE_NS;
-	return UINT64_MAX;
+	return bc_client_wait_sleepy(&reader->segment, reader->report != NULL);
+}
+
+/*
+ * What a wake costs is seen where one publication, made after we had gone to
+ * sleep at slept_ns, ended the sleep: its stamp is then the one to hold against.
+ */
+static void learn_wake(struct bcast_reader *reader, uint32_t seen,
+		       uint64_t slept_ns)
+{
+	const struct bc_head_shm *head = reader->ring.head;
+	uint64_t published =
+		atomic_load_explicit(&head->published_ns, memory_order_relaxed);
+	uint64_t now_ns = bc_monotonic_ns();
+
+	if (atomic_load_explicit(&head->publish_count, memory_order_acquire) !=
+		    seen + 1 ||
+	    published <= slept_ns || published > now_ns)
+		return;
+	bc_spin_woken(&reader->spin, now_ns - published);
+}
+
+static void sleep_on_count(struct bcast_reader *reader, uint32_t seen,
+			   uint64_t slice_ns)
+{
+	const bc_u32 *word = &reader->ring.head->publish_count;
+	uint64_t slept_ns;
+
+	if (!reader->spin.adaptive) {
+		(void)bc_notify_wait(word, seen, (int64_t)slice_ns);
+		return;
+	}
+	slept_ns = bc_monotonic_ns();
+	if (bc_notify_wait(word, seen, (int64_t)slice_ns) == 0)
+		learn_wake(reader, seen, slept_ns);
 }
 
 static void end_sleep(struct bcast_reader *reader)
@@ -183,7 +223,7 @@ static int look_and_sleep(struct bcast_reader *reader, uint64_t deadline_ns)
 		slice_ns = min_u64(slice_ns,
 				   min_u64(deadline_ns, reader->next_check_ns) -
 					   now_ns);
-		(void)bc_notify_wait(word, seen, (int64_t)slice_ns);
+		sleep_on_count(reader, seen, slice_ns);
 	}
 	end_sleep(reader);
 	return ret == 0 && now_ns >= deadline_ns ? -ETIMEDOUT : ret;
@@ -206,18 +246,24 @@ static int wait_for_data(struct bcast_reader *reader, int timeout_ms)
 {
 	uint64_t start_ns = bc_monotonic_ns();
 	uint64_t deadline_ns = UINT64_MAX;
+	uint64_t budget_ns;
 	int ret;
 
 	if (timeout_ms >= 0)
 		deadline_ns = start_ns +
 			      (uint64_t)timeout_ms * (uint64_t)BC_NS_PER_MS;
-	if (reader->spin_ns > 0) {
-		ret = spin(reader, min_u64(start_ns + (uint64_t)reader->spin_ns,
-					   deadline_ns));
+	budget_ns = bc_spin_budget(&reader->spin);
+	if (budget_ns > 0) {
+		ret = spin(reader, min_u64(start_ns + budget_ns, deadline_ns));
 		if (ret != 0)
+			bc_spin_hit(&reader->spin);
+		if (ret != 0 || bc_spin_is_endless(&reader->spin))
 			return ret;
 	}
-	return park(reader, deadline_ns);
+	ret = park(reader, deadline_ns);
+	if (ret != 0)
+		bc_spin_miss(&reader->spin);
+	return ret;
 }
 
 int bcast_wait(struct bcast_reader *reader, int timeout_ms)
@@ -230,6 +276,8 @@ int bcast_wait(struct bcast_reader *reader, int timeout_ms)
 		return ret;
 	if (timeout_ms == 0)
 		return check_due(reader, bc_monotonic_ns());
+	/* the node's slot has one sleeper, and this is it now */
+	bc_client_event_disarm(reader);
 	reader->waits++;
 	reader->parked = false;
 	ret = wait_for_data(reader, timeout_ms);

@@ -211,6 +211,14 @@ struct bc_head_shm {
  * one of them sees: the publisher waits before it writes, or the daemon lets
  * its newcomer begin further on.
  *
+ * GATES. A node whose role has the bit BCAST_NODE_GATING is not lapped: who
+ * holds the lease reserves nothing beyond its cursor + capacity, as long as the
+ * node lives and moves (gate.h). The node sets the bit, adds to
+ * registry.gate_changes, fences, then looks at head.reserved; the holder stores
+ * head.reserved, fences, then looks at gate_changes: so at most the one
+ * reservation that is just being made can still miss a new gate. The holder
+ * ends a gate that it has waited for too long, by clearing the bit.
+ *
  * WAKING. A local publisher publishes, then looks whether anybody sleeps; a
  * sleeper counts itself, then looks for data, then sleeps on publish_count. In
  * between both need a full fence. The sleeper pays for both, by membarrier(2),
@@ -227,7 +235,10 @@ struct bc_lease_shm {
 	bc_u64 limit;	      /* position; by the daemon */
 	bc_u32 room;	      /* futex word: += 1 when limit grows */
 	bc_u32 room_wanted;   /* 1: a publisher sleeps on room; by it */
-	uint64_t unused[10];
+	bc_u64 gate_waits;    /* how often holders have waited for gates */
+	bc_u64 gate_waited_ns;
+	bc_u64 gates_given_up;
+	uint64_t unused[7];
 };
 #define BC_LEASE_DAEMON	    (UINT64_C(1) << 56) /* slot: in the peers table */
 #define BC_LEASE_NODE	    (UINT64_C(2) << 56) /* slot: in the registry */
@@ -398,9 +409,9 @@ struct bc_registry_shm {
 	 * One too many costs a system call a publication, never a wake.
 	 */
 	bc_u32 sleepers;
-	bc_u32 gate_wanted; /* 1: a writer sleeps on gate_moved; by it */
-	bc_u32 gate_moved;  /* futex word: += 1 as a gating reader goes on */
-	uint32_t pad_sleepers;
+	bc_u32 gate_wanted;  /* 1: a writer sleeps on gate_moved; by it */
+	bc_u32 gate_moved;   /* futex word: += 1 as a gating reader goes on */
+	bc_u32 gate_changes; /* += 1 when a gate has been set up or ended */
 	uint64_t unused_sleepers[14];
 	uint64_t unused_to_page[464];
 };
@@ -430,10 +441,11 @@ struct bc_node_shm {
 	bc_u64 start_ticks;
 	bc_u64 pid_namespace;
 	bc_u64 joined_realtime_ns;
-	char id[BC_NAME]; /* read and written as eight relaxed words */
-	uint64_t unused_identity[2];
+	char id[BC_NAME];      /* read and written as eight relaxed words */
+	bc_u64 gates_given_up; /* += 1 by a writer that waits no longer */
+	uint64_t unused_identity;
 	/* own line: changes as it reads */
-	bc_u64 cursor;
+	bc_u64 cursor;	     /* stored (release) after the use */
 	bc_u64 heartbeat_ns; /* CLOCK_MONOTONIC */
 	bc_u64 gate_timeout_ns;
 	bc_u64 waits;

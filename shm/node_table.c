@@ -330,6 +330,9 @@ static void read_counts(const struct bc_node_shm *slot,
 	info->latency_p50_ns = bc_histogram_quantile(&slot->latency, 500);
 	info->latency_p99_ns = bc_histogram_quantile(&slot->latency, 990);
 	info->latency_max_ns = get(&slot->latency_max_ns);
+	info->gate_timeout_ms =
+		get(&slot->gate_timeout_ns) / (uint64_t)BC_NS_PER_MS;
+	info->gates_given_up = get(&slot->gates_given_up);
 }
 
 static void read_inbox(const struct bc_node_table *table,

@@ -44,6 +44,28 @@ static int64_t time_left(int64_t end_ns)
 	return left_ns > 0 ? left_ns : 0;
 }
 
+static int64_t end_of(int64_t timeout_ns)
+{
+	int64_t end_ns;
+
+	if (timeout_ns < 0 || __builtin_add_overflow((int64_t)bc_monotonic_ns(),
+						     timeout_ns, &end_ns))
+		return -1;
+	return end_ns;
+}
+
+/* A sleep of the arming in force is over. With the lock. */
+static void settle(struct bc_word_watch *watch)
+{
+	int64_t timeout_ns = -1;
+
+	if (!watch->judge ||
+	    watch->judge(watch->argument, &watch->seen, &timeout_ns))
+		fire(watch);
+	else
+		watch->end_ns = end_of(timeout_ns);
+}
+
 /* With the lock, which is given up for the time of the sleep. */
 static void sleep_once(struct bc_word_watch *watch)
 {
@@ -69,7 +91,7 @@ static void sleep_once(struct bc_word_watch *watch)
 	/* any other answer is worth a look, an error too */
 	if (atomic_load_explicit(&watch->command, memory_order_relaxed) ==
 	    command)
-		fire(watch);
+		settle(watch);
 }
 
 static void *watch_words(void *argument)
@@ -101,33 +123,33 @@ static bool enter(struct bc_word_watch *watch, enum bc_word_watch_state state)
 	return fired;
 }
 
-static int64_t end_of(int64_t timeout_ns)
+void bc_word_watch_arm_judged(struct bc_word_watch *watch, const bc_u32 *word,
+			      uint32_t seen, int64_t timeout_ns,
+			      bc_word_watch_judge *judge, void *argument)
 {
-	int64_t end_ns;
-
-	if (timeout_ns < 0 || __builtin_add_overflow((int64_t)bc_monotonic_ns(),
-						     timeout_ns, &end_ns))
-		return -1;
-	return end_ns;
-}
-
-void bc_word_watch_arm(struct bc_word_watch *watch, const bc_u32 *word,
-		       uint32_t seen, int64_t timeout_ns)
-{
-	bool differs;
+	bool fires;
 
 	(void)pthread_mutex_lock(&watch->lock);
 	(void)enter(watch, BC_WORD_WATCH_ARMED);
 	watch->word = word;
 	watch->seen = seen;
 	watch->end_ns = end_of(timeout_ns);
+	watch->judge = judge;
+	watch->argument = argument;
 	/* acquire: what the word announces, released before it was changed */
-	differs = atomic_load_explicit(word, memory_order_acquire) != seen;
-	if (differs)
+	fires = !judge &&
+		atomic_load_explicit(word, memory_order_acquire) != seen;
+	if (fires)
 		fire(watch);
 	(void)pthread_mutex_unlock(&watch->lock);
-	if (!differs)
+	if (!fires)
 		(void)bc_notify_wake(&watch->command);
+}
+
+void bc_word_watch_arm(struct bc_word_watch *watch, const bc_u32 *word,
+		       uint32_t seen, int64_t timeout_ns)
+{
+	bc_word_watch_arm_judged(watch, word, seen, timeout_ns, NULL, NULL);
 }
 
 /* The thread may sleep on: what its sleep brings is out of date by now. */

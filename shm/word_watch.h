@@ -32,6 +32,15 @@ enum bc_word_watch_state {
 	BC_WORD_WATCH_STOPPING,
 };
 
+/*
+ * Is it worth a signal? Called by the thread, with the lock, when the word has
+ * changed, was woken, or the time is over: true fires. Else the thread sleeps on
+ * until *word differs from *seen, or *timeout_ns is over, both set by this
+ * before it looked at anything.
+ */
+typedef bool bc_word_watch_judge(void *argument, uint32_t *seen,
+				 int64_t *timeout_ns);
+
 /* Stays where it is while open: the thread has its address. */
 struct bc_word_watch {
 	pthread_t thread;
@@ -42,7 +51,9 @@ struct bc_word_watch {
 	enum bc_word_watch_state state;
 	const bc_u32 *word; /* of the last arming, like these */
 	uint32_t seen;
-	int64_t end_ns; /* CLOCK_MONOTONIC, < 0: none */
+	int64_t end_ns;		    /* CLOCK_MONOTONIC, < 0: none */
+	bc_word_watch_judge *judge; /* NULL: everything is */
+	void *argument;
 };
 
 /*
@@ -67,6 +78,15 @@ static inline int bc_word_watch_fd(const struct bc_word_watch *watch)
  */
 void bc_word_watch_arm(struct bc_word_watch *watch, const bc_u32 *word,
 		       uint32_t seen, int64_t timeout_ns);
+
+/*
+ * bc_word_watch_arm_judged - the same, but ask `judge` before it fires, also
+ * if the word differs already. What `argument` refers to belongs to the thread
+ * until the arming has ended in one of those ways.
+ */
+void bc_word_watch_arm_judged(struct bc_word_watch *watch, const bc_u32 *word,
+			      uint32_t seen, int64_t timeout_ns,
+			      bc_word_watch_judge *judge, void *argument);
 
 /*
  * bc_word_watch_disarm - end the arming: on return the descriptor is not

@@ -13,6 +13,7 @@
 #define FLUSH_BYTES_MAX (UINT64_C(256) << 10)
 #define STEPS_PER_RING	64u
 #define ROOM_SLICE_NS	(5 * BC_NS_PER_MS)
+#define GATE_SLICE_NS	BC_NS_PER_MS /* the dead wake nobody */
 #define SPINS_FOR_ROOM	200
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -42,6 +43,9 @@ static int take_stock(struct bc_writer *writer)
 		min_u64(FLUSH_BYTES_MAX, ring->capacity / STEPS_PER_RING);
 	writer->step = ring->capacity / STEPS_PER_RING;
 	writer->size_max = bc_record_max(ring->capacity);
+	/* the last holder may have died while it waited */
+	atomic_store_explicit(&writer->node->table->header->gate_wanted, 0,
+			      memory_order_relaxed);
 	/* a stamp of the last holder would be taken for ours */
 	atomic_store_explicit(&ring->head->published_ns, 0,
 			      memory_order_relaxed);
@@ -90,6 +94,9 @@ int bc_writer_open(struct bc_writer *writer, const char *name,
 		ret = take_stock(&made);
 	else if (ret == 0)
 		ret = -EBUSY;
+	if (ret == 0)
+		ret = bc_gates_open(&made.gates, node->table, &made.segment,
+				    node->index);
 	if (ret < 0) {
 		/* the lease ends with the description */
 		bc_segment_close(&made.segment);
@@ -105,22 +112,43 @@ void bc_writer_close(struct bc_writer *writer)
 		return;
 	bc_writer_flush(writer);
 	bc_lease_give(&writer->segment);
+	bc_writer_forget(writer);
+}
+
+void bc_writer_forget(struct bc_writer *writer)
+{
+	bc_gates_close(&writer->gates);
 	bc_segment_close(&writer->segment);
 }
 
 /* ---- Room -------------------------------------------------------------- */
 
-/* Up to where the daemon and gating readers let us write. */
-static uint64_t allowed(const struct bc_writer *writer)
+/* Up to where gating readers let us write. */
+static uint64_t gates_allow(struct bc_writer *writer)
 {
-	return get(&writer->segment.control->lease.limit);
+	const struct bc_ring *ring = &writer->ring;
+
+	return bc_gates_floor(&writer->gates, writer->at.position,
+			      get(&ring->head->reserved)) +
+	       ring->capacity;
+}
+
+/* The daemon's limit as well, unless it is dead: then nothing is being sent. */
+static uint64_t allowed(struct bc_writer *writer, bool ignore_daemon)
+{
+	uint64_t gates = gates_allow(writer);
+
+	if (ignore_daemon)
+		return gates;
+	return min_u64(gates, get(&writer->segment.control->lease.limit));
 }
 
 /*
  * Announce that bytes up to `end` and a step more may be overwritten, then look
- * at the limit again: see struct bc_lease_shm. Returns how far we may write.
+ * at the limits again: see struct bc_lease_shm. Returns how far we may write.
  */
-static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit)
+static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit,
+			bool ignore_daemon)
 {
 	bc_u64 *reserved = &writer->ring.head->reserved;
 	uint64_t most = min_u64(limit, writer->flushed + writer->ring.capacity);
@@ -129,19 +157,20 @@ static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit)
 	/* pairs with bc_ring_oldest(): who is lapped sees where to go on */
 	if (wanted > get(reserved))
 		atomic_store_explicit(reserved, wanted, memory_order_release);
-	/* with the daemon's; and pairs with the fence in bc_ring_intact() */
+	/* with the daemon's and gates'; and pairs with bc_ring_intact() */
 	atomic_thread_fence(memory_order_seq_cst);
-	return min_u64(wanted, allowed(writer));
+	return min_u64(wanted, allowed(writer, ignore_daemon));
 }
 
 static bool try_room(struct bc_writer *writer, uint64_t end, bool ignore_daemon)
 {
-	uint64_t limit = ignore_daemon ? UINT64_MAX : allowed(writer);
+	uint64_t limit = allowed(writer, ignore_daemon);
 
 	if (end > limit)
 		return false;
-	writer->bound = reserve(writer, end, limit);
-	if (ignore_daemon)
+	writer->bound = reserve(writer, end, limit, ignore_daemon);
+	/* with the next record, ask again whether it is still dead */
+	if (ignore_daemon && writer->bound > end)
 		writer->bound = end;
 	return writer->bound >= end;
 }
@@ -162,34 +191,80 @@ static void sleep_for_room(struct bc_writer *writer, uint64_t end,
 	atomic_store_explicit(&lease->room_wanted, 1, memory_order_relaxed);
 	/* pairs with the one between limit and room_wanted in the daemon */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (end > allowed(writer))
+	if (end > get(&lease->limit))
 		(void)bc_notify_wait(
 			&lease->room, seen,
 			(int64_t)min_u64(timeout_ns, ROOM_SLICE_NS));
 	atomic_store_explicit(&lease->room_wanted, 0, memory_order_relaxed);
 }
 
-static int wait_for_room(struct bc_writer *writer, uint64_t end)
+/*
+ * A reader that goes on looks at gate_wanted behind a light fence; the heavy
+ * one stands for both. Where it cannot, the slices do.
+ */
+static void sleep_for_gates(struct bc_writer *writer, uint64_t end,
+			    uint64_t timeout_ns)
 {
-	uint64_t now_ns = bc_monotonic_ns();
-	uint64_t deadline_ns = UINT64_MAX;
+	struct bc_registry_shm *registry = writer->node->table->header;
+	uint32_t seen = atomic_load_explicit(&registry->gate_moved,
+					     memory_order_acquire);
 
-	if (writer->room_wait_ms >= 0)
-		deadline_ns = now_ns + (uint64_t)writer->room_wait_ms *
-					       (uint64_t)BC_NS_PER_MS;
-	/* who is to make room must see all that we have published */
-	bc_writer_wake(writer);
+	atomic_store_explicit(&registry->gate_wanted, 1, memory_order_relaxed);
+	(void)bc_sleepers_heavy_fence();
+	if (end > gates_allow(writer))
+		(void)bc_notify_wait(
+			&registry->gate_moved, seen,
+			(int64_t)min_u64(timeout_ns, GATE_SLICE_NS));
+	atomic_store_explicit(&registry->gate_wanted, 0, memory_order_relaxed);
+}
+
+/* Gates in the way: some of them may be so no more. */
+static bool press_gates(struct bc_writer *writer, uint64_t end, uint64_t now_ns)
+{
+	return bc_gates_press(&writer->gates, writer->at.position,
+			      get(&writer->ring.head->reserved),
+			      end - writer->ring.capacity, now_ns);
+}
+
+static int try_patiently(struct bc_writer *writer, uint64_t end,
+			 uint64_t deadline_ns)
+{
 	for (;;) {
+		bool gated;
+		uint64_t now_ns;
+
 		if (try_room(writer, end, daemon_is_dead(writer)))
 			return 0;
 		if (!bc_writer_is_open(writer))
 			return BCAST_ECLOSED;
 		now_ns = bc_monotonic_ns();
+		gated = end > gates_allow(writer);
+		if (gated && press_gates(writer, end, now_ns))
+			continue;
 		if (now_ns >= deadline_ns)
 			return BCAST_EFULL;
 		bc_node_beat(writer->node);
-		sleep_for_room(writer, end, deadline_ns - now_ns);
+		if (gated)
+			sleep_for_gates(writer, end, deadline_ns - now_ns);
+		else
+			sleep_for_room(writer, end, deadline_ns - now_ns);
 	}
+}
+
+static int wait_for_room(struct bc_writer *writer, uint64_t end)
+{
+	uint64_t deadline_ns = UINT64_MAX;
+	int ret;
+
+	if (writer->room_wait_ms >= 0)
+		deadline_ns =
+			bc_monotonic_ns() +
+			(uint64_t)writer->room_wait_ms * (uint64_t)BC_NS_PER_MS;
+	/* who is to make room must see all that we have published */
+	bc_writer_wake(writer);
+	ret = try_patiently(writer, end, deadline_ns);
+	bc_gates_passed(&writer->gates, bc_monotonic_ns());
+	return ret;
 }
 
 int bc_writer_make_room(struct bc_writer *writer, uint64_t size)

@@ -24,6 +24,7 @@
 
 #include <bcast/bcast.h>
 
+#include "shm/gate.h"
 #include "shm/node.h"
 #include "shm/record.h"
 #include "shm/segment.h"
@@ -40,6 +41,7 @@ struct bc_writer {
 	uint64_t step;	      /* by which reserved moves */
 	uint64_t indexed;     /* position of the last index entry */
 	uint64_t size_max;    /* of one publication, header included */
+	struct bc_gates gates;
 	int32_t room_wait_ms;
 	bool packets;
 	bool light; /* bc_sleepers_light_fence() */
@@ -55,6 +57,9 @@ int bc_writer_open(struct bc_writer *writer, const char *name,
 
 /* bc_writer_close - flush, give the lease back, detach. Idempotent. */
 void bc_writer_close(struct bc_writer *writer);
+
+/* bc_writer_forget - free it only: in a child, all else is the parent's. */
+void bc_writer_forget(struct bc_writer *writer);
 
 /*
  * bc_writer_make_room - so that `size` bytes from `at` on, and a header, may be

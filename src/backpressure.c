@@ -28,6 +28,9 @@ enum backpressure_verdict backpressure_admit(
 	const struct backpressure_positions *at, bool stalled)
 {
 	BC_ASSERT(at->floor <= at->tail && at->leader <= at->tail);
+	BC_ASSERT(at->gate <= at->tail);
+	if (at->tail - at->gate > limits->capacity - limits->read_bytes)
+		return BACKPRESSURE_GATED;
 	if (at->tail - at->floor > limits->hold_bytes)
 		return BACKPRESSURE_NO_ROOM;
 	if (!stalled && at->tail - at->leader > limits->pace_bytes)

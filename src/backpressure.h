@@ -11,7 +11,9 @@
  *	  |<---------- must be <= capacity ----->|
  *
  * floor: the oldest byte that a send still needs. leader: how far the fastest
- * receiver has got. Three rules:
+ * receiver has got. gate: the oldest byte that a gating local reader still
+ * needs; it limits the sender like the floor, but by the capacity alone, and how
+ * long it is heeded is shm/gate.h's business. Three rules for receivers:
  *
  * 1. Room. A read is posted only if all of it fits without overwriting what a
  *    send still needs. It is whole or not at all, so reads stay large. With
@@ -44,17 +46,19 @@ struct backpressure_limits {
 	uint64_t record_bytes; /* a local publication is smaller */
 };
 
-/* Where everybody is. floor and leader equal tail when there is nobody. */
+/* Where everybody is. The others equal tail when there is nobody. */
 struct backpressure_positions {
 	uint64_t tail;
 	uint64_t floor;
 	uint64_t leader;
+	uint64_t gate;
 };
 
 enum backpressure_verdict {
 	BACKPRESSURE_READ,     /* post a read of read_bytes */
 	BACKPRESSURE_NO_ROOM,  /* rule 1 */
 	BACKPRESSURE_TOO_FAST, /* rule 2 */
+	BACKPRESSURE_GATED,    /* a local reader needs the room */
 };
 
 /*
@@ -66,7 +70,7 @@ struct backpressure_limits backpressure_limits(uint64_t capacity,
 					       uint64_t max_lag_bytes,
 					       bool block);
 
-/* backpressure_admit - rules 1 and 2. `stalled`: nobody takes anything. */
+/* backpressure_admit - gates, rules 1, 2. `stalled`: nobody takes anything. */
 enum backpressure_verdict backpressure_admit(
 	const struct backpressure_limits *limits,
 	const struct backpressure_positions *at, bool stalled);

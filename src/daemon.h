@@ -15,7 +15,8 @@
  * While a local process publishes, local.c takes the place of ingest.c: it
  * follows the tail, and says how far the publisher may go.
  *
- * No byte goes through nodes.c, which watches the local nodes' processes.
+ * No byte goes through nodes.c, which watches the local nodes' processes, nor
+ * through gating.c, which knows for which of them the sender has to wait.
  *
  * What kill -9 leaves at any line: sockets closed by the kernel, the locks
  * free, and the segment as it was: tail never says more than was written, and
@@ -32,6 +33,7 @@
 #include "net/peer_socket.h"
 #include "net/sockaddr.h"
 #include "shm/counters.h"
+#include "shm/gate.h"
 #include "shm/name_lock.h"
 #include "shm/node_table.h"
 #include "shm/segment.h"
@@ -105,6 +107,14 @@ struct nodes {
 	uint64_t pid_namespace;
 };
 
+/* Local readers that the sender waits for. Only gating.c writes it. */
+struct gating {
+	struct bc_gates gates;	/* none while nodes are not watched */
+	bool waiting;		/* the sender is not read because of them */
+	uint64_t next_press_ns; /* when to look after them again */
+	uint64_t floor;		/* of the last look */
+};
+
 /* Whether the segment still has its name. Only name_watch.c writes it. */
 struct name_watch {
 	uint64_t next_ns; /* when to look again */
@@ -135,6 +145,7 @@ struct daemon {
 	struct egress egress;
 	uint64_t tail; /* of the stream, as this turn of the loop sees it */
 	struct nodes nodes;
+	struct gating gating;
 	struct name_watch name_watch;
 	enum daemon_phase phase;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */

@@ -315,7 +315,7 @@ struct backpressure_positions egress_positions(struct daemon *daemon)
 {
 	struct egress *egress = &daemon->egress;
 	uint64_t tail = daemon_tail(daemon);
-	struct backpressure_positions at = {tail, tail, tail};
+	struct backpressure_positions at = {tail, tail, tail, tail};
 
 	/* closing connections can hold bytes after the last has left */
 	if (tail - egress->floor > daemon->limits.hold_bytes ||

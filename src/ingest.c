@@ -14,6 +14,7 @@
 
 #include "shm/lease.h"
 #include "shm/peers.h"
+#include "src/gating.h"
 #include "src/ingest.h"
 #include "src/local.h"
 #include "src/log.h"
@@ -214,20 +215,37 @@ bool ingest_wants_to_read(const struct daemon *daemon)
 	       daemon->phase == DAEMON_RUNNING;
 }
 
+/* Counts and times who holds the sender up. */
+static bool may_read(struct daemon *daemon,
+		     const struct backpressure_positions *at)
+{
+	switch (backpressure_admit(&daemon->limits, at,
+				   ingest_given_up(daemon))) {
+	case BACKPRESSURE_READ:
+		ingest_resume(daemon);
+		gating_pass(daemon);
+		return true;
+	case BACKPRESSURE_GATED:
+		ingest_resume(daemon);
+		gating_hold(daemon);
+		return false;
+	case BACKPRESSURE_NO_ROOM:
+	case BACKPRESSURE_TOO_FAST:
+		break;
+	}
+	gating_pass(daemon);
+	ingest_pause(daemon);
+	return false;
+}
+
 void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at)
 {
 	struct ingest *ingest = &daemon->ingest;
 	uint64_t read_bytes = daemon->limits.read_bytes;
 	struct bc_conn *conn;
 
-	if (!ingest_wants_to_read(daemon))
+	if (!ingest_wants_to_read(daemon) || !may_read(daemon, at))
 		return;
-	if (backpressure_admit(&daemon->limits, at, ingest_given_up(daemon)) !=
-	    BACKPRESSURE_READ) {
-		ingest_pause(daemon);
-		return;
-	}
-	ingest_resume(daemon);
 	conn = ingest->line[0];
 	if (request_recv(daemon, conn,
 			 bc_ring_reserve(&daemon->segment.ring, read_bytes),

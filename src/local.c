@@ -211,22 +211,27 @@ static void bury(struct daemon *daemon)
 
 static void note_gone(struct daemon *daemon, bool died)
 {
+	char quoted[4 * BCAST_NODE_ID_MAX + 3];
+
 	bc_counter_add(daemon->counters, BC_COUNTER_publishers_left, 1);
 	log_event(LOG_LEVEL_INFO, "publisher_left",
-		  "node=%s position=%llu reason=%s", daemon->local.who,
+		  "node=%s position=%llu reason=%s",
+		  log_quote(daemon->local.who, quoted, sizeof(quoted)),
 		  (unsigned long long)daemon->tail, died ? "died" : "left");
 }
 
 static void note_come(struct daemon *daemon, uint64_t holder)
 {
 	struct local *local = &daemon->local;
+	char quoted[4 * BCAST_NODE_ID_MAX + 3];
 
 	nodes_name(daemon,
 		   (uint32_t)(holder >> BC_LEASE_SLOT_SHIFT) & 0xffffffu,
 		   local->who, sizeof(local->who));
 	bc_counter_add(daemon->counters, BC_COUNTER_publishers_joined, 1);
 	log_event(LOG_LEVEL_INFO, "publisher_joined", "node=%s position=%llu",
-		  local->who, (unsigned long long)daemon->tail);
+		  log_quote(local->who, quoted, sizeof(quoted)),
+		  (unsigned long long)daemon->tail);
 }
 
 void local_tick(struct daemon *daemon)

@@ -20,6 +20,7 @@
 #include "src/closing.h"
 #include "src/drain.h"
 #include "src/egress.h"
+#include "src/gating.h"
 #include "src/ingest.h"
 #include "src/local.h"
 #include "src/log.h"
@@ -116,26 +117,33 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 	closing_settle(daemon, conn);
 }
 
-/* How long may we sleep? Not at all while there are sends left to post. */
+/*
+ * How long may we sleep? Not at all while there are sends left to post, and not
+ * for long while the sender waits for local readers, who do not wake us.
+ */
 static int64_t wait_ns(const struct daemon *daemon)
 {
+	uint64_t until_ns = daemon->next_tick_ns;
 	uint64_t now_ns;
 
 	if (egress_has_ready(daemon))
 		return 0;
+	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
+		until_ns = daemon->gating.next_press_ns;
 	now_ns = bc_monotonic_ns();
-	return daemon->next_tick_ns > now_ns
-		       ? (int64_t)(daemon->next_tick_ns - now_ns)
-		       : 0;
+	return until_ns > now_ns ? (int64_t)(until_ns - now_ns) : 0;
 }
 
 static void arm(struct daemon *daemon)
 {
 	struct backpressure_positions at;
 
-	if (!ingest_wants_to_read(daemon))
+	if (!ingest_wants_to_read(daemon)) {
+		gating_pass(daemon);
 		return;
+	}
 	at = egress_positions(daemon);
+	at.gate = gating_floor(daemon);
 	ingest_arm(daemon, &at);
 }
 

@@ -380,6 +380,19 @@ void nodes_tick(struct daemon *daemon)
 		unwatched(daemon, ret);
 }
 
+bool nodes_guarded(struct daemon *daemon,
+		   int (*work)(struct daemon *, uint32_t), uint32_t argument)
+{
+	int ret;
+
+	if (!daemon->nodes.table.header)
+		return false;
+	ret = guarded(work, daemon, argument);
+	if (ret < 0)
+		unwatched(daemon, ret);
+	return ret >= 0;
+}
+
 void nodes_on_event(struct daemon *daemon, uint32_t slot)
 {
 	struct node_watch *watch = &daemon->nodes.watches[slot];

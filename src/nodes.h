@@ -21,6 +21,16 @@ void nodes_tick(struct daemon *daemon);
 /* nodes_on_event - the poll of this slot's process has ended. */
 void nodes_on_event(struct daemon *daemon, uint32_t slot);
 
+/*
+ * nodes_guarded - run `work`, which touches the registry's pages. They may be
+ * gone, since any node can cut the object short: then, or if it returns an
+ * error, the nodes are watched no more. Returns whether it went well; false
+ * also if they were not watched before. `work` takes nothing that would be lost
+ * if it were left in the middle.
+ */
+bool nodes_guarded(struct daemon *daemon,
+		   int (*work)(struct daemon *, uint32_t), uint32_t argument);
+
 /* nodes_name - the id of the node in a slot, or "slot-N", to be logged. */
 void nodes_name(const struct daemon *daemon, uint32_t slot, char *text,
 		size_t size);

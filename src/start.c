@@ -19,6 +19,7 @@
 #include "shm/facts.h"
 #include "src/dev_shm.h"
 #include "src/egress.h"
+#include "src/gating.h"
 #include "src/ipc_removal.h"
 #include "src/listening.h"
 #include "src/local.h"
@@ -191,6 +192,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		return ret;
 	}
 	nodes_start(daemon);
+	gating_start(daemon);
 	local_start(daemon);
 	ipc_removal_warn();
 	announce(daemon);
@@ -201,6 +203,7 @@ void daemon_stop(struct daemon *daemon)
 {
 	bc_backend_close(daemon->backend);
 	daemon->backend = NULL;
+	gating_stop(daemon);
 	nodes_stop(daemon);
 	bc_conn_table_fini(&daemon->conns);
 	bc_peer_socket_close(&daemon->peer_socket);

@@ -4,6 +4,7 @@
 
 #include "shm/segment.h"
 #include "src/closing.h"
+#include "src/gating.h"
 #include "src/local.h"
 #include "src/name_watch.h"
 #include "src/nodes.h"
@@ -68,6 +69,7 @@ void tick(struct daemon *daemon)
 	probe_half_closed(daemon);
 	closing_run(daemon);
 	nodes_tick(daemon);
+	gating_tick(daemon);
 	local_tick(daemon);
 	name_watch_tick(daemon);
 	signals_poll();

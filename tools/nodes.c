@@ -90,15 +90,28 @@ static struct format_text read_bytes(const struct bcast_node_info *n,
 	return n->roles & BCAST_NODE_READER ? format_bytes(bytes) : none;
 }
 
+/* Since a gate that was given up is why a node that asked for one has laps. */
+static struct format_text gate(const struct bcast_node_info *n)
+{
+	struct format_text result = {"-"};
+
+	if (n->roles & BCAST_NODE_GATING)
+		snprintf(result.text, sizeof(result.text), "%" PRIu64 " ms",
+			 n->gate_timeout_ms);
+	else if (n->gates_given_up > 0)
+		snprintf(result.text, sizeof(result.text), "given up");
+	return result;
+}
+
 static void print_node(const struct bcast_node_info *n, int width)
 {
-	printf("%-*s  %-7s  %7" PRIu32 "  %11s  %8s  %8s  %5s  %8s  %7s  %7s  "
-	       "%7s\n",
+	printf("%-*s  %-7s  %7" PRIu32 "  %11s  %8s  %8s  %5s  %8s  %8s  %7s  "
+	       "%7s  %7s\n",
 	       width, n->id, bcast_node_state_name(n->state), n->pid,
 	       format_duration(n->heartbeat_age_ns).text,
 	       read_bytes(n, n->lag).text, read_count(n, n->waits).text,
 	       read_count(n, n->laps).text, read_bytes(n, n->lost_bytes).text,
-	       latency(n, n->latency_p50_ns).text,
+	       gate(n).text, latency(n, n->latency_p50_ns).text,
 	       latency(n, n->latency_p99_ns).text,
 	       latency(n, n->latency_max_ns).text);
 }
@@ -112,9 +125,10 @@ void nodes_text(const struct nodes *nodes)
 
 		width = length > width ? length : width;
 	}
-	printf("%-*s  %-7s  %7s  %11s  %8s  %8s  %5s  %8s  %7s  %7s  %7s\n",
+	printf("%-*s  %-7s  %7s  %11s  %8s  %8s  %5s  %8s  %8s  %7s  %7s  %7s"
+	       "\n",
 	       width, "ID", "STATE", "PID", "HEARTBEAT", "LAG", "WAITS", "LAPS",
-	       "LOST", "P50 us", "P99 us", "MAX us");
+	       "LOST", "GATE", "P50 us", "P99 us", "MAX us");
 	for (int i = 0; i < nodes->count; i++)
 		print_node(&nodes->entries[i], width);
 }

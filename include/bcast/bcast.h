@@ -8,7 +8,7 @@
  * place: no socket, no copy, no system call while data keeps coming. Readers
  * need only read permission on the segment, write nothing into it, and cannot
  * delay or harm the writer or each other, however slow, stopped or dead they
- * are.
+ * are. (Nodes can ask the writer to wait for them: bcast_gate().)
  *
  * A reader (all of the stream, in place, for as long as it lives):
  *
@@ -36,7 +36,8 @@
  * at the stream's birth. The ring keeps the newest `capacity` bytes, less up
  * to 1 MiB that the writer may be overwriting at the moment.
  *
- * LAPPED. The writer never waits for a reader. One that falls more than the
+ * LAPPED. The writer never waits for a reader, unless that is a node's and
+ * asks for it (bcast_gate()). One that falls more than the
  * ring behind has been lapped: it is told so (BCAST_ELAPPED) together with the
  * exact bytes that it lost, and goes on further ahead. Because data is used in
  * place, the writer may overtake a reader in the middle of its use; that is why
@@ -62,8 +63,9 @@
  * THREADS. A handle belongs to one thread at a time. Any number of handles, in
  * any number of processes, may read one stream. After fork() only one of the
  * two processes may go on using a handle. No function prints, exits, installs
- * a signal handler or starts a thread; all are safe against signals arriving
- * (a signal does not end a wait early).
+ * a signal handler or starts a thread, but for bcast_event_fd(), whose thread
+ * takes no signals; all are safe against signals arriving (a signal does not
+ * end a wait early).
  *
  * RESULTS. A negative int is -errno, or one of enum bcast_error below -4095;
  * bcast_strerror() knows both. Pass errors on as they are: errno is not used.
@@ -131,8 +133,24 @@ enum bcast_from {
 /* attach_options.flags */
 #define BCAST_MEASURE_LATENCY 1u /* fill bcast_reader_stats.latency_*_ns */
 
-/* spin_ns: let the library choose by the number of usable cores. */
+/*
+ * spin_ns: let the library choose, by cores and by experience; or never sleep.
+ *
+ * A reader that polls takes a core, and sees data some 0.1 us after it was
+ * published; one that sleeps takes nothing, and needs a wake-up: 2 to 50 us, in
+ * virtual machines most. Give at most all cores but one to parties that poll,
+ * the writer and the daemon included: with 2 cores, one. A polling reader beside
+ * a busy writer on one core waits for the scheduler, milliseconds.
+ *
+ *	0			many readers, or little data: sleep at once
+ *	BCAST_SPIN_DEFAULT	polls for about what a wake-up costs here, as
+ *				long as that helps; not with a single core
+ *	some ns			a burst comes at known intervals
+ *	BCAST_SPIN_FOREVER	a core of its own, for the lowest latency: no
+ *				system call, and no clock but now and then
+ */
 #define BCAST_SPIN_DEFAULT (-1)
+#define BCAST_SPIN_FOREVER INT64_MAX
 
 /* Start from BCAST_ATTACH_DEFAULTS and change what you need. */
 struct bcast_attach_options {
@@ -144,11 +162,7 @@ struct bcast_attach_options {
 	 * the exact loss; one beyond the tail is refused with -EINVAL.
 	 */
 	uint64_t position;
-	/*
-	 * How long bcast_wait() polls before it sleeps in the kernel. 0: sleep
-	 * at once. BCAST_SPIN_DEFAULT: about what a sleep and a wake-up cost
-	 * (50 us) when more than one core is usable, else 0.
-	 */
+	/* How long bcast_wait() polls before it sleeps: see above. */
 	int64_t spin_ns;
 	/*
 	 * How long the writer must have been dead before a waiting reader is
@@ -220,11 +234,54 @@ BCAST_API void bcast_detach(struct bcast_reader *reader);
  *
  * With timeout 0 it never blocks; with nothing to read it costs a look at the
  * clock, and ten times a second a system call. Else it polls for
- * options.spin_ns, then sleeps on a futex in the segment, which the
+ * options.spin_ns at most, then sleeps on a futex in the segment, which the
  * writer wakes at each publication. BCAST_EABANDONED is not final: if the
  * stream is taken over by a new daemon, later calls find data again.
  */
 BCAST_API int bcast_wait(struct bcast_reader *reader, int timeout_ms);
+
+/*
+ * bcast_event_fd - a descriptor that becomes readable when there is news: for
+ * poll, epoll, io_uring, libuv, asyncio, and whatever waits for descriptors.
+ * The same one each time. It belongs to the reader: bcast_detach() closes it.
+ *
+ *	struct epoll_event event = {.events = EPOLLIN};
+ *
+ *	epoll_ctl(loop, EPOLL_CTL_ADD, bcast_event_fd(reader), &event);
+ *	for (;;) {
+ *		while ((n = bcast_peek(reader, &data)) > 0)
+ *			...		// use and bcast_consume(), as above
+ *		n = bcast_event_arm(reader);
+ *		if (n == 0)		// nothing yet: let the loop wait
+ *			epoll_wait(loop, &event, 1, -1);
+ *		else if (n < 0 && n != BCAST_ELAPPED)
+ *			break;
+ *	}
+ *
+ * Starts a thread, which sleeps in place of the caller: news takes two changes
+ * of thread instead of one. Uses one descriptor. Returns it, or -errno; -ECHILD
+ * in a child after fork().
+ */
+BCAST_API int bcast_event_fd(struct bcast_reader *reader);
+
+/*
+ * bcast_event_arm - look once more, and if there is nothing, let the descriptor
+ * become readable as soon as there is: data, a lap, the end, or the owner's
+ * death (within 100 ms, and then ten times a second, so that the calls of this
+ * that follow can say BCAST_EABANDONED after gone_after_ms).
+ *
+ * Returns 0: armed, go and wait. Else it is not armed, and the result is as of
+ * bcast_wait(reader, 0): 1 (there is data), or an error. Also -EINVAL without
+ * bcast_event_fd(), and -ECHILD.
+ *
+ * Readable once, for each arming; arming again, or a bcast_wait() that has to
+ * wait, ends the last one and takes its signal back: nobody need read from the
+ * descriptor, and nobody but poll and the like should. It may become readable
+ * for no reason. What is consumed in between does not disarm it. Never blocks;
+ * some us. While a local publisher has the lease the thread looks every
+ * millisecond, unless the reader is a node's.
+ */
+BCAST_API int bcast_event_arm(struct bcast_reader *reader);
 
 /*
  * bcast_peek - look at all data from the reader's position to the tail, in
@@ -398,6 +455,10 @@ struct bcast_reader_stats {
 	uint64_t latency_p99_ns;
 	uint64_t latency_p999_ns;
 	uint64_t latency_max_ns;
+	uint64_t spin_ns;   /* for how long the next wait would poll */
+	uint64_t spin_hits; /* waits that ended while polling */
+	uint64_t wake_ns;   /* what a wake-up costs, on average: measured with
+			       BCAST_SPIN_DEFAULT, from 5 to 200 us */
 };
 
 /* bcast_reader_stats - a snapshot of the above. Does not block. */
@@ -439,8 +500,10 @@ BCAST_API struct bcast_reader_stats bcast_reader_stats(
 enum bcast_node_role {
 	BCAST_NODE_READER = 1,	  /* set by bcast_node_reader() */
 	BCAST_NODE_PUBLISHER = 2, /* says that it means to publish */
+	BCAST_NODE_GATING = 4,	  /* writers wait for it: bcast_gate() */
 };
-#define BCAST_NODE_ROLES (BCAST_NODE_READER | BCAST_NODE_PUBLISHER)
+#define BCAST_NODE_ROLES \
+	(BCAST_NODE_READER | BCAST_NODE_PUBLISHER | BCAST_NODE_GATING)
 
 #define BCAST_STUCK_AFTER_MS 5000
 
@@ -538,6 +601,45 @@ BCAST_API int bcast_node_reader(struct bcast_node *node,
 				const struct bcast_attach_options *options,
 				struct bcast_reader **reader);
 
+/*
+ * bcast_gate - let the writer wait for this reader: it is not lapped any more.
+ * For a reader of a node only.
+ *
+ * timeout_ms	how long it may stand still while a writer waits for it, 1 to
+ *		BCAST_GATE_TIMEOUT_MS_MAX; 0: be a plain reader again
+ *
+ * A writer, local publisher or TCP sender, then waits rather than overwrite
+ * what lies before this reader's position: until it moves, leaves, or is dead,
+ * which is noticed within milliseconds. If it stays where it is for longer than
+ * timeout_ms while it is waited for, the gate is given up: it is a plain reader
+ * from then on, as bcast_gate_state() says, and told BCAST_ELAPPED if it loses
+ * anything by that. It is counted, in its own node's gates_given_up and in the
+ * daemon's counters. Calling bcast_gate() again sets the gate up anew; nothing
+ * else does, so that who crawls cannot hold the stream up again and again.
+ *
+ * Returns 0, BCAST_ELAPPED (it had been lapped before; from where it goes on
+ * the gate is set), -EOPNOTSUPP (not a node's reader), -EINVAL, -ECHILD. Does
+ * not block. May be called at any time, to change the timeout too. It holds
+ * from the return on; only a reader that is further behind than two thirds of
+ * the ring can be overtaken once more, by what is just being written. The same
+ * goes for a bcast_seek() that far back.
+ *
+ * All who wait for a writer wait for its slowest gate: keep timeouts short.
+ * The publisher of a node does not wait for the reader of the same node, which
+ * belongs to its own thread and could never move meanwhile.
+ */
+#define BCAST_GATE_TIMEOUT_MS_MAX 60000
+BCAST_API int bcast_gate(struct bcast_reader *reader, int timeout_ms);
+
+enum bcast_gate_state {
+	BCAST_GATE_NONE = 0,
+	BCAST_GATE_SET = 1,
+	BCAST_GATE_GIVEN_UP = 2, /* it stood still for too long */
+};
+
+/* bcast_gate_state - one of these. Two loads. */
+BCAST_API int bcast_gate_state(const struct bcast_reader *reader);
+
 /* node_info.state */
 enum bcast_node_state {
 	BCAST_NODE_ALIVE = 1,
@@ -567,6 +669,8 @@ struct bcast_node_info {
 	uint64_t messages_sent, messages_received;
 	uint64_t latency_count;
 	uint64_t latency_p50_ns, latency_p99_ns, latency_max_ns;
+	uint64_t gate_timeout_ms; /* BCAST_NODE_GATING: as in bcast_gate() */
+	uint64_t gates_given_up;
 	uint64_t inbox_used;	/* bytes that wait in its inbox */
 	uint64_t inbox_size;	/* bytes that can */
 	uint64_t inbox_refused; /* sends given up because it was full */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -392,6 +393,32 @@ static void removed_registry_stops_only_the_watching(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* An id of its own making, before the daemon has looked at it. */
+static void id_of_a_faulty_publisher_forges_no_field_of_the_log(void **state)
+{
+	static const char forged[] = "x reason=none";
+	struct bcast_publisher *publisher;
+	struct bcast_node *node;
+
+	(void)state;
+	daemon_fixture_start(&daemon_, any_port);
+	assert_int_equal(kill(daemon_.pid, SIGSTOP), 0);
+	assert_int_equal(bcast_join(daemon_.name, "faulty", NULL, &node), 0);
+	assert_int_equal(bc_node_table_attach(&table, daemon_.name, true), 0);
+	memcpy(bc_node_table_slot(&table, 0)->id, forged, sizeof(forged));
+	assert_int_equal(bcast_publisher_open(node, NULL, &publisher), 0);
+	assert_int_equal(kill(daemon_.pid, SIGCONT), 0);
+
+	daemon_fixture_await_log(
+		&daemon_, "publisher_joined node=\"x reason=none\" position=0",
+		1);
+	bcast_publisher_close(publisher);
+	daemon_fixture_await_log(&daemon_,
+				 "publisher_left node=\"x reason=none\" ", 1);
+	bcast_leave(node);
+	daemon_fixture_stop(&daemon_);
+}
+
 /* ---- Messages ---------------------------------------------------------- */
 
 static void inboxes_are_as_large_as_the_daemon_says(void **state)
@@ -450,6 +477,7 @@ int main(void)
 		TEST(stop_with_nodes_joined_leaves_nothing),
 		TEST(cut_short_registry_stops_only_the_watching),
 		TEST(removed_registry_stops_only_the_watching),
+		TEST(id_of_a_faulty_publisher_forges_no_field_of_the_log),
 		TEST(inboxes_are_as_large_as_the_daemon_says),
 		TEST(stop_of_the_daemon_is_told_after_the_messages),
 	};

@@ -33,6 +33,7 @@ static enum backpressure_verdict admit(bool block, uint64_t tail,
 		.tail = tail,
 		.floor = tail - behind_floor,
 		.leader = tail - behind_leader,
+		.gate = tail,
 	};
 
 	return backpressure_admit(&of, &at, stalled);
@@ -107,6 +108,35 @@ static void pace_does_not_hold_when_all_are_stalled(void **state)
 			 BACKPRESSURE_READ);
 }
 
+static void gate_keeps_all_of_the_ring_whatever_the_policy(void **state)
+{
+	static const struct {
+		uint64_t behind;
+		enum backpressure_verdict verdict;
+	} rows[] = {
+		{0, BACKPRESSURE_READ},
+		{CAPACITY - READ - 1, BACKPRESSURE_READ},
+		{CAPACITY - READ, BACKPRESSURE_READ},
+		{CAPACITY - READ + 1, BACKPRESSURE_GATED},
+		{CAPACITY, BACKPRESSURE_GATED},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (unsigned how = 0; how < 4; how++) {
+			const struct backpressure_limits of = limits(how & 1);
+			const struct backpressure_positions at = {
+				.tail = tails[1],
+				.floor = tails[1],
+				.leader = tails[1],
+				.gate = tails[1] - rows[i].behind,
+			};
+
+			assert_int_equal(backpressure_admit(&of, &at, how & 2),
+					 rows[i].verdict);
+		}
+}
+
 static void nobody_there_is_never_in_the_way(void **state)
 {
 	(void)state;
@@ -177,6 +207,8 @@ int main(void)
 		cmocka_unit_test(room_is_kept_also_for_the_stalled),
 		cmocka_unit_test(sender_is_no_faster_than_the_fastest_receiver),
 		cmocka_unit_test(pace_does_not_hold_when_all_are_stalled),
+		cmocka_unit_test(
+			gate_keeps_all_of_the_ring_whatever_the_policy),
 		cmocka_unit_test(nobody_there_is_never_in_the_way),
 		cmocka_unit_test(slow_is_more_than_the_lag),
 		cmocka_unit_test(stalled_is_a_second_without_progress),

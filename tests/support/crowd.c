@@ -196,13 +196,21 @@ struct test_child crowd_spawn_flood(struct crowd *crowd)
 struct consumer *crowd_read_local(struct crowd *crowd)
 {
 	struct bcast_attach_options options = BCAST_ATTACH_DEFAULTS;
-	struct consumer *consumer = add(crowd);
+	struct bcast_reader *reader;
 
 	options.spin_ns = 0;
 	options.gone_after_ms = 0;
-	assert_int_equal(
-		bcast_attach(crowd->daemon->name, &options, &consumer->reader),
-		0);
+	assert_int_equal(bcast_attach(crowd->daemon->name, &options, &reader),
+			 0);
+	return crowd_adopt_reader(crowd, reader);
+}
+
+struct consumer *crowd_adopt_reader(struct crowd *crowd,
+				    struct bcast_reader *reader)
+{
+	struct consumer *consumer = add(crowd);
+
+	consumer->reader = reader;
 	consumer->located = true;
 	consumer->started = true;
 	consumer->start = bcast_position(consumer->reader);
@@ -373,6 +381,8 @@ static bool take_local(const struct crowd *crowd, struct consumer *consumer)
 	}
 	n = bcast_peek(consumer->reader, &data);
 	assert_true(n > 0);
+	if (consumer->sip != 0 && (size_t)n > consumer->sip)
+		n = (int64_t)consumer->sip;
 	check(crowd, consumer, data, (size_t)n);
 	assert_int_equal(bcast_consume(consumer->reader, (size_t)n), 0);
 	return true;

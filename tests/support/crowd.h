@@ -84,6 +84,10 @@ struct test_child crowd_spawn_flood(struct crowd *crowd);
 /* crowd_read_local - a reader by bcast.h, from the live end. */
 struct consumer *crowd_read_local(struct crowd *crowd);
 
+/* crowd_adopt_reader - one made by the test, which the crowd detaches. */
+struct consumer *crowd_adopt_reader(struct crowd *crowd,
+				    struct bcast_reader *reader);
+
 /* crowd_send_from - a new sender at the port of this role, accepted. */
 void crowd_send_from(struct crowd *crowd, const char *role);
 

@@ -132,8 +132,8 @@ static void several_nodes_are_shown_by_slot(void **state)
 	shown_assert_printed(shown, row);
 	/* no reader has no lag, which is not the same as a lag of 0 */
 	shown_assert_printed(shown,
-			     "         -         -      -         -        -"
-			     "        -        -\na.Z_9-");
+			     "         -         -      -         -         -"
+			     "        -        -        -\na.Z_9-");
 }
 
 /* A reader, lapped once and 1000 bytes behind, with one known latency. */
@@ -190,6 +190,39 @@ static void reader_shows_lag_waits_laps_and_latency(void **state)
 	shown_assert_printed(shown, "nodes      1 of 3, lag max 1000 B; ");
 	shown_assert_printed(shown, " s    1000 B         1      1  ");
 	shown_assert_printed(shown, "      8.0\n");
+}
+
+static void gate_is_shown_with_its_timeout_or_its_end(void **state)
+{
+	struct shown *shown = *state;
+	struct bcast_reader *reader;
+	struct bcast_node *node = join(shown, 0, "gate", 0);
+	struct bc_node_table table;
+	struct bc_node_shm *slot;
+
+	assert_int_equal(bcast_node_reader(node, NULL, &reader), 0);
+	assert_int_equal(bcast_gate(reader, 2500), 0);
+	shown_json(shown, shown->name, "--nodes");
+	assert_true(json_object_get_boolean(of_node(shown, 0, "gating")));
+	assert_int_equal(
+		json_object_get_uint64(of_node(shown, 0, "gate_timeout_ms")),
+		2500);
+	assert_int_equal(shown_run(shown, shown->name, "-n", NULL), 0);
+	shown_assert_printed(shown, "   2500 ms  ");
+
+	/* as a writer does that waits no longer */
+	assert_int_equal(bc_node_table_attach(&table, shown->name, true), 0);
+	slot = bc_node_table_slot(&table, 0);
+	atomic_fetch_and(&slot->role, ~(uint32_t)BCAST_NODE_GATING);
+	atomic_fetch_add(&slot->gates_given_up, 1);
+	bc_node_table_detach(&table);
+	shown_json(shown, shown->name, "--nodes");
+	assert_false(json_object_get_boolean(of_node(shown, 0, "gating")));
+	assert_int_equal(
+		json_object_get_uint64(of_node(shown, 0, "gates_given_up")), 1);
+	assert_int_equal(shown_run(shown, shown->name, "-n", NULL), 0);
+	shown_assert_printed(shown, "  given up  ");
+	bcast_detach(reader);
 }
 
 static void without_the_option_there_is_a_count_and_no_table(void **state)
@@ -435,6 +468,7 @@ int main(void)
 		TEST(no_nodes_are_a_heading_and_an_empty_array),
 		TEST(several_nodes_are_shown_by_slot),
 		TEST(reader_shows_lag_waits_laps_and_latency),
+		TEST(gate_is_shown_with_its_timeout_or_its_end),
 		TEST(without_the_option_there_is_a_count_and_no_table),
 		TEST(silent_node_is_stuck_and_stays),
 		TEST(killed_node_is_cleared_by_looking),

@@ -59,6 +59,7 @@ struct bcast_stream_info {
 	uint64_t heartbeat_age_ns;    /* since the daemon's last sign of life */
 	uint32_t max_receivers;
 	uint32_t peer_slots; /* size of the connection table */
+	uint64_t sequence;   /* packets: of the record that begins at tail */
 };
 
 /* counter_info.kind */
@@ -163,6 +164,14 @@ BCAST_API void bcast_monitor_close(struct bcast_monitor *monitor);
 /* bcast_monitor_stream - fill *info. Returns 0. */
 BCAST_API int bcast_monitor_stream(const struct bcast_monitor *monitor,
 				   struct bcast_stream_info *info);
+
+/*
+ * bcast_monitor_writer - who has the write lease, now. A node's id and pid come
+ * from the registry; where that may not be read, `who` says its slot. Returns
+ * 0. A handful of system calls.
+ */
+BCAST_API int bcast_monitor_writer(const struct bcast_monitor *monitor,
+				   struct bcast_writer_info *info);
 
 /*
  * The four lists. Set *next to 0, then call until the result is 0; each call

@@ -226,7 +226,8 @@ struct bc_lease_shm {
 	bc_u32 daemon_sleeps; /* 1: wake the daemon too; by the daemon */
 	bc_u64 limit;	      /* position; by the daemon */
 	bc_u32 room;	      /* futex word: += 1 when limit grows */
-	bc_u32 room_wanted;   /* 1: a publisher sleeps on room; by it */
+	bc_u32 room_wanted;   /* 1: a publisher waits for room; by it, and 0 by
+				 who buries it, and by the next one */
 	uint64_t unused[10];
 };
 #define BC_LEASE_DAEMON	    (UINT64_C(1) << 56) /* slot: in the peers table */

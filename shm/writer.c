@@ -25,6 +25,12 @@ static uint64_t get(const bc_u64 *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
+static void wish_for_room(struct bc_segment *segment, bool wished)
+{
+	atomic_store_explicit(&segment->control->lease.room_wanted, wished,
+			      memory_order_relaxed);
+}
+
 /* ---- Open and close ---------------------------------------------------- */
 
 static uint64_t word_of(const struct bc_node *node)
@@ -42,6 +48,8 @@ static int take_stock(struct bc_writer *writer)
 		min_u64(FLUSH_BYTES_MAX, ring->capacity / STEPS_PER_RING);
 	writer->step = ring->capacity / STEPS_PER_RING;
 	writer->size_max = bc_record_max(ring->capacity);
+	/* what the last holder wished for is over, if it died in its wait */
+	wish_for_room(&writer->segment, false);
 	/* a stamp of the last holder would be taken for ours */
 	atomic_store_explicit(&ring->head->published_ns, 0,
 			      memory_order_relaxed);
@@ -152,37 +160,47 @@ static void sleep_for_room(struct bc_writer *writer, uint64_t end,
 	uint32_t seen =
 		atomic_load_explicit(&lease->room, memory_order_acquire);
 
-	atomic_store_explicit(&lease->room_wanted, 1, memory_order_relaxed);
+	/* again: a new daemon may have cleared it */
+	wish_for_room(&writer->segment, true);
 	/* pairs with the one between limit and room_wanted in the daemon */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (end > allowed(writer))
 		(void)bc_notify_wait(
 			&lease->room, seen,
 			(int64_t)min_u64(timeout_ns, ROOM_SLICE_NS));
-	atomic_store_explicit(&lease->room_wanted, 0, memory_order_relaxed);
 }
 
+/*
+ * The wish stands from before the wake until the end of the wait: whom we wake
+ * must find it, and the time that we are held up is counted by it.
+ */
 static int wait_for_room(struct bc_writer *writer, uint64_t end)
 {
 	uint64_t now_ns = bc_monotonic_ns();
 	uint64_t deadline_ns = UINT64_MAX;
+	int ret = 0;
 
 	if (writer->room_wait_ms >= 0)
 		deadline_ns = now_ns + (uint64_t)writer->room_wait_ms *
 					       (uint64_t)BC_NS_PER_MS;
+	wish_for_room(&writer->segment, true);
 	/* who is to make room must see all that we have published */
 	bc_writer_wake(writer);
 	for (;;) {
 		if (try_room(writer, end, daemon_is_dead(writer)))
-			return 0;
+			break;
 		if (!bc_writer_is_open(writer))
-			return BCAST_ECLOSED;
+			ret = BCAST_ECLOSED;
 		now_ns = bc_monotonic_ns();
-		if (now_ns >= deadline_ns)
-			return BCAST_EFULL;
+		if (ret == 0 && now_ns >= deadline_ns)
+			ret = BCAST_EFULL;
+		if (ret < 0)
+			break;
 		bc_node_beat(writer->node);
 		sleep_for_room(writer, end, deadline_ns - now_ns);
 	}
+	wish_for_room(&writer->segment, false);
+	return ret;
 }
 
 int bc_writer_make_room(struct bc_writer *writer, uint64_t size)

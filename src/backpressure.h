@@ -80,6 +80,16 @@ uint64_t backpressure_limit(const struct backpressure_limits *limits,
 			    const struct backpressure_positions *at,
 			    bool stalled);
 
+/*
+ * backpressure_lag_for_record - rule 3 while a local publisher waits for room:
+ * the lag that is too much then. It is less than max_lag_bytes where a receiver
+ * within that would keep the largest record out for ever; unless it is the
+ * fastest one that the publisher waits for, which comes first.
+ */
+uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
+				     const struct backpressure_positions *at,
+				     bool stalled);
+
 /* backpressure_is_slow - rule 3, for one receiver. */
 bool backpressure_is_slow(const struct backpressure_limits *limits,
 			  uint64_t tail, uint64_t cursor);

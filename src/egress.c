@@ -285,32 +285,6 @@ static void punish(struct daemon *daemon, struct bc_conn *conn)
 	make_idle(daemon, conn);
 }
 
-void egress_enforce_lag(struct daemon *daemon)
-{
-	struct backpressure_limits lowered = daemon->limits;
-	const struct backpressure_limits *limits = &lowered;
-	uint64_t tail = daemon_tail(daemon);
-
-	if (daemon->config.slow_policy == CONFIG_SLOW_BLOCK)
-		return;
-	/* a large record may want room before anybody lags that much */
-	if (local_wants_room(daemon) &&
-	    limits->max_lag_bytes > limits->capacity - 2 * limits->record_bytes)
-		lowered.max_lag_bytes =
-			limits->capacity - 2 * limits->record_bytes;
-	if (!backpressure_is_slow(limits, tail, daemon->egress.floor))
-		return;
-	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
-		struct bc_conn *conn = &daemon->conns.conns[slot];
-
-		if (conn->state == BC_CONN_OPEN &&
-		    conn->role == BCAST_ROLE_RECEIVER &&
-		    backpressure_is_slow(limits, tail, conn->cursor))
-			punish(daemon, conn);
-	}
-	recompute_floor(daemon);
-}
-
 struct backpressure_positions egress_positions(struct daemon *daemon)
 {
 	struct egress *egress = &daemon->egress;
@@ -328,4 +302,32 @@ struct backpressure_positions egress_positions(struct daemon *daemon)
 		recompute_leader(daemon);
 	at.leader = egress->leader;
 	return at;
+}
+
+void egress_enforce_lag(struct daemon *daemon)
+{
+	struct backpressure_limits lowered = daemon->limits;
+	const struct backpressure_limits *limits = &lowered;
+	uint64_t tail = daemon_tail(daemon);
+
+	if (daemon->config.slow_policy == CONFIG_SLOW_BLOCK)
+		return;
+	/* a large record may want room before anybody lags that much */
+	if (local_wants_room(daemon)) {
+		struct backpressure_positions at = egress_positions(daemon);
+
+		lowered.max_lag_bytes = backpressure_lag_for_record(
+			&daemon->limits, &at, daemon->ingest.given_up);
+	}
+	if (!backpressure_is_slow(limits, tail, daemon->egress.floor))
+		return;
+	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
+		struct bc_conn *conn = &daemon->conns.conns[slot];
+
+		if (conn->state == BC_CONN_OPEN &&
+		    conn->role == BCAST_ROLE_RECEIVER &&
+		    backpressure_is_slow(limits, tail, conn->cursor))
+			punish(daemon, conn);
+	}
+	recompute_floor(daemon);
 }

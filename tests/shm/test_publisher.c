@@ -260,6 +260,72 @@ static void aborted_claim_is_seen_by_nobody(void **state)
 	scene_close(&scene);
 }
 
+/* Is a publication of this size taken, by either way? */
+static int try_size(struct scene *scene, size_t size)
+{
+	static char zeros[64 << 10];
+	void *data;
+	int ret = bcast_claim(scene->publisher, size, &data);
+
+	bcast_abort(scene->publisher);
+	assert_int_equal(bcast_publish(scene->publisher, zeros, size), ret);
+	return ret;
+}
+
+static void limit_is_the_largest_publication(void **state)
+{
+	struct scene scene;
+	size_t limit;
+
+	(void)state;
+	for (int packets = 0; packets <= 1; packets++) {
+		scene_open(&scene, packets != 0);
+		limit = bcast_publisher_limit(scene.publisher);
+
+		assert_int_equal(limit, TEST_CAPACITY / 4 - 32);
+		assert_int_equal(try_size(&scene, limit - 1), 0);
+		assert_int_equal(try_size(&scene, limit), 0);
+		assert_int_equal(try_size(&scene, limit + 1), -EMSGSIZE);
+		assert_int_equal(try_size(&scene, SIZE_MAX), -EMSGSIZE);
+		scene_close(&scene);
+	}
+}
+
+static void nothing_needs_no_address(void **state)
+{
+	struct bcast_packet packet;
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+	assert_int_equal(bcast_publish(scene.publisher, NULL, 0), 0);
+	expect(scene.reader, 1, "");
+	scene_close(&scene);
+	scene_open(&scene, false);
+	assert_int_equal(bcast_publish(scene.publisher, NULL, 0), 0);
+	assert_int_equal(bcast_next(scene.reader, &packet), -EOPNOTSUPP);
+	assert_int_equal(bcast_publisher_position(scene.publisher), 0);
+	scene_close(&scene);
+}
+
+/* One that was killed while it waited for room would wait for ever. */
+static void wish_for_room_does_not_outlive_who_had_it(void **state)
+{
+	struct scene scene;
+	struct bc_lease_shm *lease;
+
+	(void)state;
+	scene_open(&scene, true);
+	bcast_publisher_close(scene.publisher);
+	lease = &scene.nodes.stream.segment.control->lease;
+	atomic_store(&lease->room_wanted, 1);
+
+	assert_int_equal(
+		bcast_publisher_open(scene.node, NULL, &scene.publisher), 0);
+	assert_int_equal(atomic_load(&lease->room_wanted), 0);
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +338,9 @@ int main(void)
 		cmocka_unit_test(second_publisher_is_told_who_has_the_lease),
 		cmocka_unit_test(next_publisher_goes_on_with_the_numbers),
 		cmocka_unit_test(aborted_claim_is_seen_by_nobody),
+		cmocka_unit_test(limit_is_the_largest_publication),
+		cmocka_unit_test(nothing_needs_no_address),
+		cmocka_unit_test(wish_for_room_does_not_outlive_who_had_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

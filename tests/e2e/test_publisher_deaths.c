@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "shm/layout.h"
 #include "takers.h"
 
 #define KIB	    1024u
@@ -189,6 +190,7 @@ static void dead_publishers_wish_is_forgotten(void **state)
 	static const char *const options[] = {
 		"--ring-size", "256K", "--slow-policy", "block", "--egress",
 		"127.0.0.1:0", NULL};
+	uint32_t wanted;
 
 	(void)state;
 	daemon_fixture_start(&daemon_, options);
@@ -205,7 +207,10 @@ static void dead_publishers_wish_is_forgotten(void **state)
 	test_kill(&child);
 	daemon_fixture_await(&daemon_, "publishers_left", 1);
 
-	/* it is no longer counted as a pause */
+	test_object_read(daemon_.name, "",
+			 offsetof(struct bc_control_shm, lease.room_wanted),
+			 &wanted, sizeof(wanted));
+	assert_int_equal(wanted, 0);
 	takers.all[0].stalled = false;
 	takers_settle(&takers, stream_info().tail);
 	daemon_fixture_stop(&daemon_);

@@ -47,13 +47,26 @@ static uint64_t pace_room(const struct backpressure_limits *limits)
 		       limits->record_bytes);
 }
 
+/* How far beyond the floor. */
+static uint64_t floor_room(const struct backpressure_limits *limits)
+{
+	return max_u64(limits->hold_bytes + limits->read_bytes,
+		       limits->record_bytes);
+}
+
+bool backpressure_floor_will_do(const struct backpressure_limits *limits,
+				uint64_t tail, uint64_t floor, bool local)
+{
+	return tail - floor <=
+	       (local ? floor_room(limits) - limits->record_bytes
+		      : limits->hold_bytes);
+}
+
 uint64_t backpressure_limit(const struct backpressure_limits *limits,
 			    const struct backpressure_positions *at,
 			    bool stalled)
 {
-	uint64_t room = max_u64(limits->hold_bytes + limits->read_bytes,
-				limits->record_bytes) +
-			at->floor;
+	uint64_t room = floor_room(limits) + at->floor;
 	uint64_t pace = pace_room(limits) + at->leader;
 	uint64_t limit = !stalled && pace < room ? pace : room;
 

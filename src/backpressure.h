@@ -81,6 +81,13 @@ uint64_t backpressure_limit(const struct backpressure_limits *limits,
 			    bool stalled);
 
 /*
+ * backpressure_floor_will_do - may a floor that is perhaps too low be used, or
+ * would it keep out a read, or a local publisher's largest record?
+ */
+bool backpressure_floor_will_do(const struct backpressure_limits *limits,
+				uint64_t tail, uint64_t floor, bool local);
+
+/*
  * backpressure_lag_for_record - rule 3 while a local publisher waits for room:
  * the lag that is too much then. It is less than max_lag_bytes where a receiver
  * within that would keep the largest record out for ever; unless it is the

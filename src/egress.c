@@ -292,7 +292,8 @@ struct backpressure_positions egress_positions(struct daemon *daemon)
 	struct backpressure_positions at = {tail, tail, tail};
 
 	/* closing connections can hold bytes after the last has left */
-	if (tail - egress->floor > daemon->limits.hold_bytes ||
+	if (!backpressure_floor_will_do(&daemon->limits, tail, egress->floor,
+					!daemon->ingest.has_lease) ||
 	    local_wants_room(daemon))
 		recompute_floor(daemon);
 	at.floor = egress->floor;

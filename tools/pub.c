@@ -109,9 +109,9 @@ static bool take_stamp(struct pub_wish *wish, const char *text)
 		[BCAST_STAMP_NONE] = "none",
 	};
 
-	for (uint16_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(text, names[i]) == 0) {
-			wish->stamp = i;
+			wish->stamp = (uint16_t)i;
 			return true;
 		}
 	}

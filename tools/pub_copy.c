@@ -167,15 +167,21 @@ static size_t read_size(const struct pub *pub)
 	return burst > 1 ? (size_t)burst : 1;
 }
 
-/* What there is, as soon as it is there: no claim while we wait for it. */
-static int step_read(struct pub *pub)
+/* No claim while we wait for the first byte. */
+static int begin(struct pub *pub, size_t size, void **data)
 {
-	void *data;
-	int64_t n;
 	int ret = pub_input_wait(pub);
 
-	if (ret == 0)
-		ret = claim(pub, read_size(pub), &data);
+	return ret < 0 ? ret : claim(pub, size, data);
+}
+
+/* What there is, as soon as it is there. */
+static int step_read(struct pub *pub)
+{
+	void *data = NULL;
+	int64_t n;
+	int ret = begin(pub, read_size(pub), &data);
+
 	if (ret < 0)
 		return ret;
 	n = pub_input_read(pub, data, read_size(pub));
@@ -190,12 +196,10 @@ static int step_read(struct pub *pub)
 static int step_block(struct pub *pub)
 {
 	size_t size = (size_t)pub->wish->block_bytes;
-	void *data;
+	void *data = NULL;
 	int64_t n;
-	int ret = pub_input_wait(pub);
+	int ret = begin(pub, size, &data);
 
-	if (ret == 0)
-		ret = claim(pub, size, &data);
 	if (ret < 0)
 		return ret;
 	n = pub_input_fill(pub, data, size);
@@ -210,12 +214,10 @@ static int step_block(struct pub *pub)
 static int step_whole(struct pub *pub)
 {
 	unsigned char beyond;
-	void *data;
+	void *data = NULL;
 	int64_t n, more;
-	int ret = pub_input_wait(pub);
+	int ret = begin(pub, pub->limit, &data);
 
-	if (ret == 0)
-		ret = claim(pub, pub->limit, &data);
 	if (ret < 0)
 		return ret;
 	n = pub_input_fill(pub, data, pub->limit);

@@ -218,6 +218,35 @@ static void receiver_that_never_reads_cannot_stop_a_publisher(void **state)
 	who_never_reads_cannot_stop_it(true, 10 * KIB);
 }
 
+/* Asked again and again, the daemon must find out that there is room. */
+static void who_does_not_wait_for_room_gets_it_too(void **state)
+{
+	struct publishing publishing = {.id = "writer", .impatient = true};
+
+	(void)state;
+	for (int packets = 0; packets <= 1; packets++) {
+		uint64_t deadline_ms = test_now_ms() + DEADLINE_MS;
+		unsigned done = 0;
+
+		start(packets != 0, "1M", "block");
+		takers_receive(&takers, 0);
+		publishing.name = daemon_.name;
+		publishing.most = 0;
+		assert_int_equal(publishing_try(&publishing), 0);
+		while (done < 200) {
+			int ret = publishing_one(&publishing);
+
+			assert_true(ret == 0 || ret == BCAST_EFULL);
+			assert_true(test_now_ms() < deadline_ms);
+			done += ret == 0;
+			takers_settle(&takers, publishing.next);
+		}
+		publishing_close(&publishing);
+		daemon_fixture_stop(&daemon_);
+		takers_close(&takers);
+	}
+}
+
 /* ---- At once ----------------------------------------------------------- */
 
 static uint64_t now_ns(void)
@@ -279,6 +308,7 @@ int main(void)
 		PUBLISHER_TEST(slow_receiver_is_dropped_and_others_go_on),
 		PUBLISHER_TEST(
 			receiver_that_never_reads_cannot_stop_a_publisher),
+		PUBLISHER_TEST(who_does_not_wait_for_room_gets_it_too),
 		PUBLISHER_TEST(idle_receiver_gets_a_publication_at_once),
 	};
 

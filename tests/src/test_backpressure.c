@@ -182,6 +182,28 @@ static void largest_record_comes_through(void **state)
 	assert_true(ahead(true, CAPACITY, 0, 0, false) >= CAPACITY / 4 + 64);
 }
 
+static void old_floor_keeps_no_record_out(void **state)
+{
+	(void)state;
+	for (int block = 0; block <= 1; block++) {
+		const struct backpressure_limits of = limits(block != 0);
+		uint64_t tail = CAPACITY, lag = 0;
+
+		while (backpressure_floor_will_do(&of, tail, tail - lag - 1,
+						  true))
+			lag++;
+		assert_true(lag > 0);
+		assert_true(ahead(block != 0, tail, lag, 0, false) >=
+			    of.record_bytes);
+		assert_true(ahead(block != 0, tail, lag + 1, 0, false) <
+			    of.record_bytes);
+		assert_true(backpressure_floor_will_do(
+			&of, tail, tail - of.hold_bytes, false));
+		assert_false(backpressure_floor_will_do(
+			&of, tail, tail - of.hold_bytes - 1, false));
+	}
+}
+
 /* While the publisher waits for the fastest one, the others keep their lag. */
 static void pace_costs_nobody_the_connection(void **state)
 {
@@ -263,6 +285,7 @@ int main(void)
 		cmocka_unit_test(
 			publisher_is_no_faster_than_the_fastest_receiver),
 		cmocka_unit_test(largest_record_comes_through),
+		cmocka_unit_test(old_floor_keeps_no_record_out),
 		cmocka_unit_test(pace_costs_nobody_the_connection),
 		cmocka_unit_test(slow_is_more_than_the_lag),
 		cmocka_unit_test(stalled_is_a_second_without_progress),

@@ -43,6 +43,8 @@ int publishing_try(struct publishing *publishing)
 	if (ret < 0)
 		return ret;
 	how.lease_wait_ms = publishing->lease_wait_ms;
+	if (publishing->impatient)
+		how.room_wait_ms = 0;
 	ret = bcast_publisher_open(publishing->node, &how,
 				   &publishing->publisher);
 	return ret < 0 ? ret : find_place(publishing);

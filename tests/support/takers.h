@@ -91,6 +91,7 @@ struct publishing {
 	const char *name; /* of the stream */
 	const char *id;
 	int lease_wait_ms;
+	bool impatient; /* does not wait for room at all */
 	size_t most;
 	uint64_t count; /* children: publications; UINT64_MAX: until the end */
 	bool die_claiming; /* children: claim, half write, then only wait */

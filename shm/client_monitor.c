@@ -90,6 +90,18 @@ static void stream_tail(const struct bc_ring *ring,
 		info->sequence = tail.sequence;
 }
 
+static void stream_rights(const struct bc_segment *segment,
+			  struct bcast_stream_info *info)
+{
+	struct bc_segment_rights rights = {.owner = (uid_t)-1,
+					   .group = (gid_t)-1};
+
+	(void)bc_segment_rights(segment, &rights); /* fails on a bad fd only */
+	info->owner_uid = rights.owner;
+	info->group_gid = rights.group;
+	info->mode = rights.mode;
+}
+
 int bcast_monitor_stream(const struct bcast_monitor *monitor,
 			 struct bcast_stream_info *info)
 {
@@ -106,6 +118,7 @@ int bcast_monitor_stream(const struct bcast_monitor *monitor,
 	info->state = bc_segment_state(segment);
 	info->writer_alive = bc_segment_owner_alive(segment) == 1;
 	stream_owner(&control->owner, info);
+	stream_rights(segment, info);
 	stream_tail(&segment->ring, info);
 	info->reserved = get(&control->head.reserved);
 	info->oldest = bc_ring_oldest(&segment->ring);

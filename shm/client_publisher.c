@@ -291,3 +291,8 @@ uint64_t bcast_publisher_position(const struct bcast_publisher *publisher)
 {
 	return publisher->writer.at.position;
 }
+
+uint64_t bcast_publisher_sequence(const struct bcast_publisher *publisher)
+{
+	return publisher->writer.at.sequence;
+}

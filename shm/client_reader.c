@@ -14,6 +14,7 @@
 
 #include "shm/client_reader.h"
 #include "shm/clock.h"
+#include "shm/mapping.h"
 
 /* ---- Attach ------------------------------------------------------------ */
 
@@ -276,6 +277,19 @@ uint64_t bcast_capacity(const struct bcast_reader *reader)
 int bcast_writer_alive(const struct bcast_reader *reader)
 {
 	return bc_segment_owner_alive(&reader->segment);
+}
+
+int64_t bcast_owner_uid(const struct bcast_reader *reader)
+{
+	struct bc_segment_rights rights;
+	int ret = bc_segment_rights(&reader->segment, &rights);
+
+	return ret < 0 ? ret : (int64_t)rights.owner;
+}
+
+int bcast_ring_node(const struct bcast_reader *reader)
+{
+	return bc_mapping_node(reader->segment.ring.base);
 }
 
 struct bcast_reader_stats bcast_reader_stats(const struct bcast_reader *reader)

@@ -8,7 +8,10 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "shm/layout.h"
 #include "shm/mapping.h"
@@ -65,6 +68,21 @@ void bc_mapping_unmirror(unsigned char *ring, uint64_t capacity)
 {
 	if (ring)
 		(void)munmap(ring, 2 * capacity);
+}
+
+void bc_mapping_want_huge(void *address, uint64_t size)
+{
+	(void)madvise(address, size, MADV_HUGEPAGE);
+}
+
+int bc_mapping_node(const void *address)
+{
+	int node = -1;
+
+	if (syscall(SYS_get_mempolicy, &node, NULL, 0UL, address,
+		    (unsigned long)(MPOL_F_NODE | MPOL_F_ADDR)) < 0)
+		return -errno;
+	return node;
 }
 
 int bc_mapping_populate(void *address, uint64_t size)

@@ -26,6 +26,21 @@ int bc_mapping_mirror(unsigned char **ring, int fd, uint64_t offset,
 void bc_mapping_unmirror(unsigned char *ring, uint64_t capacity);
 
 /*
+ * bc_mapping_want_huge - ask for huge pages here, as far as /dev/shm is mounted
+ * to give them. No result, since the kernel's says nothing: it is 0 also where
+ * there never are any. /proc/self/smaps knows what was given.
+ */
+void bc_mapping_want_huge(void *address, uint64_t size);
+
+/*
+ * bc_mapping_node - the NUMA node that the page at this address is on. 0 on a
+ * machine with one node; -ENOSYS, -EPERM where the kernel (or a container's
+ * filter) does not say; -EFAULT without a page. One system call; no libnuma, so
+ * that readers need none.
+ */
+int bc_mapping_node(const void *address);
+
+/*
  * bc_mapping_populate - touch all pages for writing now, so that no fault is
  * taken later. Returns 0 or -errno; never SIGBUS. On a kernel before 5.14 it
  * does nothing and returns 0: faults then come one by one, as ever.

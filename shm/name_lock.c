@@ -20,6 +20,7 @@
 #include <bcast/bcast.h>
 
 #include "shm/name_lock.h"
+#include "shm/object.h"
 
 #define ATTEMPTS_MAX 16
 
@@ -32,31 +33,17 @@ static int lock_whole(int fd)
 	return errno == EAGAIN || errno == EACCES ? BCAST_EOWNED : -errno;
 }
 
-/* Whether the object's name still leads to what fd refers to. */
-static bool is_current(int fd, const char *object)
-{
-	struct stat held, named;
-	int named_fd = shm_open(object, O_RDWR, 0);
-	bool same;
-
-	if (named_fd < 0)
-		return false;
-	same = fstat(fd, &held) == 0 && fstat(named_fd, &named) == 0 &&
-	       held.st_ino == named.st_ino && held.st_dev == named.st_dev;
-	(void)close(named_fd);
-	return same;
-}
-
 /*
  * Not by O_CREAT alone: fs.protected_regular refuses it, even to root, for
  * what another user has put into a sticky directory.
  */
 static int open_object(const char *object)
 {
-	int fd = shm_open(object, O_RDWR, 0);
+	int fd = bc_object_open(object, O_RDWR);
 
-	if (fd < 0 && errno == ENOENT)
-		fd = shm_open(object, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd != -ENOENT)
+		return fd;
+	fd = shm_open(object, O_RDWR | O_CREAT | O_EXCL, 0600);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -76,7 +63,7 @@ static int try_take(const char *object)
 	if (fd < 0)
 		return fd;
 	ret = lock_whole(fd);
-	if (ret == 0 && !is_current(fd, object))
+	if (ret == 0 && bc_object_is_named(fd, object) != 1)
 		ret = -EEXIST;
 	if (ret == 0 && !is_ours(fd))
 		/* root can remove it; the sticky bit keeps others from it */
@@ -107,11 +94,17 @@ int bc_name_lock_take(struct bc_name_lock *lock, const char *name)
 	return -EAGAIN;
 }
 
+bool bc_name_lock_is_held(const struct bc_name_lock *lock)
+{
+	return lock->fd >= 0 && bc_object_is_named(lock->fd, lock->object) == 1;
+}
+
 void bc_name_lock_drop(struct bc_name_lock *lock)
 {
 	if (lock->fd < 0)
 		return;
-	(void)shm_unlink(lock->object);
+	if (bc_name_lock_is_held(lock))
+		(void)shm_unlink(lock->object);
 	(void)close(lock->fd);
 	lock->fd = -1;
 }

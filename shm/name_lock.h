@@ -11,6 +11,8 @@
 #ifndef BC_NAME_LOCK_H
 #define BC_NAME_LOCK_H
 
+#include <stdbool.h>
+
 #include "shm/name.h"
 
 /* Zero fd is never a lock: initialise with fd = -1. */
@@ -21,13 +23,20 @@ struct bc_name_lock {
 
 /*
  * bc_name_lock_take - returns 0, BCAST_EOWNED (a live daemon has it), -EACCES
- * (another user's), BCAST_ENAME, or -errno. Does not wait.
+ * (another user's), BCAST_EFOREIGN (a link, a directory or the like has its
+ * name), BCAST_ENAME, or -errno. Does not wait.
  */
 int bc_name_lock_take(struct bc_name_lock *lock, const char *name);
 
 /*
- * bc_name_lock_drop - unlink the object and let the lock go. Safe on one that
- * was never taken (fd -1).
+ * bc_name_lock_is_held - whether the name is still ours alone. No longer, once
+ * somebody has removed the object: the next daemon then makes one of its own.
+ */
+bool bc_name_lock_is_held(const struct bc_name_lock *lock);
+
+/*
+ * bc_name_lock_drop - unlink the object, unless it is no longer ours, and let
+ * the lock go. Safe on one that was never taken (fd -1).
  */
 void bc_name_lock_drop(struct bc_name_lock *lock);
 

@@ -23,6 +23,7 @@
 #include "shm/node_lock.h"
 #include "shm/node_table.h"
 #include "shm/notify.h"
+#include "shm/object.h"
 #include "shm/text.h"
 
 #define GENERATION_MASK UINT64_C(0xffffffff)
@@ -40,7 +41,7 @@ static int check_and_map(struct bc_node_table *table)
 
 	if (fstat(table->fd, &status) < 0)
 		return -errno;
-	if (!S_ISREG(status.st_mode))
+	if (!S_ISREG(status.st_mode) || (status.st_mode & S_IWOTH) != 0)
 		return BCAST_EFOREIGN;
 	if (status.st_size < (off_t)BC_PAGE)
 		return status.st_size == 0 ? BCAST_ENOTREADY : BCAST_ETOOSMALL;
@@ -76,12 +77,11 @@ static int check_pair(const struct bc_node_table *table)
 static int open_registry(struct bc_node_table *table, const char *object,
 			 bool need_write)
 {
-	/* O_NONBLOCK: anybody may have put a pipe there */
-	table->fd = shm_open(object, O_RDWR | O_NONBLOCK, 0);
+	table->fd = bc_object_open(object, O_RDWR);
 	table->writable = table->fd >= 0;
-	if (table->fd < 0 && errno == EACCES && !need_write)
-		table->fd = shm_open(object, O_RDONLY | O_NONBLOCK, 0);
-	return table->fd < 0 ? -errno : 0;
+	if (table->fd == -EACCES && !need_write)
+		table->fd = bc_object_open(object, O_RDONLY);
+	return table->fd < 0 ? table->fd : 0;
 }
 
 int bc_node_table_attach(struct bc_node_table *table, const char *name,

@@ -24,6 +24,11 @@ static bool config_is_valid(const struct bc_registry_config *config)
 	       (bytes & (bytes - 1)) == 0;
 }
 
+uint64_t bc_registry_size(uint32_t node_count)
+{
+	return BC_PAGE + (uint64_t)node_count * BC_PAGE;
+}
+
 static void fill(struct bc_registry_shm *registry,
 		 const struct bc_registry_config *config, uint64_t size)
 {
@@ -34,8 +39,7 @@ static void fill(struct bc_registry_shm *registry,
 	registry->node_count = config->node_count;
 	registry->slot_size = sizeof(struct bc_node_shm);
 	registry->slots_offset = BC_PAGE;
-	registry->inboxes_offset =
-		BC_PAGE + (uint64_t)config->node_count * BC_PAGE;
+	registry->inboxes_offset = bc_registry_size(config->node_count);
 	registry->inbox_size = BC_PAGE + config->inbox_bytes;
 	/* pairs with the acquire load of whoever attaches */
 	atomic_store_explicit(&registry->magic, BC_REGISTRY_MAGIC,
@@ -44,7 +48,7 @@ static void fill(struct bc_registry_shm *registry,
 
 static int build(int fd, const struct bc_registry_config *config)
 {
-	uint64_t slots_end = BC_PAGE + (uint64_t)config->node_count * BC_PAGE;
+	uint64_t slots_end = bc_registry_size(config->node_count);
 	uint64_t size = slots_end +
 			config->node_count * (BC_PAGE + config->inbox_bytes);
 	struct bc_registry_shm *registry;

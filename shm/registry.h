@@ -25,6 +25,12 @@ struct bc_registry_config {
 #define BC_INBOX_BYTES_MAX     (UINT64_C(1) << 30)
 
 /*
+ * bc_registry_size - bytes of shared memory that a registry takes before any
+ * node joins; each then takes its inbox, up to inbox_bytes and a page.
+ */
+uint64_t bc_registry_size(uint32_t node_count);
+
+/*
  * bc_registry_create - make the object. An old one of that name is unlinked
  * first: the caller holds the name lock and has retired the segment it went
  * with. Header and slots are allocated; inboxes take no memory until their

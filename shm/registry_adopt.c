@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,9 +76,9 @@ int bc_registry_adopt(const struct bc_registry_config *config)
 			     BC_NAME_SUFFIX_NODES);
 	if (ret < 0)
 		return ret;
-	fd = shm_open(object, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	fd = bc_object_open(object, O_RDWR);
 	if (fd < 0)
-		return errno == ENOENT || errno == ELOOP ? 1 : -errno;
+		return fd == -ENOENT || fd == BCAST_EFOREIGN ? 1 : fd;
 	ret = adopt(fd, config);
 	(void)close(fd);
 	return ret;

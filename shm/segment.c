@@ -7,7 +7,7 @@
  *
  *	1. open, O_EXCL, mode 0600	nobody else can open it
  *	2. lock the owner's byte	from now on "owner alive" is true
- *	3. allocate all pages		ENOSPC here, never SIGBUS later
+ *	3. map, allocate all pages	ENOSPC here, never SIGBUS later
  *	4. fill everything but magic	readers of our own user: NOTREADY
  *	5. store magic (release)
  *	6. open the permissions		now others can attach
@@ -183,6 +183,31 @@ static void fill(struct bc_segment *segment, const struct bc_segment_plan *plan,
 				     .base);
 }
 
+/*
+ * The ring is touched before it is allocated, where it fits: with the mount
+ * option huge=advise only a fault in a mapping that asks for huge pages gets
+ * them, and allocation alone gets small ones. What the first touching could not
+ * do the allocation says: it has the better error.
+ */
+static int give_pages(struct bc_segment *segment, uint64_t size)
+{
+	uint64_t total_bytes = 0, free_bytes = 0;
+	uint64_t ring_bytes = segment->ring.capacity;
+	int ret;
+
+	bc_mapping_want_huge(segment->ring.base, ring_bytes);
+	(void)bc_segment_space(&total_bytes, &free_bytes);
+	if (total_bytes == 0 || free_bytes >= size) /* 0: no limit */
+		(void)bc_mapping_populate(segment->ring.base, ring_bytes);
+	ret = bc_object_allocate(segment->fd, size);
+	if (ret == 0)
+		ret = bc_mapping_populate(segment->control,
+					  segment->control_size);
+	if (ret == 0)
+		ret = bc_mapping_populate(segment->ring.base, 2 * ring_bytes);
+	return ret;
+}
+
 /* Steps 2 to 6, on an object that is ours alone. */
 static int build(struct bc_segment *segment,
 		 const struct bc_segment_config *config)
@@ -193,16 +218,12 @@ static int build(struct bc_segment *segment,
 	int ret;
 
 	ret = bc_segment_lock_owner(segment->fd, 1);
-	if (ret == 0)
-		ret = bc_object_allocate(segment->fd, plan.segment_size);
+	if (ret == 0 && ftruncate(segment->fd, (off_t)plan.segment_size) < 0)
+		ret = -errno;
 	if (ret == 0)
 		ret = bc_segment_map(segment, &geometry, BC_VIEW_ALL);
 	if (ret == 0)
-		ret = bc_mapping_populate(segment->control,
-					  segment->control_size);
-	if (ret == 0)
-		ret = bc_mapping_populate(segment->ring.base,
-					  2 * config->capacity);
+		ret = give_pages(segment, plan.segment_size);
 	if (ret < 0)
 		return ret;
 	fill(segment, &plan, config);
@@ -276,9 +297,9 @@ int bc_segment_retire(const char *name)
 	ret = bc_name_object(object, sizeof(object), name, "");
 	if (ret < 0)
 		return ret;
-	fd = shm_open(object, O_RDWR, 0);
+	fd = bc_object_open(object, O_RDWR);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return fd == -ENOENT ? 0 : fd;
 	ret = fstat(fd, &status) < 0 ? -errno : 0;
 	if (ret == 0)
 		ret = bc_segment_fd_is_owned(fd);

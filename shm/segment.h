@@ -83,6 +83,7 @@ int bc_segment_create(struct bc_segment *segment,
  *	-ENOENT		there is none
  *	BCAST_EOWNED	its owner is alive, or only just dead: its lock goes
  *			with its mappings, some time after its descriptors
+ *	BCAST_EFOREIGN	a link, a directory or a socket has its name
  *	-EACCES, -EPERM (group), -ENOMEM, ...
  * On failure the object is as before, but for permissions that were taken
  * away. May be killed at any line. Blocks for as long as mapping the pages
@@ -96,7 +97,8 @@ int bc_segment_adopt(struct bc_segment *segment,
  * bc_segment_retire - end what a dead owner left under this name: mark it
  * closed, wake its readers, unlink it. The caller holds the name lock.
  * Returns 1 if something was retired, 0 if there was nothing, BCAST_EOWNED if
- * its owner is alive, or -errno (-EACCES, -EPERM: it belongs to someone else).
+ * its owner is alive, BCAST_EFOREIGN (a link, directory or socket), or -errno
+ * (-EACCES, -EPERM: it belongs to someone else).
  * Does not block.
  */
 int bc_segment_retire(const char *name);
@@ -131,6 +133,24 @@ int bc_segment_unlink(const struct bc_segment *segment);
  * owner's own process when asked through another handle.
  */
 int bc_segment_owner_alive(const struct bc_segment *segment);
+
+/*
+ * bc_segment_is_named - does /dev/shm/bcast.NAME still lead to this segment? 1;
+ * 0 once it is unlinked, or another object has its name; or -errno. Opens a
+ * descriptor for a moment.
+ */
+int bc_segment_is_named(const struct bc_segment *segment);
+
+/* Whose object it is, and what it lets whom do: as the kernel says, now. */
+struct bc_segment_rights {
+	uid_t owner;
+	gid_t group;
+	mode_t mode;
+};
+
+/* bc_segment_rights - fill *rights. Returns 0 or -errno. */
+int bc_segment_rights(const struct bc_segment *segment,
+		      struct bc_segment_rights *rights);
 
 /* bc_segment_state - the state as stored, read with acquire. */
 uint32_t bc_segment_state(const struct bc_segment *segment);

@@ -300,10 +300,9 @@ int bc_segment_adopt(struct bc_segment *segment,
 	ret = bc_name_object(object, sizeof(object), config->name, "");
 	if (ret < 0)
 		return ret;
-	/* anybody may have put a pipe or a link there */
-	adopted.fd = shm_open(object, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	adopted.fd = bc_object_open(object, O_RDWR);
 	if (adopted.fd < 0)
-		return -errno;
+		return adopted.fd;
 	bc_text_set(adopted.name, sizeof(adopted.name), config->name);
 	ret = adopt(&adopted, config, reason);
 	if (ret != 0) {

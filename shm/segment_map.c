@@ -11,6 +11,7 @@
 
 #include "shm/mapping.h"
 #include "shm/name.h"
+#include "shm/object.h"
 #include "shm/segment_check.h"
 #include "shm/segment_map.h"
 
@@ -35,6 +36,29 @@ int bc_segment_fd_is_owned(int fd)
 int bc_segment_owner_alive(const struct bc_segment *segment)
 {
 	return bc_segment_fd_is_owned(segment->fd);
+}
+
+int bc_segment_is_named(const struct bc_segment *segment)
+{
+	char object[BC_NAME_OBJECT_MAX];
+	int ret = bc_name_object(object, sizeof(object), segment->name, "");
+
+	return ret < 0 ? ret : bc_object_is_named(segment->fd, object);
+}
+
+int bc_segment_rights(const struct bc_segment *segment,
+		      struct bc_segment_rights *rights)
+{
+	struct stat status;
+
+	if (fstat(segment->fd, &status) < 0)
+		return -errno;
+	*rights = (struct bc_segment_rights){
+		.owner = status.st_uid,
+		.group = status.st_gid,
+		.mode = status.st_mode & 07777,
+	};
+	return 0;
 }
 
 uint32_t bc_segment_state(const struct bc_segment *segment)
@@ -84,7 +108,8 @@ static int check_and_map(struct bc_segment *segment, enum bc_segment_view view)
 
 	if (fstat(segment->fd, &status) < 0)
 		return -errno;
-	if (!S_ISREG(status.st_mode))
+	/* what anybody can write to, anybody can have truncated any time */
+	if (!S_ISREG(status.st_mode) || (status.st_mode & S_IWOTH) != 0)
 		return BCAST_EFOREIGN;
 	if (status.st_size == 0)
 		return BCAST_ENOTREADY;
@@ -112,12 +137,10 @@ int bc_segment_attach(struct bc_segment *segment, const char *name,
 
 	if (ret < 0)
 		return ret;
-	/* anybody may have put a pipe there, whose opening would wait */
-	attached.fd = shm_open(
-		object, (attached.writable ? O_RDWR : O_RDONLY) | O_NONBLOCK,
-		0);
+	attached.fd =
+		bc_object_open(object, attached.writable ? O_RDWR : O_RDONLY);
 	if (attached.fd < 0)
-		return -errno;
+		return attached.fd;
 	memcpy(attached.name, name, strlen(name) + 1);
 	ret = check_and_map(&attached, view);
 	if (ret < 0) {

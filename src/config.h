@@ -70,6 +70,7 @@ struct config {
 	uint32_t sndbuf_bytes; /* 0: the system's choice */
 	uint32_t rcvbuf_bytes; /* likewise */
 	int cpu;	       /* -1: not bound */
+	int numa_node;	       /* -1: any */
 	uint32_t mode;	       /* permission bits of the segment */
 	char group[32];	       /* as given; "" for none */
 	gid_t gid;	       /* of that group; (gid_t)-1 for none */

@@ -105,6 +105,12 @@ struct nodes {
 	uint64_t pid_namespace;
 };
 
+/* Whether the segment still has its name. Only name_watch.c writes it. */
+struct name_watch {
+	uint64_t next_ns; /* when to look again */
+	bool lost;	  /* it has not, and the log has it */
+};
+
 enum daemon_phase {
 	DAEMON_RUNNING,
 	DAEMON_DRAINING,
@@ -129,6 +135,7 @@ struct daemon {
 	struct egress egress;
 	uint64_t tail; /* of the stream, as this turn of the loop sees it */
 	struct nodes nodes;
+	struct name_watch name_watch;
 	enum daemon_phase phase;
 	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
 	uint64_t next_tick_ns;

@@ -170,6 +170,8 @@ void ingest_release(struct daemon *daemon)
 	    ingest->received > 0)
 		return;
 	ingest->has_lease = false;
+	/* before a publisher can take it: our sends still need their bytes */
+	local_pace(daemon);
 	bc_lease_give(&daemon->segment);
 }
 

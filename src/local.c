@@ -39,24 +39,23 @@ static struct bc_record_place find_tail(const struct daemon *daemon)
 	return bc_record_walk(ring, at, WALK_BYTES_MAX);
 }
 
-bool local_follow(struct daemon *daemon)
+void local_follow(struct daemon *daemon)
 {
 	struct bc_record_place at;
 	uint64_t bytes;
 
 	if (daemon->ingest.received > 0)
-		return false;
+		return;
 	at = find_tail(daemon);
-	if (at.position <= daemon->tail) {
-		daemon->local.sequence = at.sequence;
-		return false;
-	}
+	daemon->local.sequence = at.sequence;
+	if (at.position <= daemon->tail)
+		return;
 	bytes = at.position - daemon->tail;
 	daemon->tail = at.position;
-	daemon->local.sequence = at.sequence;
 	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);
 	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
-	return true;
+	/* here, since it is not only the loop that follows */
+	egress_on_published(daemon);
 }
 
 /* ---- Pace -------------------------------------------------------------- */
@@ -91,7 +90,7 @@ void local_admit(struct daemon *daemon)
 
 	if (most < daemon->local.limit)
 		set_limit(daemon, most);
-	(void)local_follow(daemon);
+	local_follow(daemon);
 }
 
 void local_pace(struct daemon *daemon)
@@ -268,5 +267,5 @@ void local_start(struct daemon *daemon)
 	daemon->tail = bc_ring_tail(&daemon->segment.ring);
 	daemon->local.limit = UINT64_MAX;
 	local_tick(daemon);
-	(void)local_follow(daemon);
+	local_follow(daemon);
 }

@@ -16,10 +16,11 @@
 void local_start(struct daemon *daemon);
 
 /*
- * local_follow - see how far the stream is. Returns whether it has grown. Does
- * nothing while we have received bytes that are not published yet.
+ * local_follow - see how far the stream is; if it has grown, receivers have
+ * something to send. Does nothing while we have received bytes that are not
+ * published yet.
  */
-bool local_follow(struct daemon *daemon);
+void local_follow(struct daemon *daemon);
 
 /*
  * local_admit - a receiver is about to join at the tail: hold the publisher to

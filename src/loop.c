@@ -155,8 +155,9 @@ static int turn(struct daemon *daemon)
 		dispatch_one(daemon, &events[i]);
 		closing_run(daemon);
 	}
-	if (ingest_publish(daemon) || local_follow(daemon))
+	if (ingest_publish(daemon))
 		egress_on_published(daemon);
+	local_follow(daemon);
 	egress_enforce_lag(daemon);
 	closing_run(daemon);
 	egress_pump(daemon);

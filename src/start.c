@@ -17,11 +17,15 @@
 #include <sysexits.h>
 
 #include "shm/facts.h"
+#include "src/dev_shm.h"
 #include "src/egress.h"
+#include "src/ipc_removal.h"
 #include "src/listening.h"
 #include "src/local.h"
 #include "src/log.h"
+#include "src/memory_report.h"
 #include "src/nodes.h"
+#include "src/placement.h"
 #include "src/start.h"
 #include "src/stream.h"
 
@@ -142,6 +146,7 @@ static void announce(struct daemon *daemon)
 {
 	state_facts(daemon);
 	bc_segment_set_state(&daemon->segment, BC_STATE_LIVE);
+	memory_report(daemon);
 	log_event(LOG_LEVEL_INFO, "backend", "name=%s",
 		  daemon->backend->ops->name);
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
@@ -162,7 +167,10 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		.nodes.table = {.fd = -1, .segment.fd = -1},
 	};
 	raise_descriptor_limit(config);
+	dev_shm_check();
 	ret = bind_to_cpu(config->cpu);
+	if (ret == 0)
+		ret = placement_check(config->numa_node);
 	if (ret == 0)
 		ret = stream_take_name(daemon);
 	if (ret == 0)
@@ -184,6 +192,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	}
 	nodes_start(daemon);
 	local_start(daemon);
+	ipc_removal_warn();
 	announce(daemon);
 	return 0;
 }

@@ -1,68 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* stream.c - see stream.h. */
 #include <errno.h>
-#include <sysexits.h>
 
 #include <bcast/monitor.h>
 
 #include "shm/record_index.h"
 #include "shm/registry.h"
-#include "src/log.h"
+#include "src/dev_shm.h"
+#include "src/placement.h"
 #include "src/stream.h"
+#include "src/stream_error.h"
 #include "src/takeover.h"
 
 int stream_take_name(struct daemon *daemon)
 {
-	const char *name = daemon->config.name;
-	int ret = takeover_name(&daemon->name_lock, name);
+	const struct config *config = &daemon->config;
+	int ret = takeover_name(&daemon->name_lock, config->name);
 
-	if (ret == 0)
-		return 0;
-	if (ret == BCAST_EOWNED)
-		log_event(LOG_LEVEL_ERROR, "start_failed",
-			  "name=%s error=\"a live daemon owns this name\" "
-			  "fix=\"stop it (see bcast-shmstat %s) or choose "
-			  "another --name\"",
-			  name, name);
-	else
-		log_event(LOG_LEVEL_ERROR, "start_failed",
-			  "name=%s error=\"cannot lock /dev/shm/bcast.%s.lock: "
-			  "%s\" fix=\"run as the user who owns it, or choose "
-			  "another --name\"",
-			  name, name, bcast_strerror(ret));
-	return ret == -EACCES || ret == -EPERM ? EX_NOPERM : EX_CANTCREAT;
-}
-
-static int report_no_space(const char *name, uint64_t needed)
-{
-	uint64_t total = 0, available = 0;
-
-	(void)bc_segment_space(&total, &available);
-	log_event(LOG_LEVEL_ERROR, "start_failed",
-		  "name=%s error=\"/dev/shm is too small\" needed_bytes=%llu "
-		  "free_bytes=%llu size_bytes=%llu fix=\"lower --ring-size, "
-		  "or enlarge it: mount -o remount,size=%lluM /dev/shm "
-		  "(containers: --shm-size=%lluM)\"",
-		  name, (unsigned long long)needed,
-		  (unsigned long long)available, (unsigned long long)total,
-		  (unsigned long long)((total + needed) >> 20) + 1,
-		  (unsigned long long)(needed >> 20) + 64);
-	return EX_CANTCREAT;
-}
-
-static int report_segment_error(const char *name, int error)
-{
-	bool denied = error == -EACCES || error == -EPERM;
-
-	log_event(LOG_LEVEL_ERROR, "start_failed",
-		  "name=%s error=\"cannot make /dev/shm/bcast.%s ours: %s\" "
-		  "fix=\"%s\"",
-		  name, name, bcast_strerror(error),
-		  denied ? "it belongs to another user, or --group is not one "
-			   "of ours: choose another --name, or remove it as "
-			   "its owner"
-			 : "see bcast-shmstat --list, and the system's limits");
-	return denied ? EX_NOPERM : EX_CANTCREAT;
+	return ret < 0 ? stream_error_name(config, ret) : 0;
 }
 
 /* ---- The segment ------------------------------------------------------- */
@@ -88,22 +43,30 @@ int stream_adopt(struct daemon *daemon)
 	struct bc_segment_config wanted = wanted_segment(&daemon->config);
 	int ret = takeover_adopt(daemon, &wanted);
 
-	return ret < 0 ? report_segment_error(daemon->config.name, ret) : 0;
+	return ret < 0 ? stream_error_object(&daemon->config, "", ret) : 0;
 }
 
 static int create_segment(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
 	struct bc_segment_config wanted = wanted_segment(config);
-	int ret = takeover_retire(daemon);
+	uint64_t needed =
+		bc_segment_size(&wanted) + bc_registry_size(config->nodes);
+	struct placement placement = {.changed = false};
+	int ret;
 
-	if (ret >= 0)
+	/* before the dead daemon's is gone, which is the evidence */
+	if (dev_shm_missing(config->name, needed) > 0)
+		return stream_error_space(config, needed);
+	ret = takeover_retire(daemon);
+	if (ret >= 0) {
+		placement_begin(&placement, config->numa_node);
 		ret = bc_segment_create(&daemon->segment, &wanted);
+		placement_end(&placement);
+	}
 	if (ret == -ENOSPC)
-		return report_no_space(config->name, bc_segment_size(&wanted));
-	if (ret < 0)
-		return report_segment_error(config->name, ret);
-	return 0;
+		return stream_error_space(config, needed);
+	return ret < 0 ? stream_error_object(config, "", ret) : 0;
 }
 
 /* ---- The registry ------------------------------------------------------ */
@@ -124,7 +87,11 @@ static int open_registry(struct daemon *daemon)
 
 	if (ret == 1)
 		ret = bc_registry_create(&wanted);
-	return ret < 0 ? report_segment_error(config->name, ret) : 0;
+	if (ret == -ENOSPC)
+		return stream_error_space(config,
+					  bc_registry_size(config->nodes));
+	return ret < 0 ? stream_error_object(config, BC_NAME_SUFFIX_NODES, ret)
+		       : 0;
 }
 
 int stream_create(struct daemon *daemon)
@@ -139,12 +106,24 @@ int stream_create(struct daemon *daemon)
 	return open_registry(daemon);
 }
 
+/*
+ * Only what is ours: once somebody has removed the lock's object, another
+ * daemon may have taken the name.
+ */
+static void unlink_both(const struct daemon *daemon)
+{
+	if (!bc_name_lock_is_held(&daemon->name_lock) &&
+	    bc_segment_is_named(&daemon->segment) != 1)
+		return;
+	(void)bc_registry_unlink(daemon->segment.name);
+	(void)bc_segment_unlink(&daemon->segment);
+}
+
 void stream_remove(struct daemon *daemon)
 {
 	if (daemon->segment.control) {
 		bc_segment_set_state(&daemon->segment, BC_STATE_CLOSED);
-		(void)bc_registry_unlink(daemon->segment.name);
-		(void)bc_segment_unlink(&daemon->segment);
+		unlink_both(daemon);
 	}
 	bc_segment_close(&daemon->segment);
 	bc_name_lock_drop(&daemon->name_lock);

@@ -70,6 +70,11 @@ int takeover_adopt(struct daemon *daemon,
 	daemon->adopted = ret == 0;
 	if (!daemon->adopted)
 		return 0;
+	if (daemon->config.numa_node >= 0)
+		log_event(LOG_LEVEL_INFO, "numa_node",
+			  "node=%d placed=no reason=\"an adopted segment stays "
+			  "where it is\"",
+			  daemon->config.numa_node);
 	control = daemon->segment.control;
 	log_event(LOG_LEVEL_WARN, "segment_adopted",
 		  "name=%s epoch=0x%016" PRIx64 " incarnation=%" PRIu32

@@ -5,6 +5,7 @@
 #include "shm/segment.h"
 #include "src/closing.h"
 #include "src/local.h"
+#include "src/name_watch.h"
 #include "src/nodes.h"
 #include "src/signals.h"
 #include "src/tick.h"
@@ -68,5 +69,6 @@ void tick(struct daemon *daemon)
 	closing_run(daemon);
 	nodes_tick(daemon);
 	local_tick(daemon);
+	name_watch_tick(daemon);
 	signals_poll();
 }

@@ -10,7 +10,7 @@
 /*
  * tick - a sign of life for readers, gauges, listeners whose accept has ended,
  * a bounded number of half-closed receivers to ask after, local nodes that
- * came or went, and a look for signals.
+ * came or went, a look at the segment's name, and one for signals.
  */
 void tick(struct daemon *daemon);
 

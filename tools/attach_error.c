@@ -6,8 +6,6 @@
  * what a person can do about it.
  */
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +15,13 @@
 #include <bcast/monitor.h>
 
 #include "attach_error.h"
+#include "rights.h"
 
 #define NAMES_SHOWN 8
+
+struct path {
+	char text[sizeof("/dev/shm/bcast.") + BCAST_NAME_MAX];
+};
 
 static int no_such_stream(const char *program, const char *name)
 {
@@ -42,32 +45,43 @@ static int no_such_stream(const char *program, const char *name)
 	return EX_UNAVAILABLE;
 }
 
+static struct path segment_path(const char *name)
+{
+	struct path path;
+
+	snprintf(path.text, sizeof(path.text), "/dev/shm/bcast.%s", name);
+	return path;
+}
+
 static int no_permission(const char *program, const char *name, int result)
 {
-	const struct passwd *owner;
-	const struct group *group;
-	char path[sizeof("/dev/shm/bcast.") + BCAST_NAME_MAX];
+	const struct path path = segment_path(name);
+
+	fprintf(stderr, "%s: %s: %s: %s\n", program, path.text,
+		bcast_strerror(result),
+		rights_missing(path.text, RIGHTS_READ).text);
+	return EX_NOPERM;
+}
+
+/* Whoever put it there is to be asked, if it is not even ours to remove. */
+static void explain_foreign(const char *name)
+{
+	const struct path path = segment_path(name);
 	struct stat status;
 
-	snprintf(path, sizeof(path), "/dev/shm/bcast.%s", name);
-	fprintf(stderr, "%s: %s: %s", program, path, bcast_strerror(result));
-	if (stat(path, &status) < 0) {
-		fprintf(stderr, "; reading it takes read permission\n");
-		return EX_NOPERM;
+	if (lstat(path.text, &status) < 0) {
+		fprintf(stderr, "; choose another name\n");
+		return;
 	}
-	owner = getpwuid(status.st_uid);
-	group = getgrgid(status.st_gid);
-	fprintf(stderr,
-		": it has mode %04o, user %s, group %s; you need read "
-		"permission: ",
-		(unsigned)status.st_mode & 07777, owner ? owner->pw_name : "?",
-		group ? group->gr_name : "?");
-	if (status.st_mode & S_IRGRP)
-		fprintf(stderr, "join the group, or start bcastd with --mode "
-				"0644\n");
+	fprintf(stderr, ": it belongs to user %s, mode %s",
+		rights_user(status.st_uid).text,
+		rights_mode(status.st_mode).text);
+	if (S_ISREG(status.st_mode) && (status.st_mode & S_IWOTH) != 0)
+		fprintf(stderr, ", and anybody may write to it (bcastd makes "
+				"no such); chmod o-w or remove it, or choose "
+				"another name\n");
 	else
-		fprintf(stderr, "start bcastd with --group and --mode 0640\n");
-	return EX_NOPERM;
+		fprintf(stderr, "; remove it, or choose another name\n");
 }
 
 static int unusable(const char *program, const char *name, int result)
@@ -83,7 +97,7 @@ static int unusable(const char *program, const char *name, int result)
 			bcast_version());
 		break;
 	case BCAST_EFOREIGN:
-		fprintf(stderr, "; remove it, or choose another name\n");
+		explain_foreign(name);
 		break;
 	default:
 		fprintf(stderr, "; start bcastd --name %s anew\n", name);

@@ -16,6 +16,7 @@
 #include "format.h"
 #include "json_value.h"
 #include "nodes.h"
+#include "rights.h"
 
 /* ---- Read -------------------------------------------------------------- */
 
@@ -163,12 +164,10 @@ bool nodes_forbidden(const char *name, int result, bool to_write,
 	if (result != -EACCES ||
 	    access(path.text, to_write ? R_OK | W_OK : R_OK) == 0)
 		return false;
-	snprintf(problem->text, sizeof(problem->text),
-		 "%s: %s: %s takes %s permission: join its group, or start "
-		 "bcastd with --group",
-		 path.text, bcast_strerror(result),
-		 to_write ? "joining" : "listing",
-		 to_write ? "read and write" : "read");
+	snprintf(problem->text, sizeof(problem->text), "%s: %s: %s", path.text,
+		 bcast_strerror(result),
+		 rights_missing(path.text, to_write ? RIGHTS_JOIN : RIGHTS_READ)
+			 .text);
 	return true;
 }
 

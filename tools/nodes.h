@@ -45,7 +45,7 @@ struct json_object *nodes_json(const struct nodes *nodes);
 
 /* A line of text, whatever the stream is called. */
 struct nodes_problem {
-	char text[384];
+	char text[1280];
 };
 
 /*

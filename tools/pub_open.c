@@ -20,6 +20,7 @@
 #include "attach_error.h"
 #include "format.h"
 #include "pub.h"
+#include "rights.h"
 
 #define SLICE_MS     50
 #define ROOM_WAIT_MS 100 /* one slice of pub_copy.c */
@@ -34,22 +35,22 @@ static int64_t patience_ms(const struct pub_wish *wish)
 
 /* ---- What went wrong --------------------------------------------------- */
 
-/* Which of the two objects we may not write to, and what helps. */
+/* Which of the two objects may we not write to? */
 static int forbidden(const struct pub_wish *wish)
 {
 	char path[sizeof("/dev/shm/bcast..nodes") + BCAST_NAME_MAX];
+	enum rights_use use = RIGHTS_PUBLISH;
 
 	snprintf(path, sizeof(path), "/dev/shm/bcast.%s", wish->name);
 	if (access(path, R_OK) < 0)
 		return attach_error(PUB_PROGRAM, wish->name, -EACCES);
-	if (access(path, W_OK) == 0)
+	if (access(path, W_OK) == 0) {
+		use = RIGHTS_JOIN;
 		snprintf(path, sizeof(path), "/dev/shm/bcast.%s.nodes",
 			 wish->name);
-	fprintf(stderr,
-		PUB_PROGRAM ": %s: %s: publishing takes read and write "
-			    "permission: start bcastd with --mode 0660 (and "
-			    "--group), or be the user that runs it\n",
-		path, bcast_strerror(-EACCES));
+	}
+	fprintf(stderr, PUB_PROGRAM ": %s: %s: %s\n", path,
+		bcast_strerror(-EACCES), rights_missing(path, use).text);
 	return EX_NOPERM;
 }
 

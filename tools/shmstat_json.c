@@ -3,6 +3,7 @@
  * shmstat_json.c - the stream as JSON, key by key from shmstat_keys.def.
  */
 #include "json_value.h"
+#include "rights.h"
 #include "shmstat.h"
 
 /* ---- One section by its rows ------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "format.h"
+#include "rights.h"
 #include "shmstat.h"
 
 #define BYTES(n)    (format_bytes(n).text)
@@ -89,6 +90,9 @@ static void print_identity(const struct shmstat *stat)
 	if (runs(s))
 		printf(", up %s", DURATION(age_ns(s->started_realtime_ns)));
 	printf(", started %s\n", TIME(s->started_realtime_ns));
+	label(stat, "rights");
+	printf("user %s, group %s, mode %s\n", rights_user(s->owner_uid).text,
+	       rights_group(s->group_gid).text, rights_mode(s->mode).text);
 	label(stat, "ring");
 	printf("%s, holds %s: positions %" PRIu64 " to %" PRIu64 "\n",
 	       BYTES(s->capacity), BYTES(s->tail - s->oldest), s->oldest,

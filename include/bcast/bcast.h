@@ -55,7 +55,9 @@
  *
  * TRUST. A reader trusts the stream's owner not to truncate the segment: that
  * would be SIGBUS, here as with any shared mapping. Nobody who has only read
- * permission can do it. All else found there is checked before it is used.
+ * permission can do it, and a segment that all may write to is refused; whose
+ * it is says bcast_owner_uid(). All else found there is checked before it is
+ * used.
  *
  * THREADS. A handle belongs to one thread at a time. Any number of handles, in
  * any number of processes, may read one stream. After fork() only one of the
@@ -102,7 +104,7 @@ enum bcast_error {
 	BCAST_ENOTREADY = -5007, /* the segment is being created: try again */
 	BCAST_ELAYOUT = -5008,	 /* same version, other struct sizes */
 	BCAST_ETOOSMALL = -5009, /* the object is shorter than it says */
-	BCAST_EFOREIGN = -5010,	 /* the object is not a bcast segment */
+	BCAST_EFOREIGN = -5010,	 /* not a bcast segment, or open to all */
 	BCAST_ENAME = -5011,	 /* not a valid stream name, or node id */
 	BCAST_EOWNED = -5012,	 /* a live daemon owns this name */
 };
@@ -177,8 +179,11 @@ struct bcast_reader; /* opaque */
  *	-ENOENT			no stream of that name on this machine
  *	-EACCES			no read permission on /dev/shm/bcast.NAME
  *	BCAST_ENOTREADY		the daemon is just creating it; try again
- *	BCAST_EFOREIGN, BCAST_EVERSION, BCAST_ELAYOUT, BCAST_ETOOSMALL
- *				not ours, or made by another version
+ *	BCAST_EFOREIGN		what has this name is no segment of ours, or its
+ *				mode lets all users write to it: any of them
+ *				could truncate it under its readers
+ *	BCAST_EVERSION, BCAST_ELAYOUT, BCAST_ETOOSMALL
+ *				made by another version; cut short
  *	BCAST_ENAME, -EINVAL	a bad name; bad options
  *	-ENOMEM, -EMFILE, -ENFILE	out of address space, memory,
  *				descriptors
@@ -352,6 +357,23 @@ BCAST_API uint64_t bcast_capacity(const struct bcast_reader *reader);
  * or -errno. One system call; does not block.
  */
 BCAST_API int bcast_writer_alive(const struct bcast_reader *reader);
+
+/*
+ * bcast_owner_uid - whose stream it is: the user id of the segment's owner, or
+ * -errno. /dev/shm is open to all, so any user can serve a stream under any
+ * name that is free: a reader that must have a certain user's stream compares
+ * this right after attaching. Only root can change it later. One system call;
+ * does not block.
+ */
+BCAST_API int64_t bcast_owner_uid(const struct bcast_reader *reader);
+
+/*
+ * bcast_ring_node - the NUMA node that holds the ring (its first page), for a
+ * reader that wants to run near it: numa_run_on_node() of libnuma takes it as
+ * it is. 0 on a machine with one node. -ENOSYS or -EPERM: the kernel, or a
+ * container's filter, does not say. One system call; does not block.
+ */
+BCAST_API int bcast_ring_node(const struct bcast_reader *reader);
 
 /* What one reader has done since it attached. Times in nanoseconds. */
 struct bcast_reader_stats {
@@ -793,9 +815,14 @@ BCAST_API int bcast_flush(struct bcast_publisher *publisher);
  */
 BCAST_API size_t bcast_publisher_limit(const struct bcast_publisher *publisher);
 
-/* bcast_publisher_position - where the next publication will stand. */
+/*
+ * bcast_publisher_position, bcast_publisher_sequence - where the next
+ * publication will stand, and, of packets, its number (else 0).
+ */
 BCAST_API uint64_t
 bcast_publisher_position(const struct bcast_publisher *publisher);
+BCAST_API uint64_t
+bcast_publisher_sequence(const struct bcast_publisher *publisher);
 
 #ifdef __cplusplus
 }

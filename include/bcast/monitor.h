@@ -46,7 +46,7 @@ struct bcast_stream_info {
 	uint32_t format;       /* enum bcast_stream_format */
 	uint32_t writer_alive; /* 1: a daemon holds the owner's lock, now */
 	uint32_t owner_pid;    /* in the daemon's own pid namespace */
-	uint32_t reserved_zero;
+	uint32_t owner_uid;    /* whose object the segment is */
 	uint64_t capacity;     /* of the ring, bytes */
 	uint64_t segment_size; /* of the whole object, bytes */
 	uint64_t tail;	       /* position: everything before it is published */
@@ -59,6 +59,8 @@ struct bcast_stream_info {
 	uint64_t heartbeat_age_ns;    /* since the daemon's last sign of life */
 	uint32_t max_receivers;
 	uint32_t peer_slots; /* size of the connection table */
+	uint32_t group_gid;  /* the object's group */
+	uint32_t mode;	     /* its permission bits, such as 0640 */
 	uint64_t sequence;   /* packets: of the record that begins at tail */
 };
 

@@ -135,6 +135,26 @@ static void writable_mapping_of_read_only_descriptor_is_refused(void **state)
 	(void)close(fd);
 }
 
+static void node_of_a_page_is_the_kernel_s_word(void **state)
+{
+	unsigned char *ring = NULL;
+	int node;
+
+	(void)state;
+	assert_int_equal(
+		bc_mapping_mirror(&ring, memory_fd, OFFSET, CAPACITY, true), 0);
+	bc_mapping_want_huge(ring, CAPACITY);
+	assert_int_equal(bc_mapping_populate(ring, CAPACITY), 0);
+	node = bc_mapping_node(ring);
+
+	/* a kernel without NUMA, or a filter, does not say */
+	assert_true(node >= 0 || node == -ENOSYS || node == -EPERM);
+	assert_int_equal(bc_mapping_node(ring + CAPACITY), node);
+	bc_mapping_unmirror(ring, CAPACITY);
+	if (node >= 0)
+		assert_int_equal(bc_mapping_node(NULL), -EFAULT);
+}
+
 static void impossible_sizes_and_offsets_are_errors(void **state)
 {
 	unsigned char *ring = NULL;
@@ -196,6 +216,7 @@ int main(void)
 		TEST(nothing_stays_mapped_after_undoing_or_failing),
 		TEST(writable_mapping_of_read_only_descriptor_is_refused),
 		TEST(impossible_sizes_and_offsets_are_errors),
+		TEST(node_of_a_page_is_the_kernel_s_word),
 		TEST(populating_makes_pages_resident),
 		TEST(populating_beyond_the_file_is_an_error_and_no_signal),
 	};

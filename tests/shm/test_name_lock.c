@@ -155,6 +155,43 @@ static void object_of_another_user_is_refused_to_others(void **state)
 	bc_name_lock_drop(&lock);
 }
 
+static void lock_whose_object_was_removed_is_no_longer_held(void **state)
+{
+	const char *name = test_name();
+	struct bc_name_lock first, second;
+
+	(void)state;
+	assert_int_equal(bc_name_lock_take(&first, name), 0);
+	assert_true(bc_name_lock_is_held(&first));
+	test_object_unlink(name, ".lock");
+	assert_false(bc_name_lock_is_held(&first));
+
+	/* the next one has one of its own, which the first does not unlink */
+	assert_int_equal(bc_name_lock_take(&second, name), 0);
+	bc_name_lock_drop(&first);
+	assert_false(bc_name_lock_is_held(&first));
+	assert_true(bc_name_lock_is_held(&second));
+	assert_true(test_object_exists(name, ".lock"));
+	bc_name_lock_drop(&second);
+	assert_false(test_object_exists(name, ".lock"));
+}
+
+static void what_is_no_file_is_refused(void **state)
+{
+	const char *name = test_name();
+	struct bc_name_lock lock;
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/dev/shm/bcast.%s.lock", name);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(bc_name_lock_take(&lock, name), BCAST_EFOREIGN);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(bc_name_lock_take(&lock, name), BCAST_EFOREIGN);
+	assert_int_equal(rmdir(path), 0);
+}
+
 struct contest {
 	_Atomic int holders, rounds;
 	char name[64];
@@ -221,6 +258,9 @@ int main(void)
 		cmocka_unit_test(second_taker_is_refused),
 		cmocka_unit_test(bad_name_is_refused),
 		cmocka_unit_test(killed_owner_frees_the_name),
+		cmocka_unit_test(
+			lock_whose_object_was_removed_is_no_longer_held),
+		cmocka_unit_test(what_is_no_file_is_refused),
 		cmocka_unit_test(object_of_another_user_is_replaced_by_root),
 		cmocka_unit_test(object_of_another_user_is_refused_to_others),
 		cmocka_unit_test(takers_and_unlinkers_never_hold_it_together),

@@ -185,8 +185,43 @@ static void what_is_no_file_is_foreign_and_blocks_nobody(void **state)
 	assert_int_equal(attach(name), BCAST_EFOREIGN);
 	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	assert_int_equal(attach(name), -ELOOP);
+	assert_int_equal(attach(name), BCAST_EFOREIGN);
 	assert_int_equal(unlink(path), 0);
+}
+
+static void object_that_all_may_write_to_is_foreign(void **state)
+{
+	(void)state;
+
+	assert_int_equal(fchmod(stream.segment.fd, 0666), 0);
+	assert_int_equal(attach(stream.name), BCAST_EFOREIGN);
+	assert_int_equal(fchmod(stream.segment.fd, 0602), 0);
+	assert_int_equal(attach(stream.name), BCAST_EFOREIGN);
+	assert_int_equal(fchmod(stream.segment.fd, 0664), 0);
+	assert_int_equal(attach(stream.name), 0);
+}
+
+static void segment_is_known_by_its_name_and_rights(void **state)
+{
+	struct bc_segment_rights rights;
+	char path[128], elsewhere[144];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/dev/shm/bcast.%s", stream.name);
+	snprintf(elsewhere, sizeof(elsewhere), "%s.x", path);
+	assert_int_equal(fchmod(stream.segment.fd, 0604), 0);
+	assert_int_equal(bc_segment_rights(&stream.segment, &rights), 0);
+	assert_int_equal(rights.owner, geteuid());
+	assert_int_equal(rights.group, getegid());
+	assert_int_equal(rights.mode, 0604);
+
+	assert_int_equal(bc_segment_is_named(&stream.segment), 1);
+	assert_int_equal(rename(path, elsewhere), 0);
+	assert_int_equal(bc_segment_is_named(&stream.segment), 0);
+	test_object_create(stream.name, "", BC_PAGE);
+	assert_int_equal(bc_segment_is_named(&stream.segment), 0);
+	assert_int_equal(rename(elsewhere, path), 0);
+	assert_int_equal(bc_segment_is_named(&stream.segment), 1);
 }
 
 static void attach_as_nobody(void *name)
@@ -268,6 +303,8 @@ int main(void)
 		TEST(truncated_object_is_too_small),
 		TEST(foreign_bytes_versions_and_layouts_are_told_apart),
 		TEST(what_is_no_file_is_foreign_and_blocks_nobody),
+		TEST(object_that_all_may_write_to_is_foreign),
+		TEST(segment_is_known_by_its_name_and_rights),
 		TEST(missing_permission_is_told),
 		TEST(running_out_of_descriptors_is_told),
 		TEST(no_descriptor_leaks_on_any_path),

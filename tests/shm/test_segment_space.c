@@ -104,6 +104,7 @@ static void registry_without_space_leaves_nothing(void **state)
 
 	(void)state;
 
+	assert_int_equal(bc_registry_size(64), 65 * BC_PAGE);
 	mount_space(64 * BC_PAGE);
 	assert_int_equal(bc_registry_create(&config), -ENOSPC);
 	assert_int_equal(count_objects(), 0);

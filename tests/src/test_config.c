@@ -119,6 +119,7 @@ static void no_options_give_the_defaults(void **state)
 	assert_int_equal(config.sndbuf_bytes, 0);
 	assert_int_equal(config.rcvbuf_bytes, 4 * MIB);
 	assert_int_equal(config.cpu, -1);
+	assert_int_equal(config.numa_node, -1);
 	assert_int_equal(config.mode, 0640);
 	assert_string_equal(config.group, "");
 	assert_true(config.gid == (gid_t)-1);
@@ -234,6 +235,13 @@ static void counts_keep_to_their_range(void **state)
 	refuses("--max-receivers", "65537", "out of range");
 	refuses("--max-receivers", "4294967297", "out of range");
 	refuses("--max-receivers", "1K", "not a whole number");
+	accepts("--numa-node", "-1");
+	accepts("--numa-node", "0");
+	assert_int_equal(config.numa_node, 0);
+	accepts("--numa-node", "1023");
+	assert_int_equal(config.numa_node, 1023);
+	refuses("--numa-node", "-2", "from -1 to 1023)");
+	refuses("--numa-node", "1024", "out of range");
 	accepts("--cpu", "-1");
 	assert_int_equal(config.cpu, -1);
 	accepts("--cpu", "0");

@@ -45,7 +45,7 @@ static bool is_free(unsigned port)
 	return free_now;
 }
 
-static void choose_port(char *text, size_t size)
+void restart_choose_address(char *text, size_t size)
 {
 	static unsigned next;
 
@@ -71,8 +71,8 @@ void restart_open(struct restart *restart, const char *ring_size)
 		.receiver = -1,
 	};
 	snprintf(restart->name, sizeof(restart->name), "%s", test_name());
-	choose_port(restart->ingest, sizeof(restart->ingest));
-	choose_port(restart->egress, sizeof(restart->egress));
+	restart_choose_address(restart->ingest, sizeof(restart->ingest));
+	restart_choose_address(restart->egress, sizeof(restart->egress));
 }
 
 /* ---- Daemons ----------------------------------------------------------- */

@@ -53,6 +53,12 @@ struct restart {
 	uint64_t received;    /* position that the receiver has come to */
 };
 
+/*
+ * restart_choose_address - "127.0.0.1:PORT" that is free, and that the kernel
+ * gives to nobody by itself while no daemon listens there.
+ */
+void restart_choose_address(char *text, size_t size);
+
 /* restart_open - choose name and ports; no daemon yet. */
 void restart_open(struct restart *restart, const char *ring_size);
 

@@ -127,6 +127,58 @@ static void absent_stream_is_waited_for_if_asked(void **state)
 		    bcast_position(pubbed->reader) == 1);
 }
 
+static int run_as_nobody(struct pubbed *pubbed)
+{
+	const char *const argv[] = {"/usr/bin/setpriv",
+				    "--reuid=65534",
+				    "--regid=65534",
+				    "--clear-groups",
+				    TOOL,
+				    pubbed->name,
+				    NULL};
+	int code;
+
+	run_program_end(&pubbed->tool);
+	code = run_program(&pubbed->tool, argv);
+	if (code == 126 || code == 127)
+		skip();
+	return code;
+}
+
+static void set_rights(const char *path, mode_t mode)
+{
+	/* of nobody's group */
+	assert_int_equal(chown(path, 0, 65534), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* To read the stream, to publish, to join: one after the other. */
+static void missing_right_is_named(void **state)
+{
+	struct pubbed *pubbed = *state;
+	char path[64], registry[80];
+
+	if (geteuid() != 0)
+		skip();
+	pubbed_open(pubbed, true);
+	snprintf(path, sizeof(path), "/dev/shm/bcast.%s", pubbed->name);
+	snprintf(registry, sizeof(registry), "%s.nodes", path);
+	assert_int_equal(run_as_nobody(pubbed), EX_NOPERM);
+	pubbed_assert_said(&pubbed->tool, path);
+
+	set_rights(path, 0640);
+	set_rights(registry, 0660);
+	assert_int_equal(run_as_nobody(pubbed), EX_NOPERM);
+	pubbed_assert_said(&pubbed->tool, path);
+	pubbed_assert_said(&pubbed->tool, "--mode 0660");
+	set_rights(path, 0660);
+	set_rights(registry, 0640);
+	assert_int_equal(run_as_nobody(pubbed), EX_NOPERM);
+	pubbed_assert_said(&pubbed->tool, registry);
+	set_rights(registry, 0660);
+	assert_int_equal(run_as_nobody(pubbed), 0);
+}
+
 /* ---- What is wrong ----------------------------------------------------- */
 
 static void bad_command_lines_are_refused(void **state)
@@ -181,6 +233,7 @@ int main(void)
 		PUB_TEST(what_is_typed_is_seen_at_once),
 		PUB_TEST(end_of_the_stream_ends_it),
 		PUB_TEST(absent_stream_is_waited_for_if_asked),
+		PUB_TEST(missing_right_is_named),
 		PUB_TEST(bad_command_lines_are_refused),
 		PUB_TEST(absent_file_is_refused),
 		PUB_TEST(help_and_manual_agree),

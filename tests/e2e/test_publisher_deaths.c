@@ -189,6 +189,7 @@ static void dead_publishers_wish_is_forgotten(void **state)
 	static const char *const options[] = {
 		"--ring-size", "256K", "--slow-policy", "block", "--egress",
 		"127.0.0.1:0", NULL};
+	uint64_t paused_ns;
 
 	(void)state;
 	daemon_fixture_start(&daemon_, options);
@@ -202,12 +203,14 @@ static void dead_publishers_wish_is_forgotten(void **state)
 	child = test_fork(publishing_child, &publishing);
 	daemon_fixture_await_at_least(&daemon_, "sender_pauses", 1);
 	daemon_fixture_await(&daemon_, "publishers_joined", 1);
+	paused_ns = daemon_fixture_counter(&daemon_, "sender_paused_ns");
 	test_kill(&child);
 	daemon_fixture_await(&daemon_, "publishers_left", 1);
 
 	/* while it stands, the pause does not end */
+	daemon_fixture_await_at_least(&daemon_, "sender_paused_ns",
+				      paused_ns + 1);
 	takers.all[0].stalled = false;
-	daemon_fixture_await_at_least(&daemon_, "sender_paused_ns", 1);
 	takers_settle(&takers, stream_info().tail);
 	daemon_fixture_stop(&daemon_);
 }

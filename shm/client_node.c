@@ -49,8 +49,14 @@ static int join(struct bcast_node *made, const char *name, const char *node_id,
 	if (ret < 0)
 		return ret;
 	ret = bc_node_join(&made->node, &made->table, &identity);
-	if (ret == 0)
-		return 0;
+	if (ret == 0) {
+		bc_client_message_init(made);
+		ret = bc_client_send_init(made, node_id);
+		if (ret == 0)
+			return 0;
+		bc_client_send_fini(made);
+		bc_node_leave(&made->node);
+	}
 	if (options->refusal)
 		explain(&made->table, node_id, ret, options->refusal);
 	bc_node_table_detach(&made->table);
@@ -94,6 +100,8 @@ void bcast_leave(struct bcast_node *node)
 		return;
 	if (node->report.reader)
 		bc_client_reader_bind(node->report.reader, NULL);
+	bc_client_send_fini(node);
+	bc_client_message_fini(node);
 	bc_node_leave(&node->node);
 	bc_node_table_detach(&node->table);
 	free(node);

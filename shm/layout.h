@@ -454,41 +454,55 @@ struct bc_node_shm {
 
 /*
  * An inbox: a bounded ring of records, many senders, one reader. A sender
- * takes holder by compare-and-swap from 0 or from one proved dead (as for the
- * lease), then makes sure that the slot is still its addressee's, by the
+ * takes holder by compare-and-swap from 0 or from one proved dead: the
+ * generation in the slot's claim is another by now, or nobody has the slot's
+ * life byte. Then it makes sure that the slot is still its addressee's, by the
  * generation in node.claim; writes the record, stores tail (release), adds to
- * count and wakes, clears holder. Dying in between leaves tail as it was:
- * nothing was sent, and whoever finds the holder dead may take its place, and
- * adds to count and wakes for it. A living holder is never robbed, however
- * long it is stopped: senders wait for a bounded time and then name it.
+ * count, wakes if reader_sleeps, clears holder. Dying in between leaves tail as
+ * it was: nothing was sent, and whoever finds the holder dead may take its
+ * place, and adds to count and wakes for it. A living holder is never robbed,
+ * however long it is stopped: senders wait for a bounded time and then name it.
  *
  * A new tenant of the slot takes holder too, between CLAIMED and JOINED, to
- * set head := tail: it does not inherit mail (tests/model/inbox.pml).
+ * set head := tail: it does not inherit mail (tests/model/inbox.pml). Before
+ * that it has all pages allocated. Who clears the slot gives those of the
+ * records back, if it sees holder 0 after it has changed claim: from then on
+ * nobody gets past the look at claim. The page of the header stays.
+ *
+ * Each flag is set by who is about to sleep, before its last look; the other
+ * side looks at it after what it has to announce, with a full fence on both.
  */
 struct bc_inbox_shm {
-	bc_u64 holder; /* 0, or generation << 32 | slot + 1 */
-	bc_u64 tail;   /* bytes ever put in; by the holder */
-	bc_u32 count;  /* futex word: += 1 after tail */
-	uint32_t pad;
-	bc_u64 refused; /* sends that found it full */
-	uint64_t unused_senders[12];
+	bc_u64 holder;	/* 0, or generation << 32 | slot + 1 */
+	bc_u64 refused; /* sends given up because it was full */
+	uint64_t unused_senders[14];
+	/* own line: changes with each message; the reader polls it */
+	bc_u64 tail;	      /* bytes ever put in; by the holder */
+	bc_u32 count;	      /* futex word: += 1 after tail */
+	bc_u32 reader_sleeps; /* 1: it sleeps on count; by the reader */
+	uint64_t unused_tail[14];
 	/* own line: the reader's */
-	bc_u64 head; /* bytes ever taken out */
-	bc_u32 room; /* futex word: += 1 after head */
-	bc_u32 room_waiters;
-	uint64_t unused_reader[14];
-	uint64_t unused_to_page[480];
+	bc_u64 head;	     /* bytes ever taken out */
+	bc_u32 room;	     /* futex word: += 1 after head, if awaited */
+	bc_u32 room_awaited; /* 1: senders sleep on room; reader clears it */
+	bc_u64 damaged;	     /* records and cursors found to be nonsense */
+	uint64_t unused_reader[13];
+	uint64_t unused_to_page[464];
 };
 
-/* A message in an inbox; 32-byte aligned, payload follows, padded to 32. */
+/*
+ * A message in an inbox, at a multiple of 32: this header, the sender's id,
+ * zeros up to a multiple of 32, the payload, and so on up to a multiple of 32.
+ * The id stands here since the sender may have left when it is read.
+ */
 struct bc_message_shm {
 	uint32_t length; /* of the payload */
-	uint32_t crc32c; /* of the rest of the header and the payload */
-	uint64_t sequence;
-	uint64_t sent_ns;
+	uint32_t crc32c; /* of this header, with 0 here, the id, the payload */
+	uint64_t sequence; /* of the sender's: grows */
+	uint64_t sent_ns;  /* CLOCK_MONOTONIC */
 	uint32_t from_slot;
-	uint16_t type;
-	uint16_t flags;
+	uint16_t type; /* the sender's to choose */
+	uint16_t id_length;
 };
 
 /* ---- Pinned ------------------------------------------------------------ */
@@ -592,7 +606,11 @@ BC_PIN(bc_node_shm, joined_realtime_ns, 40);
 BC_PIN(bc_node_shm, id, 48);
 BC_PIN(bc_node_shm, cursor, 128);
 BC_PIN(bc_node_shm, latency, 256);
-BC_PIN(bc_inbox_shm, head, 128);
+BC_PIN(bc_inbox_shm, tail, 128);
+BC_PIN(bc_inbox_shm, reader_sleeps, 140);
+BC_PIN(bc_inbox_shm, head, 256);
+BC_PIN(bc_message_shm, sequence, 8);
+BC_PIN(bc_message_shm, from_slot, 24);
 
 /* FNV-1a over the sizes of all shared structs, in the order given here. */
 static inline uint32_t bc_layout_id(void)

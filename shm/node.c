@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/inbox_pages.h"
 #include "shm/node.h"
 #include "shm/node_lock.h"
 #include "shm/process.h"
@@ -119,29 +120,38 @@ static void fill(struct bc_node_shm *slot, const struct bc_node_table *table,
 
 /*
  * The life byte is ours. Only a process that ignores all rules can change claim
- * now; the slot is then left to it.
+ * now; the slot is then left to it. 1, 0 if the slot cannot be had, or -errno.
  */
-static bool settle(struct bc_node *node,
-		   const struct bc_node_identity *identity)
+static int settle(struct bc_node *node, const struct bc_node_identity *identity)
 {
 	struct bc_node_shm *slot = node->slot;
 	uint64_t claim =
 		atomic_load_explicit(&slot->claim, memory_order_relaxed);
 	uint64_t mine = bc_node_claim_make(BC_NODE_CLAIMED, claim + 1);
+	int ret;
 
 	if (bc_node_claim_state(claim) != BC_NODE_FREE ||
 	    !atomic_compare_exchange_strong_explicit(&slot->claim, &claim, mine,
 						     memory_order_acquire,
 						     memory_order_relaxed))
-		return false;
+		return 0;
 	/* again: anybody may have written to it since it was swept */
 	bc_node_table_wipe(slot);
 	fill(slot, node->table, identity);
+	node->claim = mine;
+	ret = bc_inbox_open(&node->inbox, node);
+	if (ret < 0) {
+		bc_node_table_clear(node->table, node->index);
+		return ret == -EBUSY ? 0 : ret;
+	}
 	node->claim = bc_node_claim_make(BC_NODE_JOINED, mine);
 	/* pairs with the acquire load in bc_node_table_read() */
-	return atomic_compare_exchange_strong_explicit(
-		&slot->claim, &mine, node->claim, memory_order_release,
-		memory_order_relaxed);
+	if (atomic_compare_exchange_strong_explicit(
+		    &slot->claim, &mine, node->claim, memory_order_release,
+		    memory_order_relaxed))
+		return 1;
+	bc_inbox_unmap(&node->inbox.inbox);
+	return 0;
 }
 
 /* 1 if this slot has become ours, 0 if not, or -errno. */
@@ -154,11 +164,12 @@ static int try_slot(struct bc_node *node, uint32_t index,
 		return ret;
 	node->index = index;
 	node->slot = bc_node_table_slot(node->table, index);
-	if (settle(node, identity))
+	ret = settle(node, identity);
+	if (ret == 1)
 		return 1;
 	node->slot = NULL;
 	bc_node_lock_drop(node->table->fd, bc_node_lock_life(index));
-	return 0;
+	return ret;
 }
 
 /*
@@ -285,6 +296,7 @@ void bc_node_leave(struct bc_node *node)
 					  memory_order_relaxed);
 		bc_node_table_changed(table);
 	}
+	bc_inbox_unmap(&node->inbox.inbox);
 	unmark_here(node);
 	node->slot = NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/inbox.h"
 #include "shm/node_table.h"
 
 /* Who wants to join. */
@@ -22,8 +23,9 @@ struct bc_node {
 	const struct bc_node_table *table;
 	uint32_t index;
 	struct bc_node_shm *slot; /* NULL: none */
-	uint64_t claim;		  /* JOINED, as we left it */
+	uint64_t claim;		  /* as we left it: JOINED, once joined */
 	uint64_t id_byte;
+	struct bc_inbox_reader inbox;
 	unsigned char *here; /* 0 in a child that inherited us */
 };
 
@@ -36,8 +38,10 @@ struct bc_node {
  * its way: namesakes, and when no slot is free, all. So a table is full only of
  * the living.
  *
- * Returns 0, -EEXIST (the id is in use), BCAST_EFULL, or -errno. Blocks for at
- * most some 20 ms, while others are in the middle of sweeping the last slots.
+ * Returns 0, -EEXIST (the id is in use), BCAST_EFULL, -ENOSPC (for the inbox),
+ * or -errno. A free slot counts as taken while a sender to its last tenant has
+ * stopped in the middle of writing. Blocks for at most some 50 ms, while that,
+ * or others who are sweeping, is in the way of the last slots.
  */
 int bc_node_join(struct bc_node *node, const struct bc_node_table *table,
 		 const struct bc_node_identity *identity);

@@ -19,6 +19,7 @@
 
 #include "shm/clock.h"
 #include "shm/histogram.h"
+#include "shm/inbox_pages.h"
 #include "shm/name.h"
 #include "shm/node_lock.h"
 #include "shm/node_table.h"
@@ -186,6 +187,7 @@ void bc_node_table_clear(const struct bc_node_table *table, uint32_t index)
 	if (atomic_load_explicit(&slot->waiting, memory_order_acquire) == 1)
 		atomic_fetch_sub_explicit(&table->header->sleepers, 1,
 					  memory_order_relaxed);
+	bc_inbox_give_back(table, index);
 	bc_node_table_wipe(slot);
 	/* pairs with the acquire load of the next claimer */
 	atomic_store_explicit(&slot->claim,
@@ -330,6 +332,17 @@ static void read_counts(const struct bc_node_shm *slot,
 	info->latency_max_ns = get(&slot->latency_max_ns);
 }
 
+static void read_inbox(const struct bc_node_table *table,
+		       struct bcast_node_info *info)
+{
+	const struct bc_inbox_counts counts = bc_inbox_count(table, info->slot);
+
+	info->inbox_used = counts.used;
+	info->inbox_size = table->geometry.inbox_size - BC_PAGE;
+	info->inbox_refused = counts.refused;
+	info->inbox_damaged = counts.damaged;
+}
+
 static void read_ages(const struct bc_node_table *table,
 		      const struct bc_node_shm *slot,
 		      struct bcast_node_info *info)
@@ -391,6 +404,7 @@ int bc_node_table_read(const struct bc_node_table *table, uint32_t index,
 	sound = read_id(slot, found.id) && state == BC_NODE_JOINED;
 	read_counts(slot, &found);
 	read_ages(table, slot, &found);
+	read_inbox(table, &found);
 	found.state = judge(&found, alive, sound);
 	/* pairs with the release fence in bc_node_table_wipe() */
 	atomic_thread_fence(memory_order_acquire);

@@ -68,9 +68,10 @@ int bc_node_table_is_alive(const struct bc_node_table *table, uint32_t index);
 void bc_node_table_wipe(struct bc_node_shm *slot);
 
 /*
- * bc_node_table_clear - empty a slot: claim SWEPT, page wiped, claim FREE. The
- * caller has the slot's life byte, or its guard byte and found the life byte
- * free. Dying in the middle leaves a slot that the next sweep clears.
+ * bc_node_table_clear - empty a slot: claim SWEPT, the inbox's memory given
+ * back, page wiped, claim FREE. The caller has the slot's life byte, or its
+ * guard byte and found the life byte free. Dying in the middle leaves a slot
+ * that the next sweep clears.
  */
 void bc_node_table_clear(const struct bc_node_table *table, uint32_t index);
 

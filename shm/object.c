@@ -46,12 +46,12 @@ int bc_object_is_named(int fd, const char *object)
 	return ret;
 }
 
-int bc_object_allocate(int fd, uint64_t size)
+int bc_object_allocate(int fd, uint64_t offset, uint64_t size)
 {
 	int error;
 
 	do
-		error = posix_fallocate(fd, 0, (off_t)size);
+		error = posix_fallocate(fd, (off_t)offset, (off_t)size);
 	while (error == EINTR);
 	return -error;
 }

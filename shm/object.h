@@ -7,10 +7,11 @@
 #include <sys/types.h>
 
 /*
- * bc_object_allocate - have all pages of the first `size` bytes, so that no
- * use of them can be SIGBUS later. Returns 0, -ENOSPC or -errno. Blocks.
+ * bc_object_allocate - have all pages of `size` bytes from `offset`, so that no
+ * use of them can be SIGBUS later. What is there already stays. Returns 0,
+ * -ENOSPC or -errno. Blocks.
  */
-int bc_object_allocate(int fd, uint64_t size);
+int bc_object_allocate(int fd, uint64_t offset, uint64_t size);
 
 /*
  * bc_object_open - open an object that is there, whatever anybody may have put

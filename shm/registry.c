@@ -57,7 +57,7 @@ static int build(int fd, const struct bc_registry_config *config)
 	/* the whole length is only promised; header and slots are allocated */
 	if (ftruncate(fd, (off_t)size) < 0)
 		return -errno;
-	ret = bc_object_allocate(fd, slots_end);
+	ret = bc_object_allocate(fd, 0, slots_end);
 	if (ret < 0)
 		return ret;
 	registry =

@@ -199,7 +199,7 @@ static int give_pages(struct bc_segment *segment, uint64_t size)
 	(void)bc_segment_space(&total_bytes, &free_bytes);
 	if (total_bytes == 0 || free_bytes >= size) /* 0: no limit */
 		(void)bc_mapping_populate(segment->ring.base, ring_bytes);
-	ret = bc_object_allocate(segment->fd, size);
+	ret = bc_object_allocate(segment->fd, 0, size);
 	if (ret == 0)
 		ret = bc_mapping_populate(segment->control,
 					  segment->control_size);

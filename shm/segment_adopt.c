@@ -275,7 +275,8 @@ static int adopt(struct bc_segment *segment,
 		return 1;
 	}
 	if (ret == 0)
-		ret = bc_object_allocate(segment->fd, bc_segment_size(config));
+		ret = bc_object_allocate(segment->fd, 0,
+					 bc_segment_size(config));
 	if (ret == 0)
 		ret = bc_object_set_permissions(segment->fd, config->mode,
 						config->group);

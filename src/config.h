@@ -57,8 +57,9 @@ struct config {
 	/* In the order given; at least one. */
 	struct config_listen listens[CONFIG_LISTEN_MAX];
 	uint32_t listen_count;
-	uint64_t ring_size_bytes; /* a power of two */
-	uint32_t nodes;		  /* slots of the registry */
+	uint64_t ring_size_bytes;  /* a power of two */
+	uint32_t nodes;		   /* slots of the registry */
+	uint64_t inbox_size_bytes; /* of each; a power of two */
 	enum config_format format;
 	uint32_t max_receivers;
 	enum config_reassign reassign;

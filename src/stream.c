@@ -78,7 +78,7 @@ static int open_registry(struct daemon *daemon)
 		.name = config->name,
 		.epoch = daemon->segment.control->identity.epoch,
 		.node_count = config->nodes,
-		.inbox_bytes = BC_INBOX_BYTES_DEFAULT,
+		.inbox_bytes = config->inbox_size_bytes,
 		/* who may read the stream may join it */
 		.mode = config->mode | (config->mode & 0440) >> 1,
 		.group = config->gid,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * node.c - bcast-node: the command line. node_join.c is a node, node_list.c
- * looks at them.
+ * looks at them, node_send.c and node_recv.c exchange messages.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,24 +13,46 @@
 #include "output.h"
 
 enum option {
+	OPTION_BROADCAST,
+	OPTION_COUNT,
+	OPTION_FROM,
 	OPTION_JSON,
+	OPTION_RAW,
 	OPTION_READ,
 	OPTION_STUCK_AFTER,
+	OPTION_TEXT,
 	OPTION_TIMEOUT,
+	OPTION_TYPE,
+	OPTION_WHOLE,
 	OPTION_VERSION,
 	OPTION_HELP,
-	OPTION_COUNT
+	OPTIONS
 };
 
 static const struct options_row rows[] = {
+	[OPTION_BROADCAST] = {"broadcast", 'b', false, NULL,
+			      "send: to all other nodes, instead of one"},
+	[OPTION_COUNT] = {"count", 'n', false, "N",
+			  "recv: end after N messages"},
+	[OPTION_FROM] = {"from", 'f', false, "ID", "send: as the node ID"},
 	[OPTION_JSON] = {"json", 'j', false, NULL,
-			 "list, watch: as JSON (watch: one line an event)"},
+			 "list, watch, recv: as JSON (one line an event)"},
+	[OPTION_RAW] = {"raw", 0, false, NULL,
+			"recv: the bytes of the messages, and nothing else"},
 	[OPTION_READ] = {"read", 'r', false, NULL,
 			 "join: read the stream too, and show how far"},
 	[OPTION_STUCK_AFTER] = {"stuck-after", 0, false, "TIME",
-				"join: be called stuck after such a silence"},
+				"join, recv: be called stuck after such a "
+				"silence"},
+	[OPTION_TEXT] = {"text", 0, false, "TEXT",
+			 "send: this, instead of what is on standard input"},
 	[OPTION_TIMEOUT] = {"timeout", 't', false, "TIME",
-			    "join, watch: end after TIME: 500, 500ms, 2s"},
+			    "join, watch, recv: end after TIME: 500ms, 2s; "
+			    "send: wait for room"},
+	[OPTION_TYPE] = {"type", 0, false, "N",
+			 "send: the number that says what it is, 0 to 65535"},
+	[OPTION_WHOLE] = {"whole", 'w', false, NULL,
+			  "send: standard input as one message, not by lines"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
 			    "print the version and end"},
 	[OPTION_HELP] = {"help", 'h', false, NULL, "print this and end"},
@@ -38,10 +60,11 @@ static const struct options_row rows[] = {
 
 static const struct options options = {
 	.program = NODE_PROGRAM,
-	.operands = "NAME list|watch|join ID",
-	.summary = "See the local nodes of a bcast stream, or be one.",
+	.operands = "NAME list|watch|join ID|send ID|recv ID",
+	.summary = "See the local nodes of a bcast stream, be one, exchange "
+		   "messages.",
 	.rows = rows,
-	.count = OPTION_COUNT,
+	.count = OPTIONS,
 };
 
 static volatile sig_atomic_t caught;
@@ -63,35 +86,88 @@ static void catch_signals(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
+static bool take_number(const char *argument, uint64_t limit, uint64_t *number)
+{
+	return options_size(argument, number) && *number <= limit;
+}
+
 /* Set what the option says; NULL, or what its argument should have been. */
 static const char *take(void *to, int option, const char *argument)
 {
 	struct node_wish *wish = to;
 	static const char time[] = "a time such as 500, 500ms or 2s";
+	uint64_t number;
 
+	wish->given |= UINT32_C(1) << option;
 	switch ((enum option)option) {
+	case OPTION_BROADCAST:
+		break;
+	case OPTION_COUNT:
+		if (!take_number(argument, UINT64_MAX, &number) || number == 0)
+			return "a number from 1";
+		wish->count = number;
+		break;
+	case OPTION_FROM:
+		wish->from = argument;
+		break;
 	case OPTION_JSON:
 		wish->json = true;
+		break;
+	case OPTION_RAW:
+		wish->raw = true;
 		break;
 	case OPTION_READ:
 		wish->read = true;
 		break;
 	case OPTION_STUCK_AFTER:
-		wish->stuck_after_given = true;
 		if (!options_time(argument, 1, &wish->stuck_after_ms))
 			return time;
+		break;
+	case OPTION_TEXT:
+		wish->text = argument;
 		break;
 	case OPTION_TIMEOUT:
 		if (!options_time(argument, 1, &wish->timeout_ms))
 			return time;
 		break;
+	case OPTION_TYPE:
+		if (!take_number(argument, UINT16_MAX, &number))
+			return "a number from 0 to 65535";
+		wish->type = (uint16_t)number;
+		break;
+	case OPTION_WHOLE:
+		wish->whole = true;
+		break;
 	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
-	case OPTION_COUNT:
+	case OPTIONS:
 		break;
 	}
 	return NULL;
 }
+
+/* ---- Verbs ------------------------------------------------------------- */
+
+#define BIT(option) (UINT32_C(1) << OPTION_##option)
+
+static const struct verb {
+	const char *name;
+	const char *operand; /* what stands behind it; NULL: nothing */
+	uint32_t options;    /* those that it knows */
+	int (*run)(const struct node_wish *wish);
+} verbs[] = {
+	{"list", NULL, BIT(JSON), node_list},
+	{"watch", NULL, BIT(JSON) | BIT(TIMEOUT), node_watch},
+	{"join", "one id", BIT(READ) | BIT(STUCK_AFTER) | BIT(TIMEOUT),
+	 node_join},
+	{"send", "the id of a node, or --broadcast",
+	 BIT(BROADCAST) | BIT(FROM) | BIT(TEXT) | BIT(TIMEOUT) | BIT(TYPE) |
+		 BIT(WHOLE),
+	 node_send},
+	{"recv", "one id",
+	 BIT(COUNT) | BIT(JSON) | BIT(RAW) | BIT(STUCK_AFTER) | BIT(TIMEOUT),
+	 node_recv},
+};
 
 static int misused(const char *problem)
 {
@@ -100,35 +176,60 @@ static int misused(const char *problem)
 	return EX_USAGE;
 }
 
+/* Two that exclude each other were given. */
+static bool both(const struct node_wish *wish, uint32_t one, uint32_t other)
+{
+	return (wish->given & one) != 0 && (wish->given & other) != 0;
+}
+
+static int check_options(const struct verb *verb, const struct node_wish *wish)
+{
+	for (int i = 0; i < OPTIONS; i++) {
+		if ((wish->given & ~verb->options & UINT32_C(1) << i) == 0)
+			continue;
+		fprintf(stderr,
+			NODE_PROGRAM ": --%s is not for %s: see " NODE_PROGRAM
+				     " --help\n",
+			rows[i].name, verb->name);
+		return EX_USAGE;
+	}
+	if (both(wish, BIT(JSON), BIT(RAW)))
+		return misused("--json or --raw, not both");
+	if (both(wish, BIT(TEXT), BIT(WHOLE)))
+		return misused("--text or --whole, not both");
+	return EX_OK;
+}
+
+static int run_verb(const struct verb *verb, struct node_wish *wish, int count,
+		    char **words)
+{
+	bool wants = verb->operand && !(wish->given & BIT(BROADCAST));
+	int code = check_options(verb, wish);
+
+	if (code != EX_OK)
+		return code;
+	if (count != (wants ? 1 : 0)) {
+		fprintf(stderr,
+			NODE_PROGRAM ": %s takes %s: see " NODE_PROGRAM
+				     " --help\n",
+			verb->name, wants ? verb->operand : "no more words");
+		return EX_USAGE;
+	}
+	if (wants)
+		wish->operand = words[0];
+	return verb->run(wish);
+}
+
 static int run(struct node_wish *wish, int count, char **words)
 {
-	const char *verb;
-
 	if (count == 0)
 		return misused("which stream?");
-	if (count == 1)
-		return misused("do what: list, watch or join?");
 	wish->name = words[0];
-	verb = words[1];
-	if (strcmp(verb, "join") == 0) {
-		if (count != 3)
-			return misused("join takes one id");
-		if (wish->json)
-			return misused("--json is for list and watch");
-		wish->id = words[2];
-		return node_join(wish);
-	}
-	if (wish->read || wish->stuck_after_given)
-		return misused("--read and --stuck-after are for join");
-	if (count != 2)
-		return misused("list and watch take no more words");
-	if (strcmp(verb, "list") == 0 && wish->timeout_ms < 0)
-		return node_list(wish);
-	if (strcmp(verb, "list") == 0)
-		return misused("--timeout is for join and watch");
-	if (strcmp(verb, "watch") == 0)
-		return node_watch(wish);
-	return misused("do what: list, watch or join?");
+	for (size_t i = 0; count > 1 && i < sizeof(verbs) / sizeof(verbs[0]);
+	     i++)
+		if (strcmp(words[1], verbs[i].name) == 0)
+			return run_verb(&verbs[i], wish, count - 2, words + 2);
+	return misused("do what: list, watch, join, send or recv?");
 }
 
 int main(int argc, char **argv)

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "json_value.h"
 #include "node.h"
@@ -78,20 +77,13 @@ static void tell_changes(const struct node_wish *wish, const struct nodes *old,
 	(void)fflush(stdout); /* errors end the watch */
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Those who are there are told first; then every change. */
 static int watch(const struct node_wish *wish, struct bcast_nodes *view,
 		 struct nodes lists[2])
 {
-	int64_t end_ms =
-		wish->timeout_ms < 0 ? INT64_MAX : now_ms() + wish->timeout_ms;
+	int64_t end_ms = wish->timeout_ms < 0
+				 ? INT64_MAX
+				 : node_now_ms() + wish->timeout_ms;
 	unsigned turn = 0;
 	int ret = 1;
 
@@ -105,7 +97,7 @@ static int watch(const struct node_wish *wish, struct bcast_nodes *view,
 			tell_changes(wish, &lists[turn], &lists[!turn]);
 			turn = !turn;
 		}
-		left_ms = end_ms - now_ms();
+		left_ms = end_ms - node_now_ms();
 		if (left_ms <= 0)
 			return 0;
 		ret = bcast_nodes_watch(view, left_ms < SLICE_MS ? (int)left_ms

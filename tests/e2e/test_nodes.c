@@ -3,6 +3,7 @@
  * The daemon and local nodes: it sees them come, leave and die, by their
  * processes and, where it has none to watch, by its round of the slots.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -250,8 +251,8 @@ static void join_many_and_sleep(void *argument)
 static void many_that_die_at_once_are_all_found(void **state)
 {
 	static const char *const options[] = {
-		"--ring-size", "4M",	      "--nodes", "151",
-		"--listen",    "127.0.0.1:0", NULL};
+		"--ring-size", "4M",	       "--nodes", "151", "--listen",
+		"127.0.0.1:0", "--inbox-size", "4K",	  NULL};
 	unsigned descriptors;
 
 	(void)state;
@@ -391,6 +392,50 @@ static void removed_registry_stops_only_the_watching(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- Messages ---------------------------------------------------------- */
+
+static void inboxes_are_as_large_as_the_daemon_says(void **state)
+{
+	static const char *const options[] = {
+		"--ring-size", "4M", "--inbox-size", "64K", "--listen",
+		"127.0.0.1:0", NULL};
+	static unsigned char data[64 << 10];
+	struct bcast_message message;
+	struct bcast_node *node;
+	size_t limit = sizeof(data) - 96;
+
+	(void)state;
+	daemon_fixture_start(&daemon_, options);
+	assert_int_equal(bcast_join(daemon_.name, "self", NULL, &node), 0);
+
+	assert_int_equal(bcast_message_limit(node), limit);
+	assert_int_equal(bcast_send(node, "self", 1, data, limit + 1, 0),
+			 -EMSGSIZE);
+	assert_int_equal(bcast_send(node, "self", 1, data, limit, 0), 0);
+	assert_int_equal(bcast_recv(node, &message, 0), 1);
+	assert_int_equal(message.size, limit);
+
+	bcast_leave(node);
+	daemon_fixture_stop(&daemon_);
+}
+
+static void stop_of_the_daemon_is_told_after_the_messages(void **state)
+{
+	struct bcast_message message;
+	struct bcast_node *node;
+
+	(void)state;
+	daemon_fixture_start(&daemon_, any_port);
+	assert_int_equal(bcast_join(daemon_.name, "self", NULL, &node), 0);
+	assert_int_equal(bcast_send(node, "self", 1, "x", 1, 0), 0);
+	daemon_fixture_stop(&daemon_);
+
+	assert_int_equal(bcast_recv(node, &message, -1), 1);
+
+	assert_int_equal(bcast_recv(node, &message, -1), BCAST_ECLOSED);
+	bcast_leave(node);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
@@ -405,6 +450,8 @@ int main(void)
 		TEST(stop_with_nodes_joined_leaves_nothing),
 		TEST(cut_short_registry_stops_only_the_watching),
 		TEST(removed_registry_stops_only_the_watching),
+		TEST(inboxes_are_as_large_as_the_daemon_says),
+		TEST(stop_of_the_daemon_is_told_after_the_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,6 +142,32 @@ static void registry_of_nodes_stays_too(void **state)
 	assert_int_equal(registry_inode(), before);
 }
 
+static void messages_pass_without_a_daemon_and_through_its_return(void **state)
+{
+	struct bcast_node *alice, *bob;
+	struct bcast_message message;
+
+	(void)state;
+	restart_live(&restart);
+	assert_int_equal(bcast_join(restart.name, "alice", NULL, &alice), 0);
+	assert_int_equal(bcast_join(restart.name, "bob", NULL, &bob), 0);
+	assert_int_equal(bcast_send(alice, "bob", 1, "x", 1, 0), 0);
+	restart_kill(&restart);
+
+	assert_int_equal(bcast_send(alice, "bob", 2, "x", 1, 0), 0);
+	assert_int_equal(bcast_recv(bob, &message, 0), 1);
+	assert_int_equal(message.type, 1);
+	restart_live(&restart);
+
+	assert_int_equal(bcast_recv(bob, &message, 0), 1);
+	assert_int_equal(message.type, 2);
+	assert_int_equal(bcast_send(bob, "alice", 3, "x", 1, 0), 0);
+	assert_int_equal(bcast_recv(alice, &message, -1), 1);
+	assert_string_equal(message.from, "bob");
+	bcast_leave(alice);
+	bcast_leave(bob);
+}
+
 static void other_ring_size_makes_another_stream(void **state)
 {
 	uint64_t epoch, tail;
@@ -243,6 +269,7 @@ int main(void)
 		TEST(adoption_is_logged_with_the_position),
 		TEST(connections_of_the_dead_are_shown_as_closed),
 		TEST(registry_of_nodes_stays_too),
+		TEST(messages_pass_without_a_daemon_and_through_its_return),
 		TEST(other_ring_size_makes_another_stream),
 		TEST(idle_readers_survive_many_deaths_in_a_row),
 		TEST(successor_may_start_before_the_dead_is_taken_apart),

@@ -109,7 +109,9 @@ read -ra cflags < <(pkg-config --cflags bcast)
 read -ra libs < <(pkg-config --libs bcast)
 cc -std=c11 -Wall -Wextra -Werror -pedantic "${cflags[@]}" "$here/reader.c" \
 	"${libs[@]}" -o "$stage/reader-shared"
-cc -std=c11 "${cflags[@]}" "$here/reader.c" "$archive" \
+mapfile -t private < <(pkg-config --static --libs-only-l bcast |
+	tr ' ' '\n' | sed '/^-lbcast$/d; /^$/d')
+cc -std=c11 "${cflags[@]}" "$here/reader.c" "$archive" "${private[@]}" \
 	-o "$stage/reader-static"
 readelf -d "$stage/reader-shared" | grep -q 'NEEDED.*libbcast' ||
 	fail "reader-shared does not use libbcast.so"

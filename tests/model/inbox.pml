@@ -14,11 +14,16 @@
  * How a holder is proved dead is lease.pml's subject: here the word names a
  * process for good, as it does with a generation in it.
  *
- * The rule for a new tenant, which layout.h does not have yet: with its new
- * generation in node.claim, not yet JOINED, it takes the inbox's holder word
- * like a sender, sets head to tail, gives the word back, and then says JOINED.
- * A sender compares node.claim with the one that it looked up after it has
- * taken the word. So a message to a node that is gone cannot reach its heir.
+ * The rule for a new tenant (inbox_pages.c): with its new generation in
+ * node.claim, not yet JOINED, it takes the inbox's holder word like a sender,
+ * sets head to tail, gives the word back, and then says JOINED. A sender
+ * compares node.claim with the one that it looked up after it has taken the
+ * word. So a message to a node that is gone cannot reach its heir.
+ *
+ * The cells have memory while there is a tenant (bc_inbox_give_back()): who
+ * clears the slot of the dead changes node.claim, and takes the memory back if
+ * the word is 0 then; the next tenant has it again before it takes the word.
+ * Nobody writes to a cell without memory: that would be SIGBUS.
  *
  * With -DFENCED senders may rob a living holder (one that is stopped, say) and
  * the robbed is fenced off as well as can be: tail and holder are changed by
@@ -39,6 +44,8 @@
  *	RESET_UNHELD		the new tenant empties without the word
  *	CLAIM_CHECKED_EARLY	node.claim is looked at, then the word taken
  *	DEAD_HEIR		the sender does not look at node.claim at all
+ *	GIVE_BACK_BLINDLY	memory goes whoever holds the word
+ *	GIVE_BACK_EARLY		the word is looked at, then node.claim changed
  */
 #define SENDERS 2
 #define CELLS 4	   /* two messages */
@@ -54,6 +61,12 @@ byte holder;	  /* inbox.holder: process + 1 */
 byte head, tail;  /* in cells */
 byte cell[CELLS];
 byte claim;	  /* node.claim: 2 * generation, + 1 when JOINED */
+bool memory = true; /* the cells have some */
+#ifdef FENCED
+#define HAS_MEMORY true /* another thing that cannot be had with it */
+#else
+#define HAS_MEMORY memory
+#endif
 
 /* What the kernel knows: whose lock is free. Indexed by holder word. */
 bool dead[SENDERS + 1 + TENANTS];
@@ -158,7 +171,9 @@ active [SENDERS] proctype sender()
 #ifdef TAIL_FIRST
 				tail = at + 2;
 #endif
+				assert(HAS_MEMORY);
 				cell[at % CELLS] = message + 1;
+				assert(HAS_MEMORY);
 				cell[(at + 1) % CELLS] = message + 1;
 #ifdef FENCED
 				atomic {
@@ -197,13 +212,36 @@ active [TENANTS] proctype tenant()
 	byte t = _pid - SENDERS;
 	byte word = TENANT_WORD(t);
 	byte seen, first, second;
+	bool free_now;
 
 	{
 		skip;
 		/* its slot's byte is free once the one before is dead */
 end_outside:	t == 0 || dead[word - 1];
+		/* bc_node_table_clear(), by whoever finds it dead */
+		if
+		:: t == 0
+		:: else ->
+#ifdef GIVE_BACK_EARLY
+			free_now = holder == 0;
+			claim = 2 * (t - 1);
+#else
+			claim = 2 * (t - 1);
+			free_now = holder == 0;
+#endif
+#ifdef GIVE_BACK_BLINDLY
+			free_now = true;
+#endif
+			if
+			:: free_now -> memory = false
+			:: else
+			fi;
+			free_now = false
+		fi;
+		/* bc_inbox_open() */
 		tenant_now = t;
 		claim = 2 * t;
+		memory = true;
 #ifndef RESET_UNHELD
 		take_word(word);
 #endif
@@ -250,7 +288,7 @@ end_idle:	do
 		od
 	} unless {
 		dead[word];
-		d_step { seen = 0; first = 0; second = 0 }
+		d_step { seen = 0; first = 0; second = 0; free_now = false }
 	}
 }
 

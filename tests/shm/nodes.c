@@ -11,11 +11,12 @@
 
 #define LIST_MAX 256
 
-static void open_as(struct test_nodes *nodes, uint32_t count, uint32_t format)
+static void open_as(struct test_nodes *nodes, uint32_t count,
+		    uint64_t inbox_bytes, uint32_t format)
 {
 	struct bc_registry_config config = {
 		.node_count = count,
-		.inbox_bytes = BC_PAGE,
+		.inbox_bytes = inbox_bytes,
 		.mode = 0660,
 		.group = (gid_t)-1,
 	};
@@ -34,12 +35,18 @@ static void open_as(struct test_nodes *nodes, uint32_t count, uint32_t format)
 
 void test_nodes_open(struct test_nodes *nodes, uint32_t count)
 {
-	open_as(nodes, count, BCAST_FORMAT_RAW);
+	open_as(nodes, count, BC_PAGE, BCAST_FORMAT_RAW);
+}
+
+void test_nodes_open_large(struct test_nodes *nodes, uint32_t count,
+			   uint64_t inbox_bytes)
+{
+	open_as(nodes, count, inbox_bytes, BCAST_FORMAT_RAW);
 }
 
 void test_nodes_open_packets(struct test_nodes *nodes, uint32_t count)
 {
-	open_as(nodes, count, BCAST_FORMAT_PACKET);
+	open_as(nodes, count, BC_PAGE, BCAST_FORMAT_PACKET);
 }
 
 void test_nodes_close(struct test_nodes *nodes)

@@ -14,8 +14,13 @@ struct test_nodes {
 	struct test_stream stream;
 };
 
-/* test_nodes_open - a live stream with room for `count` nodes. */
+/*
+ * test_nodes_open - a live stream with room for `count` nodes, whose inboxes
+ * have a page, or so many bytes.
+ */
 void test_nodes_open(struct test_nodes *nodes, uint32_t count);
+void test_nodes_open_large(struct test_nodes *nodes, uint32_t count,
+			   uint64_t inbox_bytes);
 
 /* test_nodes_open_packets - the same, of a stream of packets. */
 void test_nodes_open_packets(struct test_nodes *nodes, uint32_t count);

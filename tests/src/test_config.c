@@ -110,6 +110,7 @@ static void no_options_give_the_defaults(void **state)
 	assert_int_equal(config.ring_size_bytes, 256 * MIB);
 	assert_int_equal(config.max_receivers, 1024);
 	assert_int_equal(config.nodes, 64);
+	assert_int_equal(config.inbox_size_bytes, MIB);
 	assert_int_equal(config.reassign, CONFIG_REASSIGN_NEW);
 	assert_int_equal(config.slow_policy, CONFIG_SLOW_DISCONNECT);
 	assert_int_equal(config.max_lag_bytes, 192 * MIB);
@@ -227,6 +228,12 @@ static void counts_keep_to_their_range(void **state)
 	accepts("--nodes", "4096");
 	refuses("--nodes", "0", "from 1 to 4096)");
 	refuses("--nodes", "4097", "out of range");
+	accepts("--inbox-size", "4K");
+	accepts("--inbox-size", "1G");
+	assert_int_equal(config.inbox_size_bytes, 1024 * MIB);
+	refuses("--inbox-size", "2K", "a power of two from 4K to 1G)");
+	refuses("--inbox-size", "2G", "out of range");
+	refuses("--inbox-size", "4097", "not a power of two");
 	accepts("--max-receivers", "1");
 	accepts("--max-receivers", "65535");
 	accepts("--max-receivers", "65536");

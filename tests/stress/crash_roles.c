@@ -360,3 +360,97 @@ void role_receiver(void *argument)
 		(void)close(fd);
 	}
 }
+
+/* ---- Messages ---------------------------------------------------------- */
+
+#define WORDS_MAX     500u
+#define TALK_TIME_MS  2
+#define DIFFERS_BY(n) ((n)*UINT64_C(0x9e3779b97f4a7c15))
+
+/* A message: of whom, its number among those to this addressee, and so on. */
+struct talk {
+	uint64_t pid;
+	uint64_t number;
+	uint64_t words[WORDS_MAX];
+};
+
+static size_t talk_size(uint64_t number)
+{
+	return sizeof(struct talk) -
+	       (number * 7 % WORDS_MAX) * sizeof(uint64_t);
+}
+
+static uint64_t talk_word(const struct talk *talk, size_t i)
+{
+	return DIFFERS_BY(talk->number) ^ talk->pid ^ i;
+}
+
+static int talk_to(struct bcast_node *node, unsigned to, uint64_t number)
+{
+	static struct talk talk;
+	char id[32];
+
+	talk.pid = (uint64_t)getpid();
+	talk.number = number;
+	for (size_t i = 0; i < WORDS_MAX; i++)
+		talk.words[i] = talk_word(&talk, i);
+	snprintf(id, sizeof(id), "talker-%u", to);
+	return bcast_send(node, id, 1, &talk, talk_size(number), TALK_TIME_MS);
+}
+
+/* The last that came from each; a life that has just begun expects any. */
+static bool is_next(const struct talk *talk, size_t size, uint64_t last[2])
+{
+	bool right = size == talk_size(talk->number) &&
+		     (last[0] != talk->pid || talk->number == last[1] + 1);
+	size_t words = size / sizeof(uint64_t) - 2;
+
+	for (size_t i = 0; i < words && right; i++)
+		right = talk->words[i] == talk_word(talk, i);
+	last[0] = talk->pid;
+	last[1] = talk->number;
+	return right;
+}
+
+static void listen_to_all(struct board *board, struct bcast_node *node,
+			  uint64_t last[TALKERS][2])
+{
+	struct bcast_message message;
+	unsigned from;
+	int ret;
+
+	while ((ret = bcast_recv(node, &message, 1)) == 1) {
+		from = (unsigned)atoi(strchr(message.from, '-') + 1) % TALKERS;
+		if (!is_next(message.data, message.size, last[from]))
+			complain(board, "message %llu of %s is wrong",
+				 (unsigned long long)last[from][1],
+				 message.from);
+		atomic_fetch_add(&board->messages, 1);
+	}
+	if (ret < 0 && ret != BCAST_ECLOSED)
+		complain(board, "recv: %s", bcast_strerror(ret));
+}
+
+void role_talker(void *argument)
+{
+	const struct role *role = argument;
+	uint64_t sent[TALKERS] = {0}, last[TALKERS][2] = {{0}};
+	struct bcast_node *node = join(role, "talker");
+	int ret = 0;
+
+	test_child_ready();
+	for (unsigned turn = 0; ret != BCAST_ECLOSED; turn++) {
+		unsigned to = turn % TALKERS;
+
+		if (to == role->number) {
+			listen_to_all(role->board, node, last);
+			continue;
+		}
+		ret = talk_to(node, to, sent[to] + 1);
+		if (ret == 0)
+			sent[to]++;
+		else if (ret != -ENOENT && ret != BCAST_EFULL)
+			complain(role->board, "send: %s", bcast_strerror(ret));
+	}
+	bcast_leave(node);
+}

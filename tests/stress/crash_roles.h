@@ -36,5 +36,8 @@ void role_publisher(void *role); /* takes the lease, publishes */
 void role_node(void *role);	 /* a node's reader, record by record */
 void role_plain(void *role);	 /* a plain reader, by spans */
 void role_receiver(void *role);	 /* over TCP, comes back when thrown out */
+void role_talker(void *role);	 /* sends the other talkers messages */
+
+#define TALKERS 3u
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_crash.c - everybody is killed, at random instants, over live traffic:
- * publishers that hold the lease, nodes and plain readers, TCP receivers, the
- * daemon itself. Each is started again at once. Nobody who lives reads a wrong
+ * publishers that hold the lease, nodes and plain readers, TCP receivers, nodes
+ * that send each other messages, the daemon itself. Each is started again at once. Nobody who lives reads a wrong
  * byte, misses a record without being told how many, or gets one twice; nothing
  * comes to a stop; and in the end nothing is left: no slot, no lease, no
  * descriptor, no object.
@@ -26,6 +26,7 @@ enum kind {
 	NODE,
 	PLAIN,
 	RECEIVER,
+	TALKER,
 	KINDS
 };
 
@@ -34,13 +35,14 @@ static const struct {
 	unsigned count;
 	unsigned share; /* of a hundred deaths */
 } kinds[KINDS] = {
-	[PUBLISHER] = {role_publisher, 2, 40},
-	[NODE] = {role_node, 2, 20},
-	[PLAIN] = {role_plain, 1, 12},
-	[RECEIVER] = {role_receiver, 2, 16},
+	[PUBLISHER] = {role_publisher, 2, 30},
+	[NODE] = {role_node, 2, 14},
+	[PLAIN] = {role_plain, 1, 8},
+	[RECEIVER] = {role_receiver, 2, 12},
+	[TALKER] = {role_talker, TALKERS, 24},
 };
 
-#define CREW_MAX 8
+#define CREW_MAX 16
 
 static struct daemon_fixture daemon_fixture;
 static struct board *board;
@@ -144,7 +146,7 @@ static void assert_no_complaint(void)
 }
 
 struct progress {
-	uint64_t published, read, received;
+	uint64_t published, read, received, messages;
 };
 
 static bool all_have_moved(void *argument)
@@ -154,7 +156,8 @@ static bool all_have_moved(void *argument)
 	return atomic_load(&board->wrong) > 0 ||
 	       (atomic_load(&board->published) > from->published &&
 		atomic_load(&board->read) > from->read &&
-		atomic_load(&board->received) > from->received);
+		atomic_load(&board->received) > from->received &&
+		atomic_load(&board->messages) > from->messages);
 }
 
 static void assert_nothing_is_stuck(void)
@@ -163,13 +166,16 @@ static void assert_nothing_is_stuck(void)
 		.published = atomic_load(&board->published),
 		.read = atomic_load(&board->read),
 		.received = atomic_load(&board->received),
+		.messages = atomic_load(&board->messages),
 	};
 
 	if (!test_within(2 * DEADLINE_MS, all_have_moved, &from))
-		fail_msg("stuck: published %llu, read %llu, received %llu\n%s",
+		fail_msg("stuck: published %llu, read %llu, received %llu, "
+			 "messages %llu\n%s",
 			 (unsigned long long)board->published,
 			 (unsigned long long)board->read,
 			 (unsigned long long)board->received,
+			 (unsigned long long)board->messages,
 			 daemon_fixture_log(&daemon_fixture));
 	assert_no_complaint();
 }
@@ -264,11 +270,12 @@ static void nobody_is_harmed_by_any_death(void **state)
 	assert_int_equal(daemon_fixture_descriptors(&daemon_fixture),
 			 descriptors);
 	print_message("%u kills: %llu records published, %llu read, %llu told "
-		      "as lost, %llu received\n",
+		      "as lost, %llu received, %llu messages\n",
 		      kills, (unsigned long long)board->published,
 		      (unsigned long long)board->read,
 		      (unsigned long long)board->lost,
-		      (unsigned long long)board->received);
+		      (unsigned long long)board->received,
+		      (unsigned long long)board->messages);
 	daemon_fixture_stop(&daemon_fixture);
 }
 

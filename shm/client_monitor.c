@@ -12,9 +12,14 @@
 
 #include <bcast/monitor.h>
 
+#include "shm/client_writer.h"
 #include "shm/clock.h"
+#include "shm/node_table.h"
+#include "shm/record.h"
 #include "shm/segment.h"
 #include "shm/text.h"
+
+#define TAIL_TRIES 100
 
 struct bcast_monitor {
 	struct bc_segment segment;
@@ -72,6 +77,19 @@ static void stream_owner(const struct bc_owner_shm *owner,
 	info->max_receivers = get32(&owner->max_receivers);
 }
 
+/* The tail, with its number unless it never stands still. */
+static void stream_tail(const struct bc_ring *ring,
+			struct bcast_stream_info *info)
+{
+	struct bc_record_place tail = bc_record_tail(ring);
+
+	for (unsigned i = 0; i < TAIL_TRIES && tail.sequence == 0; i++)
+		tail = bc_record_tail(ring);
+	info->tail = tail.position;
+	if (info->format == BCAST_FORMAT_PACKET)
+		info->sequence = tail.sequence;
+}
+
 static void stream_rights(const struct bc_segment *segment,
 			  struct bcast_stream_info *info)
 {
@@ -101,13 +119,26 @@ int bcast_monitor_stream(const struct bcast_monitor *monitor,
 	info->writer_alive = bc_segment_owner_alive(segment) == 1;
 	stream_owner(&control->owner, info);
 	stream_rights(segment, info);
-	info->tail = bc_ring_tail(&segment->ring);
+	stream_tail(&segment->ring, info);
 	info->reserved = get(&control->head.reserved);
 	info->oldest = bc_ring_oldest(&segment->ring);
 	if (info->oldest > info->tail)
 		info->oldest = info->tail;
 	info->publishes = get32(&control->head.publish_count);
 	info->peer_slots = segment->regions[BC_REGION_PEERS].count;
+	return 0;
+}
+
+int bcast_monitor_writer(const struct bcast_monitor *monitor,
+			 struct bcast_writer_info *info)
+{
+	const struct bc_segment *segment = &monitor->segment;
+	struct bc_node_table table;
+	bool known = bc_node_table_attach(&table, segment->name, false) == 0;
+
+	bc_client_writer_info(segment, known ? &table : NULL, info);
+	if (known)
+		bc_node_table_detach(&table);
 	return 0;
 }
 

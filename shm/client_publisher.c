@@ -123,7 +123,7 @@ static int prepare(struct bcast_publisher *publisher, uint64_t size)
 
 static uint64_t ring_size(const struct bc_writer *writer, uint64_t size)
 {
-	/* a size that no record can have is refused, not cut */
+	/* what no publication can have is refused, not cut to 32 bits */
 	if (size > writer->size_max - BC_RECORD_HEADER)
 		return UINT64_MAX;
 	return writer->packets ? bcast_packet_size((uint32_t)size) : size;
@@ -184,8 +184,7 @@ int bcast_publish(struct bcast_publisher *publisher, const void *data,
 
 	if (ret < 0)
 		return ret;
-	/* of nothing, the address may be NULL */
-	if (size > 0)
+	if (size > 0) /* nothing may be at NULL */
 		memcpy(payload_at(&publisher->writer), data, size);
 	show(publisher, size);
 	return 0;

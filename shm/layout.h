@@ -234,7 +234,8 @@ struct bc_lease_shm {
 	bc_u32 daemon_sleeps; /* 1: wake the daemon too; by the daemon */
 	bc_u64 limit;	      /* position; by the daemon */
 	bc_u32 room;	      /* futex word: += 1 when limit grows */
-	bc_u32 room_wanted;   /* 1: a publisher sleeps on room; by it */
+	bc_u32 room_wanted;   /* 1: a publisher waits for the daemon's room; by
+				 it, and 0 by who buries it, and the next one */
 	bc_u64 gate_waits;    /* how often holders have waited for gates */
 	bc_u64 gate_waited_ns;
 	bc_u64 gates_given_up;

@@ -26,6 +26,12 @@ static uint64_t get(const bc_u64 *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
+static void wish_for_room(struct bc_segment *segment, bool wished)
+{
+	atomic_store_explicit(&segment->control->lease.room_wanted, wished,
+			      memory_order_relaxed);
+}
+
 /* ---- Open and close ---------------------------------------------------- */
 
 static uint64_t word_of(const struct bc_node *node)
@@ -43,14 +49,12 @@ static int take_stock(struct bc_writer *writer)
 		min_u64(FLUSH_BYTES_MAX, ring->capacity / STEPS_PER_RING);
 	writer->step = ring->capacity / STEPS_PER_RING;
 	writer->size_max = bc_record_max(ring->capacity);
-	/* the last holder may have died while it waited */
+	/* what the last holder wished for is over, if it died in its wait */
+	wish_for_room(&writer->segment, false);
 	atomic_store_explicit(&writer->node->table->header->gate_wanted, 0,
 			      memory_order_relaxed);
 	/* a stamp of the last holder would be taken for ours */
 	atomic_store_explicit(&ring->head->published_ns, 0,
-			      memory_order_relaxed);
-	/* and it may have died waiting */
-	atomic_store_explicit(&writer->segment.control->lease.room_wanted, 0,
 			      memory_order_relaxed);
 	if (writer->packets) {
 		ret = bc_record_takeover(ring, &writer->at);
@@ -133,22 +137,21 @@ static uint64_t gates_allow(struct bc_writer *writer)
 	       ring->capacity;
 }
 
-/* The daemon's limit as well, unless it is dead: then nothing is being sent. */
-static uint64_t allowed(struct bc_writer *writer, bool ignore_daemon)
+static uint64_t daemon_allows(const struct bc_writer *writer)
 {
-	uint64_t gates = gates_allow(writer);
+	return get(&writer->segment.control->lease.limit);
+}
 
-	if (ignore_daemon)
-		return gates;
-	return min_u64(gates, get(&writer->segment.control->lease.limit));
+static uint64_t allowed(struct bc_writer *writer)
+{
+	return min_u64(gates_allow(writer), daemon_allows(writer));
 }
 
 /*
  * Announce that bytes up to `end` and a step more may be overwritten, then look
  * at the limits again: see struct bc_lease_shm. Returns how far we may write.
  */
-static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit,
-			bool ignore_daemon)
+static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit)
 {
 	bc_u64 *reserved = &writer->ring.head->reserved;
 	uint64_t most = min_u64(limit, writer->flushed + writer->ring.capacity);
@@ -159,43 +162,49 @@ static uint64_t reserve(struct bc_writer *writer, uint64_t end, uint64_t limit,
 		atomic_store_explicit(reserved, wanted, memory_order_release);
 	/* with the daemon's and gates'; and pairs with bc_ring_intact() */
 	atomic_thread_fence(memory_order_seq_cst);
-	return min_u64(wanted, allowed(writer, ignore_daemon));
+	return min_u64(wanted, allowed(writer));
 }
 
-static bool try_room(struct bc_writer *writer, uint64_t end, bool ignore_daemon)
+static bool try_room(struct bc_writer *writer, uint64_t end)
 {
-	uint64_t limit = allowed(writer, ignore_daemon);
+	uint64_t limit = allowed(writer);
 
 	if (end > limit)
 		return false;
-	writer->bound = reserve(writer, end, limit, ignore_daemon);
-	/* with the next record, ask again whether it is still dead */
-	if (ignore_daemon && writer->bound > end)
-		writer->bound = end;
+	writer->bound = reserve(writer, end, limit);
 	return writer->bound >= end;
 }
 
-/* Who holds us up may be dead: then nothing is being sent any more. */
-static bool daemon_is_dead(const struct bc_writer *writer)
+/*
+ * A dead daemon sends nothing any more, so what it wanted is void. By swapping:
+ * the next one, if it has come since we looked, wants something else.
+ */
+static void outlive_daemon(struct bc_writer *writer)
 {
-	return bc_segment_owner_alive(&writer->segment) == 0;
+	bc_u64 *limit = &writer->segment.control->lease.limit;
+	uint64_t seen = get(limit);
+
+	if (bc_segment_owner_alive(&writer->segment) == 0)
+		(void)atomic_compare_exchange_strong_explicit(
+			limit, &seen, UINT64_MAX, memory_order_relaxed,
+			memory_order_relaxed);
 }
 
-static void sleep_for_room(struct bc_writer *writer, uint64_t end,
-			   uint64_t timeout_ns)
+static void sleep_for_daemon(struct bc_writer *writer, uint64_t end,
+			     uint64_t timeout_ns)
 {
 	struct bc_lease_shm *lease = &writer->segment.control->lease;
 	uint32_t seen =
 		atomic_load_explicit(&lease->room, memory_order_acquire);
 
-	atomic_store_explicit(&lease->room_wanted, 1, memory_order_relaxed);
+	/* again: a new daemon may have cleared it */
+	wish_for_room(&writer->segment, true);
 	/* pairs with the one between limit and room_wanted in the daemon */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (end > get(&lease->limit))
+	if (end > daemon_allows(writer))
 		(void)bc_notify_wait(
 			&lease->room, seen,
 			(int64_t)min_u64(timeout_ns, ROOM_SLICE_NS));
-	atomic_store_explicit(&lease->room_wanted, 0, memory_order_relaxed);
 }
 
 /*
@@ -230,10 +239,11 @@ static int try_patiently(struct bc_writer *writer, uint64_t end,
 			 uint64_t deadline_ns)
 {
 	for (;;) {
-		bool gated;
 		uint64_t now_ns;
+		bool gated;
 
-		if (try_room(writer, end, daemon_is_dead(writer)))
+		outlive_daemon(writer);
+		if (try_room(writer, end))
 			return 0;
 		if (!bc_writer_is_open(writer))
 			return BCAST_ECLOSED;
@@ -247,10 +257,15 @@ static int try_patiently(struct bc_writer *writer, uint64_t end,
 		if (gated)
 			sleep_for_gates(writer, end, deadline_ns - now_ns);
 		else
-			sleep_for_room(writer, end, deadline_ns - now_ns);
+			sleep_for_daemon(writer, end, deadline_ns - now_ns);
 	}
 }
 
+/*
+ * The wish stands from before the wake until the end of the wait: whom we wake
+ * must find it, and the time that we are held up is counted by it. Gates alone
+ * are no business of the daemon.
+ */
 static int wait_for_room(struct bc_writer *writer, uint64_t end)
 {
 	uint64_t deadline_ns = UINT64_MAX;
@@ -260,9 +275,11 @@ static int wait_for_room(struct bc_writer *writer, uint64_t end)
 		deadline_ns =
 			bc_monotonic_ns() +
 			(uint64_t)writer->room_wait_ms * (uint64_t)BC_NS_PER_MS;
+	wish_for_room(&writer->segment, end > daemon_allows(writer));
 	/* who is to make room must see all that we have published */
 	bc_writer_wake(writer);
 	ret = try_patiently(writer, end, deadline_ns);
+	wish_for_room(&writer->segment, false);
 	bc_gates_passed(&writer->gates, bc_monotonic_ns());
 	return ret;
 }
@@ -274,7 +291,7 @@ int bc_writer_make_room(struct bc_writer *writer, uint64_t size)
 	/* reserved - tail <= capacity */
 	bc_writer_flush(writer);
 	for (unsigned i = 0; i < SPINS_FOR_ROOM; i++) {
-		if (try_room(writer, end, false))
+		if (try_room(writer, end))
 			return 0;
 		bc_notify_pause();
 	}

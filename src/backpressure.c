@@ -43,19 +43,51 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* How far beyond the fastest receiver a local publisher may be. */
+static uint64_t pace_room(const struct backpressure_limits *limits)
+{
+	return max_u64(limits->pace_bytes + limits->read_bytes,
+		       limits->record_bytes);
+}
+
+/* How far beyond the floor. */
+static uint64_t floor_room(const struct backpressure_limits *limits)
+{
+	return max_u64(limits->hold_bytes + limits->read_bytes,
+		       limits->record_bytes);
+}
+
+bool backpressure_floor_will_do(const struct backpressure_limits *limits,
+				uint64_t tail, uint64_t floor, bool local)
+{
+	return tail - floor <=
+	       (local ? floor_room(limits) - limits->record_bytes
+		      : limits->hold_bytes);
+}
+
 uint64_t backpressure_limit(const struct backpressure_limits *limits,
 			    const struct backpressure_positions *at,
 			    bool stalled)
 {
-	uint64_t room = max_u64(limits->hold_bytes + limits->read_bytes,
-				limits->record_bytes) +
-			at->floor;
-	uint64_t pace = max_u64(limits->pace_bytes + limits->read_bytes,
-				limits->record_bytes) +
-			at->leader;
+	uint64_t room = floor_room(limits) + at->floor;
+	uint64_t pace = pace_room(limits) + at->leader;
 	uint64_t limit = !stalled && pace < room ? pace : room;
 
 	return limit > at->tail ? limit : at->tail;
+}
+
+uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
+				     const struct backpressure_positions *at,
+				     bool stalled)
+{
+	uint64_t most = limits->capacity - limits->record_bytes;
+	uint64_t ahead = at->tail - at->leader;
+
+	if (limits->max_lag_bytes <= most)
+		return limits->max_lag_bytes;
+	if (!stalled && ahead + limits->record_bytes > pace_room(limits))
+		return limits->max_lag_bytes;
+	return most;
 }
 
 bool backpressure_is_slow(const struct backpressure_limits *limits,

@@ -84,6 +84,23 @@ uint64_t backpressure_limit(const struct backpressure_limits *limits,
 			    const struct backpressure_positions *at,
 			    bool stalled);
 
+/*
+ * backpressure_floor_will_do - may a floor that is perhaps too low be used, or
+ * would it keep out a read, or a local publisher's largest record?
+ */
+bool backpressure_floor_will_do(const struct backpressure_limits *limits,
+				uint64_t tail, uint64_t floor, bool local);
+
+/*
+ * backpressure_lag_for_record - rule 3 while a local publisher waits for room:
+ * the lag that is too much then. It is less than max_lag_bytes where a receiver
+ * within that would keep the largest record out for ever; unless it is the
+ * fastest one that the publisher waits for, which comes first.
+ */
+uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
+				     const struct backpressure_positions *at,
+				     bool stalled);
+
 /* backpressure_is_slow - rule 3, for one receiver. */
 bool backpressure_is_slow(const struct backpressure_limits *limits,
 			  uint64_t tail, uint64_t cursor);

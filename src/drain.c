@@ -19,8 +19,11 @@
  */
 #define LAST_RESORT_NS ((uint64_t)BC_NS_PER_S)
 
-/* What a local publisher gets for what it has begun. */
-#define LAST_WORD_NS ((uint64_t)(20 * BC_NS_PER_MS))
+/*
+ * What a local publisher gets for what it has begun: microseconds, unless it is
+ * not running at the moment. One that gives the lease back is not waited for.
+ */
+#define LAST_WORD_NS ((uint64_t)(100 * BC_NS_PER_MS))
 
 static void stop_listening(struct daemon *daemon)
 {
@@ -36,7 +39,6 @@ static void begin(struct daemon *daemon, int signal_number)
 	struct ingest *ingest = &daemon->ingest;
 
 	daemon->phase = DAEMON_DRAINING;
-	daemon->drain_began_ns = daemon->now_ns;
 	daemon->drain_deadline_ns =
 		daemon->now_ns +
 		daemon->config.drain_timeout_ms * (uint64_t)BC_NS_PER_MS;
@@ -45,6 +47,8 @@ static void begin(struct daemon *daemon, int signal_number)
 	atomic_store_explicit(&daemon->segment.control->owner.end_reason,
 			      (uint32_t)signal_number, memory_order_relaxed);
 	bc_segment_set_state(&daemon->segment, BC_STATE_DRAINING);
+	/* not when this turn began, which may have been a while ago */
+	daemon->drain_began_ns = bc_monotonic_ns();
 	stop_listening(daemon);
 	nodes_drain(daemon);
 	local_drain(daemon);
@@ -104,9 +108,12 @@ void drain_step(struct daemon *daemon, int signal_number)
 		daemon->drain_deadline_ns = daemon->now_ns;
 	}
 	/* the last receive may still bring bytes, a publisher its last record */
-	if (!daemon->ingest.receiving && !local_may_publish(daemon))
+	if (!daemon->ingest.receiving && !local_may_publish(daemon)) {
+		/* which may have come since this turn looked for it */
+		local_follow(daemon);
 		close_receivers(daemon,
 				daemon->now_ns >= daemon->drain_deadline_ns);
+	}
 	if (is_quiet(daemon) ||
 	    daemon->now_ns >= daemon->drain_deadline_ns + LAST_RESORT_NS)
 		daemon->phase = DAEMON_STOPPED;

@@ -285,6 +285,26 @@ static void punish(struct daemon *daemon, struct bc_conn *conn)
 	make_idle(daemon, conn);
 }
 
+struct backpressure_positions egress_positions(struct daemon *daemon)
+{
+	struct egress *egress = &daemon->egress;
+	uint64_t tail = daemon_tail(daemon);
+	struct backpressure_positions at = {tail, tail, tail, tail};
+
+	/* closing connections can hold bytes after the last has left */
+	if (!backpressure_floor_will_do(&daemon->limits, tail, egress->floor,
+					!daemon->ingest.has_lease) ||
+	    local_wants_room(daemon))
+		recompute_floor(daemon);
+	at.floor = egress->floor;
+	if (egress->receivers == 0)
+		return at;
+	if (!egress->leader_valid)
+		recompute_leader(daemon);
+	at.leader = egress->leader;
+	return at;
+}
+
 void egress_enforce_lag(struct daemon *daemon)
 {
 	struct backpressure_limits lowered = daemon->limits;
@@ -294,10 +314,12 @@ void egress_enforce_lag(struct daemon *daemon)
 	if (daemon->config.slow_policy == CONFIG_SLOW_BLOCK)
 		return;
 	/* a large record may want room before anybody lags that much */
-	if (local_wants_room(daemon) &&
-	    limits->max_lag_bytes > limits->capacity - 2 * limits->record_bytes)
-		lowered.max_lag_bytes =
-			limits->capacity - 2 * limits->record_bytes;
+	if (local_wants_room(daemon)) {
+		struct backpressure_positions at = egress_positions(daemon);
+
+		lowered.max_lag_bytes = backpressure_lag_for_record(
+			&daemon->limits, &at, daemon->ingest.given_up);
+	}
 	if (!backpressure_is_slow(limits, tail, daemon->egress.floor))
 		return;
 	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
@@ -309,23 +331,4 @@ void egress_enforce_lag(struct daemon *daemon)
 			punish(daemon, conn);
 	}
 	recompute_floor(daemon);
-}
-
-struct backpressure_positions egress_positions(struct daemon *daemon)
-{
-	struct egress *egress = &daemon->egress;
-	uint64_t tail = daemon_tail(daemon);
-	struct backpressure_positions at = {tail, tail, tail, tail};
-
-	/* closing connections can hold bytes after the last has left */
-	if (tail - egress->floor > daemon->limits.hold_bytes ||
-	    local_wants_room(daemon))
-		recompute_floor(daemon);
-	at.floor = egress->floor;
-	if (egress->receivers == 0)
-		return at;
-	if (!egress->leader_valid)
-		recompute_leader(daemon);
-	at.leader = egress->leader;
-	return at;
 }

@@ -130,6 +130,15 @@ static bool wants_news(const struct daemon *daemon)
 	       egress_has_caught_up(daemon);
 }
 
+/*
+ * A wish for room that local_pace() has not seen: it would be met with the next
+ * tick only, since the publisher wakes us once.
+ */
+static bool is_new_wish(const struct daemon *daemon)
+{
+	return local_wants_room(daemon) && daemon->ingest.paused_since_ns == 0;
+}
+
 static void arm(struct daemon *daemon, uint32_t seen)
 {
 	if (daemon->local.armed)
@@ -160,7 +169,7 @@ int64_t local_sleep(struct daemon *daemon, int64_t timeout_ns)
 		set_sleeps(daemon, 1);
 		sure = bc_sleepers_heavy_fence();
 	}
-	if (find_tail(daemon).position > daemon->tail)
+	if (find_tail(daemon).position > daemon->tail || is_new_wish(daemon))
 		return 0;
 	arm(daemon, seen);
 	return sure && daemon->local.armed
@@ -206,6 +215,9 @@ static void bury(struct daemon *daemon)
 			  "name=%s error=\"its positions cannot be\" "
 			  "fix=\"restart the daemon\"",
 			  daemon->config.name);
+	/* it may have died waiting */
+	atomic_store_explicit(&lease_of(daemon)->room_wanted, 0,
+			      memory_order_relaxed);
 	bc_lease_give(&daemon->segment);
 }
 

@@ -15,7 +15,8 @@
 # wants every byte everywhere, its sender does the waiting: it sends in pieces,
 # and the next one only when no local reader is more than half a ring behind
 # (how much each has written, the kernel tells in /proc/PID/io). If one is
-# lapped all the same, bcast-tail says so, and the demo fails.
+# lapped all the same, bcast-tail says so, and the demo fails. At the end a local
+# process publishes a second stream, without a socket (demo_publisher.sh).
 #
 # Nothing is left behind: processes, segment and files go with the last line.
 set -euo pipefail
@@ -24,6 +25,8 @@ export LC_ALL=C
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=tools/packages.sh
 . "$root/tools/packages.sh"
+# shellcheck source=tools/demo_publisher.sh
+. "$root/tools/demo_publisher.sh"
 
 build=$root/build/demo
 receivers=16
@@ -37,6 +40,7 @@ piece_max=$((16 << 20))
 
 work=
 daemon=
+publisher_daemon=
 sender=
 declare -a receiver_pids=() tail_pids=() hash_pids=() reader_lag_max=()
 
@@ -145,7 +149,7 @@ has_ended() {
 cleanup() {
 	local status=$? pid signal pids
 
-	pids=("$daemon" "$sender" "${receiver_pids[@]}" "${tail_pids[@]}"
+	pids=("$daemon" "$publisher_daemon" "$sender" "${receiver_pids[@]}" "${tail_pids[@]}"
 		"${hash_pids[@]}")
 
 	trap '' INT TERM
@@ -155,7 +159,8 @@ cleanup() {
 		done
 		poll 2 has_ended "${pids[@]}" && break
 	done
-	[[ -z $work ]] || rm -rf "$work" "/dev/shm/bcast.$name"{,.nodes,.lock}
+	[[ -z $work ]] || rm -rf "$work" \
+		"/dev/shm/bcast.$name"{,.pub}{,.nodes,.lock}
 	exit "$status"
 }
 
@@ -168,7 +173,7 @@ install_and_build() {
 	echo "building    $build (Release)"
 	if ! { cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
 		-DBCAST_TESTS=OFF -DBCAST_BENCH=OFF &&
-		cmake --build "$build" --target bcastd bcast-shmstat bcast-tail
+		cmake --build "$build" --target bcastd bcast-{pub,shmstat,tail}
 	} >"$log" 2>&1; then
 		tail -n 30 "$log" >&2
 		fail "the build failed"
@@ -488,6 +493,7 @@ main() {
 		fail "$differences of $((receivers + readers)) differ"
 	echo "All $((receivers + readers)) got the same bytes;" \
 		"bcastd ended on SIGTERM with status 0."
+	demo_publisher
 }
 
 main "$@"

@@ -42,6 +42,7 @@ struct shmstat_totals {
 /* Zeroed is empty. Owned by whoever called shmstat_read(). */
 struct shmstat {
 	struct bcast_stream_info stream;
+	struct bcast_writer_info writer;
 	struct shmstat_totals totals;
 	struct bcast_fact *facts;
 	struct bcast_peer_info *peers;

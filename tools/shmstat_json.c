@@ -11,6 +11,7 @@
 #define ROW(key, type, value) \
 	json_value_add(object, #key, json_value_##type(value));
 #define STREAM_KEY(...)
+#define WRITER_KEY(...)
 #define SUMMARY_KEY(...)
 #define PEER_KEY(...)
 #define CLOSED_KEY(...)
@@ -24,6 +25,16 @@ static void add_stream(struct json_object *object,
 #include "shmstat_keys.def"
 #undef STREAM_KEY
 #define STREAM_KEY(...)
+}
+
+static void add_writer(struct json_object *object,
+		       const struct bcast_writer_info *w)
+{
+#undef WRITER_KEY
+#define WRITER_KEY(key, type, value, help) ROW(key, type, value)
+#include "shmstat_keys.def"
+#undef WRITER_KEY
+#define WRITER_KEY(...)
 }
 
 static void add_summary(struct json_object *object,
@@ -126,10 +137,13 @@ int shmstat_json(const struct shmstat *stat,
 	struct json_object *whole = json_object_new_object();
 	struct json_object *stream = json_object_new_object();
 	struct json_object *summary = json_object_new_object();
+	struct json_object *writer = json_object_new_object();
 
 	add_stream(stream, &stat->stream);
+	add_writer(writer, &stat->writer);
 	add_summary(summary, &stat->totals);
 	json_value_add(whole, "stream", stream);
+	json_value_add(whole, "writer", writer);
 	json_value_add(whole, "facts", facts(stat));
 	json_value_add(whole, "summary", summary);
 	json_value_add(whole, "senders", peers(stat, true));

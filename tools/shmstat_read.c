@@ -154,6 +154,8 @@ int shmstat_read(const char *name, struct shmstat *stat)
 		return ret;
 	ret = bcast_monitor_stream(monitor, &stat->stream);
 	if (ret == 0)
+		ret = bcast_monitor_writer(monitor, &stat->writer);
+	if (ret == 0)
 		ret = read_facts(monitor, stat);
 	if (ret == 0)
 		ret = read_peers(monitor, stat);

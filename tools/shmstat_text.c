@@ -97,12 +97,16 @@ static void print_identity(const struct shmstat *stat)
 	printf("%s, holds %s: positions %" PRIu64 " to %" PRIu64 "\n",
 	       BYTES(s->capacity), BYTES(s->tail - s->oldest), s->oldest,
 	       s->tail);
+	if (s->format == BCAST_FORMAT_PACKET) {
+		label(stat, "records");
+		printf("%" PRIu64 "\n", s->sequence ? s->sequence - 1 : 0);
+	}
 	label(stat, "born");
 	printf("%s, %s ago\n", TIME(s->created_realtime_ns),
 	       DURATION(age_ns(s->created_realtime_ns)));
 }
 
-static void print_sender(const struct shmstat *stat)
+static void print_writer(const struct shmstat *stat)
 {
 	const char *separator = " from ";
 
@@ -115,7 +119,12 @@ static void print_sender(const struct shmstat *stat)
 		       peer->role == BCAST_ROLE_WAITING ? " (waiting)" : "");
 		separator = ", ";
 	}
-	printf("%s\n", stat->totals.senders == 0 ? ", no sender" : "");
+	if (stat->writer.kind == BCAST_WRITER_NODE)
+		printf("%slocal publisher %s, pid %" PRIu32 ", since %s\n",
+		       separator, stat->writer.who, stat->writer.pid,
+		       TIME(stat->writer.since_realtime_ns));
+	else
+		printf("%s\n", stat->totals.senders == 0 ? ", no sender" : "");
 }
 
 static void print_traffic(const struct shmstat *stat)
@@ -124,7 +133,7 @@ static void print_traffic(const struct shmstat *stat)
 
 	label(stat, "in");
 	printf("%s in %" PRIu64 " receives", BYTES(t->bytes_in), t->receives);
-	print_sender(stat);
+	print_writer(stat);
 	label(stat, "out");
 	printf("%s in %" PRIu64 " sends, %" PRIu64 " of them short\n",
 	       BYTES(t->bytes_out), t->sends, t->short_sends);

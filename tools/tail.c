@@ -29,6 +29,9 @@
 enum option {
 	OPTION_FROM,
 	OPTION_BYTES,
+	OPTION_PAYLOAD,
+	OPTION_LINES,
+	OPTION_HEADERS,
 	OPTION_NO_FOLLOW,
 	OPTION_ON_LOSS,
 	OPTION_TIMEOUT,
@@ -45,6 +48,13 @@ static const struct options_row rows[] = {
 			 "where to start (live: at what comes next)"},
 	[OPTION_BYTES] = {"bytes", 'n', false, "N",
 			  "end after N bytes; suffixes K, M, G, T"},
+	[OPTION_PAYLOAD] = {"payload", 'p', false, NULL,
+			    "of packets: their payloads only"},
+	[OPTION_LINES] = {"lines", 'l', false, NULL,
+			  "of packets: each payload, and a newline"},
+	[OPTION_HEADERS] = {"headers", 0, false, NULL,
+			    "of packets: a line with number, time, source, "
+			    "length"},
 	[OPTION_NO_FOLLOW] = {"no-follow", 0, false, NULL,
 			      "end at what is there now (from oldest)"},
 	[OPTION_ON_LOSS] = {"on-loss", 0, false, "continue|stop",
@@ -120,6 +130,15 @@ static const char *take(void *to, int option, const char *text)
 		return options_size(text, &wish->bytes_max)
 			       ? NULL
 			       : "a number of bytes such as 100 or 64K";
+	case OPTION_PAYLOAD:
+		wish->form = TAIL_FORM_PAYLOAD;
+		break;
+	case OPTION_LINES:
+		wish->form = TAIL_FORM_LINE;
+		break;
+	case OPTION_HEADERS:
+		wish->form = TAIL_FORM_HEADER;
+		break;
 	case OPTION_NO_FOLLOW:
 		wish->follow = false;
 		break;

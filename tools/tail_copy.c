@@ -44,11 +44,14 @@ struct tail {
 	const struct tail_wish *wish;
 	struct bcast_reader *reader;
 	unsigned char *buffer;
+	size_t room;	    /* of it */
 	uint64_t stop_at;   /* position; UINT64_MAX: follow */
 	uint64_t written;   /* bytes */
 	uint64_t unwritten; /* bytes of the last piece that were not written */
-	bool begun;	    /* it has found its place in the stream */
+	bool packets;
+	bool begun;		 /* it has found its place in the stream */
 	uint64_t forgiven_bytes; /* passed over before that */
+	uint64_t forgiven_packets;
 	uint64_t forgiven_laps;
 	int64_t idle_since_ms;
 };
@@ -128,6 +131,7 @@ static enum step on_lapped(struct tail *tail)
 	/* what was the oldest byte when we asked may be gone when we read it */
 	if (wish->from == BCAST_FROM_OLDEST && !tail->begun) {
 		tail->forgiven_bytes += loss.bytes;
+		tail->forgiven_packets += loss.packets;
 		tail->forgiven_laps++;
 		return STEP_GO_ON;
 	}
@@ -136,6 +140,9 @@ static enum step on_lapped(struct tail *tail)
 		" to %" PRIu64 "%s\n",
 		wish->program, loss.bytes, loss.from, loss.to - 1,
 		wish->stop_on_loss ? "" : ", going on after them");
+	if (loss.packets > 0)
+		fprintf(stderr, "%s: lapped: lost %" PRIu64 " records\n",
+			wish->program, loss.packets);
 	return wish->stop_on_loss ? STEP_SHORT : STEP_GO_ON;
 }
 
@@ -198,26 +205,60 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static enum step step(struct tail *tail)
+/* Records in another form than theirs. */
+static enum step gather_step(struct tail *tail, uint64_t wanted)
 {
-	uint64_t position = bcast_position(tail->reader);
-	uint64_t wanted = tail->wish->bytes_max - tail->written;
+	size_t size;
+	int ret = tail_packet_gather(tail->reader, tail->wish->form,
+				     tail->stop_at, tail->buffer, tail->room,
+				     &size);
+	enum step result = write_piece(tail, min_u64(size, wanted));
+
+	tail->begun |= ret >= 0 || size > 0;
+	/* positions do not count what we write */
+	tail->unwritten = 0;
+	if (result != STEP_GO_ON)
+		return result;
+	if (ret < 0)
+		return on_result(tail, ret);
+	return ret == 0 ? wait_step(tail) : STEP_GO_ON;
+}
+
+/* The ring's bytes. Of packets only whole ones are read, to be cut here. */
+static enum step copy_step(struct tail *tail, uint64_t wanted)
+{
+	uint64_t left = tail->stop_at - bcast_position(tail->reader);
+	uint64_t room = min_u64(left, tail->room);
 	enum step result;
 	int64_t n;
 
-	if (wanted == 0 || position >= tail->stop_at || interrupted(tail))
-		return STEP_END;
-	wanted =
-		min_u64(min_u64(wanted, tail->stop_at - position), PIECE_BYTES);
-	n = bcast_read(tail->reader, tail->buffer, wanted);
+	if (!tail->packets)
+		room = min_u64(room, wanted);
+	n = bcast_read(tail->reader, tail->buffer, room);
 	if (n < 0)
 		return on_result(tail, (int)n);
 	tail->begun = true;
 	if (n == 0)
 		return wait_step(tail);
-	result = write_piece(tail, (size_t)n);
+	result = write_piece(tail, min_u64((uint64_t)n, wanted));
+	if ((uint64_t)n > wanted)
+		tail->unwritten += (uint64_t)n - wanted;
+	return result;
+}
+
+static enum step step(struct tail *tail)
+{
+	uint64_t position = bcast_position(tail->reader);
+	uint64_t wanted = tail->wish->bytes_max - tail->written;
+	enum step result;
+
+	if (wanted == 0 || position >= tail->stop_at || interrupted(tail))
+		return STEP_END;
+	result = tail->wish->form == TAIL_FORM_ALL ? copy_step(tail, wanted)
+						   : gather_step(tail, wanted);
 	/* the time that standard output takes is not the stream's */
-	if (tail->wish->idle_timeout_ms >= 0)
+	if (tail->wish->idle_timeout_ms >= 0 &&
+	    bcast_position(tail->reader) != position)
 		tail->idle_since_ms = now_ms();
 	return result;
 }
@@ -231,18 +272,21 @@ static void print_stats(const struct tail *tail)
 	fprintf(stderr,
 		"{\"bytes\":%" PRIu64 ",\"epoch\":\"0x%016" PRIx64
 		"\",\"position\":%" PRIu64 ",\"laps\":%" PRIu64
-		",\"lost_bytes\":%" PRIu64 ",\"waits\":%" PRIu64
-		",\"parks\":%" PRIu64 ",\"latency_count\":%" PRIu64
-		",\"latency_p50_ns\":%" PRIu64 ",\"latency_p90_ns\":%" PRIu64
-		",\"latency_p99_ns\":%" PRIu64 ",\"latency_p999_ns\":%" PRIu64
-		",\"latency_max_ns\":%" PRIu64 "}\n",
+		",\"lost_bytes\":%" PRIu64 ",\"lost_packets\":%" PRIu64
+		",\"waits\":%" PRIu64 ",\"parks\":%" PRIu64
+		",\"latency_count\":%" PRIu64 ",\"latency_p50_ns\":%" PRIu64
+		",\"latency_p90_ns\":%" PRIu64 ",\"latency_p99_ns\":%" PRIu64
+		",\"latency_p999_ns\":%" PRIu64 ",\"latency_max_ns\":%" PRIu64
+		"}\n",
 		tail->written, bcast_epoch(tail->reader),
 		bcast_position(tail->reader) - tail->unwritten,
 		stats.laps - tail->forgiven_laps,
-		stats.lost_bytes - tail->forgiven_bytes, stats.waits,
-		stats.parks, stats.latency_count, stats.latency_p50_ns,
-		stats.latency_p90_ns, stats.latency_p99_ns,
-		stats.latency_p999_ns, stats.latency_max_ns);
+		stats.lost_bytes - tail->forgiven_bytes,
+		bcast_loss(tail->reader).total_packets - tail->forgiven_packets,
+		stats.waits, stats.parks, stats.latency_count,
+		stats.latency_p50_ns, stats.latency_p90_ns,
+		stats.latency_p99_ns, stats.latency_p999_ns,
+		stats.latency_max_ns);
 }
 
 static int exit_code(const struct tail *tail, enum step last)
@@ -264,6 +308,47 @@ static int exit_code(const struct tail *tail, enum step last)
 								   : EX_OK;
 }
 
+/* Where the stream is now: with a publisher, that may be beyond its tail. */
+static uint64_t live_end(const struct tail *tail)
+{
+	uint64_t end = bcast_position(tail->reader) + bcast_lag(tail->reader);
+	struct bcast_reader *other;
+
+	if (bcast_attach(tail->wish->name, NULL, &other) < 0)
+		return end;
+	if (bcast_epoch(other) == bcast_epoch(tail->reader) &&
+	    bcast_position(other) > end)
+		end = bcast_position(other);
+	bcast_detach(other);
+	return end;
+}
+
+/* Room for a piece, and for the largest record. */
+static int prepare(struct tail *tail)
+{
+	uint64_t capacity = bcast_capacity(tail->reader);
+	uint64_t record = BCAST_PAYLOAD_MAX + TAIL_PACKET_ROOM(0);
+
+	tail->packets = tail_packet_format(tail->wish->name);
+	if (!tail->packets && tail->wish->form != TAIL_FORM_ALL) {
+		fprintf(stderr,
+			"%s: stream '%s' is of bytes, not of packets: leave "
+			"out --payload, --lines and --headers\n",
+			tail->wish->program, tail->wish->name);
+		return EX_USAGE;
+	}
+	tail->room = PIECE_BYTES;
+	if (tail->packets)
+		tail->room += min_u64(record, TAIL_PACKET_ROOM(capacity)) /
+			      ALIGNMENT * ALIGNMENT;
+	/* touched only as far as records are long */
+	tail->buffer = aligned_alloc(ALIGNMENT, tail->room);
+	if (tail->buffer)
+		return EX_OK;
+	fprintf(stderr, "%s: %s\n", tail->wish->program, strerror(ENOMEM));
+	return EX_OSERR;
+}
+
 int tail_copy(const struct tail_wish *wish, struct bcast_reader *reader)
 {
 	struct tail tail = {
@@ -273,14 +358,12 @@ int tail_copy(const struct tail_wish *wish, struct bcast_reader *reader)
 		.idle_since_ms = now_ms(),
 	};
 	enum step last;
+	int code = prepare(&tail);
 
+	if (code != EX_OK)
+		return code;
 	if (!wish->follow)
-		tail.stop_at = bcast_position(reader) + bcast_lag(reader);
-	tail.buffer = aligned_alloc(ALIGNMENT, PIECE_BYTES);
-	if (!tail.buffer) {
-		fprintf(stderr, "%s: %s\n", wish->program, strerror(ENOMEM));
-		return EX_OSERR;
-	}
+		tail.stop_at = live_end(&tail);
 	do
 		last = step(&tail);
 	while (last == STEP_GO_ON);

@@ -9,6 +9,8 @@
 
 #include <bcast/bcast.h>
 
+#include "tail_packet.h"
+
 /* What the user asked for. */
 struct tail_wish {
 	const char *program;
@@ -17,6 +19,7 @@ struct tail_wish {
 	bool from_given;
 	uint64_t position;  /* with BCAST_FROM_POSITION */
 	uint64_t bytes_max; /* UINT64_MAX: all */
+	enum tail_form form;
 	int64_t spin_ns;
 	int idle_timeout_ms; /* -1: none */
 	int appear_ms;	     /* wait for the stream: 0 no, -1 for ever */

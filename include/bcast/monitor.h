@@ -61,6 +61,7 @@ struct bcast_stream_info {
 	uint32_t peer_slots; /* size of the connection table */
 	uint32_t group_gid;  /* the object's group */
 	uint32_t mode;	     /* its permission bits, such as 0640 */
+	uint64_t sequence;   /* packets: of the record that begins at tail */
 };
 
 /* counter_info.kind */
@@ -165,6 +166,14 @@ BCAST_API void bcast_monitor_close(struct bcast_monitor *monitor);
 /* bcast_monitor_stream - fill *info. Returns 0. */
 BCAST_API int bcast_monitor_stream(const struct bcast_monitor *monitor,
 				   struct bcast_stream_info *info);
+
+/*
+ * bcast_monitor_writer - who has the write lease, now. A node's id and pid come
+ * from the registry; where that may not be read, `who` says its slot. Returns
+ * 0. A handful of system calls.
+ */
+BCAST_API int bcast_monitor_writer(const struct bcast_monitor *monitor,
+				   struct bcast_writer_info *info);
 
 /*
  * The four lists. Set *next to 0, then call until the result is 0; each call

@@ -93,10 +93,10 @@ reader_has_all() {
 }
 
 DESTDIR=$stage cmake --install "$build"
-must_be_there bin/bcastd bin/bcast-node bin/bcast-shmstat bin/bcast-tail \
-	include/bcast/bcast.h include/bcast/monitor.h libbcast.so libbcast.a \
-	pkgconfig/bcast.pc man1/bcast-node.1 man1/bcast-shmstat.1 \
-	man1/bcast-tail.1 man8/bcastd.8
+must_be_there bin/bcastd bin/bcast-node bin/bcast-pub bin/bcast-shmstat \
+	bin/bcast-tail include/bcast/bcast.h include/bcast/monitor.h \
+	libbcast.so libbcast.a pkgconfig/bcast.pc man1/bcast-node.1 \
+	man1/bcast-pub.1 man1/bcast-shmstat.1 man1/bcast-tail.1 man8/bcastd.8
 bin=$(dirname "$(find "$stage" -name bcastd)")
 so=$(find "$stage" -name libbcast.so)
 archive=$(find "$stage" -name libbcast.a)

@@ -244,6 +244,56 @@ static void publisher_goes_on_through_an_adoption(void **state)
 	scene_close(&scene);
 }
 
+/* One that was killed while it waited for room would wait for ever. */
+static void wish_for_room_does_not_outlive_who_had_it(void **state)
+{
+	struct scene scene;
+	struct bc_lease_shm *lease;
+
+	(void)state;
+	scene_open(&scene, true);
+	bcast_publisher_close(scene.publisher);
+	lease = &scene.nodes.stream.segment.control->lease;
+	atomic_store(&lease->room_wanted, 1);
+
+	assert_int_equal(
+		bcast_publisher_open(scene.node, NULL, &scene.publisher), 0);
+	assert_int_equal(atomic_load(&lease->room_wanted), 0);
+	scene_close(&scene);
+}
+
+static void monitor_shows_who_writes_and_how_much(void **state)
+{
+	struct bcast_monitor *monitor;
+	struct bcast_stream_info stream;
+	struct bcast_writer_info writer;
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+	assert_int_equal(bcast_monitor_open(scene.nodes.name, &monitor), 0);
+	(void)bcast_monitor_stream(monitor, &stream);
+	assert_int_equal(stream.sequence, 1);
+	scene_say(&scene, "one");
+	scene_say(&scene, "two");
+	assert_int_equal(bcast_flush(scene.publisher), 0);
+
+	(void)bcast_monitor_stream(monitor, &stream);
+	assert_int_equal(bcast_monitor_writer(monitor, &writer), 0);
+	assert_int_equal(stream.sequence, 3);
+	assert_int_equal(writer.kind, BCAST_WRITER_NODE);
+	assert_string_equal(writer.who, "writer");
+	assert_int_equal(writer.pid, getpid());
+	assert_int_equal(writer.grants, 1);
+	bcast_publisher_close(scene.publisher);
+	scene.publisher = NULL;
+	(void)bcast_monitor_writer(monitor, &writer);
+	assert_int_equal(writer.kind, BCAST_WRITER_NONE);
+	assert_string_equal(writer.who, "");
+	bcast_monitor_close(monitor);
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +307,8 @@ int main(void)
 		cmocka_unit_test(next_publisher_goes_on_with_the_numbers),
 		cmocka_unit_test(aborted_claim_is_seen_by_nobody),
 		cmocka_unit_test(publisher_goes_on_through_an_adoption),
+		cmocka_unit_test(monitor_shows_who_writes_and_how_much),
+		cmocka_unit_test(wish_for_room_does_not_outlive_who_had_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,108 @@ static void nobody_there_is_never_in_the_way(void **state)
 	assert_int_equal(admit(false, 0, 0, 0, false), BACKPRESSURE_READ);
 }
 
+/* How far beyond the tail a local publisher may write. */
+static uint64_t ahead(bool block, uint64_t tail, uint64_t behind_floor,
+		      uint64_t behind_leader, bool stalled)
+{
+	const struct backpressure_limits of = limits(block);
+	const struct backpressure_positions at = {
+		.tail = tail,
+		.floor = tail - behind_floor,
+		.leader = tail - behind_leader,
+	};
+
+	return backpressure_limit(&of, &at, stalled) - tail;
+}
+
+static void publisher_never_overwrites_what_is_needed(void **state)
+{
+	(void)state;
+	for (uint64_t lag = 0; lag <= CAPACITY; lag++) {
+		uint64_t tail = (UINT64_C(1) << 32) + 5;
+
+		assert_true(ahead(false, tail, lag, 0, false) + lag <=
+			    CAPACITY);
+		assert_true(ahead(false, tail, lag, lag, true) + lag <=
+			    CAPACITY);
+	}
+	assert_int_equal(ahead(false, CAPACITY, 0, 0, true), CAPACITY);
+	assert_int_equal(ahead(false, CAPACITY, CAPACITY, 0, true), 0);
+}
+
+static void publisher_is_held_at_the_lag_by_block(void **state)
+{
+	(void)state;
+	assert_int_equal(ahead(true, CAPACITY, 0, 0, true), MAX_LAG + READ);
+	assert_int_equal(ahead(true, CAPACITY, MAX_LAG, 0, true), READ);
+	assert_int_equal(ahead(true, CAPACITY, MAX_LAG + READ, 0, true), 0);
+}
+
+static void publisher_is_no_faster_than_the_fastest_receiver(void **state)
+{
+	(void)state;
+	assert_int_equal(ahead(false, CAPACITY, 0, 0, false), PACE + READ);
+	assert_int_equal(ahead(false, CAPACITY, PACE, PACE, false), READ);
+	assert_int_equal(ahead(false, CAPACITY, PACE, PACE, true),
+			 CAPACITY - PACE);
+}
+
+/* Who lags as much as is permitted, and not more, is not in its way. */
+static void largest_record_comes_through(void **state)
+{
+	const struct backpressure_limits of = limits(false);
+	struct backpressure_positions at = {
+		.tail = CAPACITY,
+		.leader = CAPACITY,
+	};
+	uint64_t most = backpressure_lag_for_record(&of, &at, false);
+
+	(void)state;
+	assert_true(most < MAX_LAG);
+	assert_true(ahead(false, CAPACITY, most, 0, false) >=
+		    CAPACITY / 4 + 64);
+	assert_true(ahead(true, CAPACITY, 0, 0, false) >= CAPACITY / 4 + 64);
+}
+
+static void old_floor_keeps_no_record_out(void **state)
+{
+	(void)state;
+	for (int block = 0; block <= 1; block++) {
+		const struct backpressure_limits of = limits(block != 0);
+		uint64_t tail = CAPACITY, lag = 0;
+
+		while (backpressure_floor_will_do(&of, tail, tail - lag - 1,
+						  true))
+			lag++;
+		assert_true(lag > 0);
+		assert_true(ahead(block != 0, tail, lag, 0, false) >=
+			    of.record_bytes);
+		assert_true(ahead(block != 0, tail, lag + 1, 0, false) <
+			    of.record_bytes);
+		assert_true(backpressure_floor_will_do(
+			&of, tail, tail - of.hold_bytes, false));
+		assert_false(backpressure_floor_will_do(
+			&of, tail, tail - of.hold_bytes - 1, false));
+	}
+}
+
+/* While the publisher waits for the fastest one, the others keep their lag. */
+static void pace_costs_nobody_the_connection(void **state)
+{
+	const struct backpressure_limits of = limits(false);
+	const uint64_t free_lag = PACE + READ - of.record_bytes;
+	struct backpressure_positions at = {.tail = CAPACITY};
+
+	(void)state;
+	at.leader = at.tail - free_lag;
+	assert_int_equal(backpressure_lag_for_record(&of, &at, false),
+			 CAPACITY - of.record_bytes);
+	at.leader = at.tail - free_lag - 1;
+	assert_int_equal(backpressure_lag_for_record(&of, &at, false), MAX_LAG);
+	assert_int_equal(backpressure_lag_for_record(&of, &at, true),
+			 CAPACITY - of.record_bytes);
+}
+
 static void slow_is_more_than_the_lag(void **state)
 {
 	const struct backpressure_limits of = limits(false);
@@ -210,6 +312,13 @@ int main(void)
 		cmocka_unit_test(
 			gate_keeps_all_of_the_ring_whatever_the_policy),
 		cmocka_unit_test(nobody_there_is_never_in_the_way),
+		cmocka_unit_test(publisher_never_overwrites_what_is_needed),
+		cmocka_unit_test(publisher_is_held_at_the_lag_by_block),
+		cmocka_unit_test(
+			publisher_is_no_faster_than_the_fastest_receiver),
+		cmocka_unit_test(largest_record_comes_through),
+		cmocka_unit_test(old_floor_keeps_no_record_out),
+		cmocka_unit_test(pace_costs_nobody_the_connection),
 		cmocka_unit_test(slow_is_more_than_the_lag),
 		cmocka_unit_test(stalled_is_a_second_without_progress),
 		cmocka_unit_test(progress_starts_the_second_anew),

@@ -294,9 +294,43 @@ static void draining_and_closed_are_told(void **state)
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, shown_set_up, shown_tear_down)
 
+static void local_publisher_is_shown(void **state)
+{
+	struct shown *shown = *state;
+	struct bcast_publisher *publisher;
+	char line[64];
+
+	tool_stream_create_packets(&shown->stream, shown->name);
+	tool_stream_add_nodes(&shown->stream, shown->name, 3);
+	assert_int_equal(
+		bcast_join(shown->name, "writer", NULL, &shown->nodes[0]), 0);
+	assert_int_equal(
+		bcast_publisher_open(shown->nodes[0], NULL, &publisher), 0);
+	assert_int_equal(bcast_publish(publisher, "one", 3), 0);
+	assert_int_equal(bcast_flush(publisher), 0);
+	snprintf(line, sizeof(line), "from local publisher writer, pid %d, ",
+		 (int)getpid());
+
+	assert_int_equal(shown_run(shown, shown->name, NULL, NULL), 0);
+	shown_assert_printed(shown, line);
+	shown_assert_printed(shown, "records    1\n");
+	shown_json(shown, shown->name, NULL);
+	assert_string_equal(shown_text(shown, "writer", "kind"), "node");
+	assert_string_equal(shown_text(shown, "writer", "who"), "writer");
+	assert_int_equal(shown_number(shown, "writer", "pid"), getpid());
+	assert_int_equal(shown_number(shown, "stream", "sequence"), 2);
+	bcast_publisher_close(publisher);
+	shown_json(shown, shown->name, NULL);
+	assert_string_equal(shown_text(shown, "writer", "kind"), "nobody");
+	assert_int_equal(shown_run(shown, shown->name, NULL, NULL), 0);
+	shown_assert_printed(shown, "no sender");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(local_publisher_is_shown,
+						shown_set_up, shown_tear_down),
 		TEST(live_stream_is_shown_as_text),
 		TEST(json_of_live_stream_is_exact),
 		TEST(numbers_of_64_bits_survive),

@@ -14,16 +14,20 @@
 #include "shm/name.h"
 #include "shm/notify.h"
 #include "shm/peers.h"
+#include "shm/record_index.h"
 #include "shm/registry.h"
 #include "support.h"
 #include "tool_stream.h"
 
-static int create(struct bc_segment *segment, const char *name,
-		  uint64_t capacity, uint32_t peers)
+static int create_as(struct bc_segment *segment, const char *name,
+		     uint64_t capacity, uint32_t peers, uint32_t format)
 {
+	bool packets = format == BCAST_FORMAT_PACKET;
 	const struct bc_segment_config config = {
 		.name = name,
 		.capacity = capacity,
+		.format = format,
+		.index_entries = packets ? BC_RECORD_INDEX_ENTRIES : 0,
 		.max_receivers = 7,
 		.peer_slots = peers,
 		.mode = 0640,
@@ -35,6 +39,19 @@ static int create(struct bc_segment *segment, const char *name,
 	if (ret == 0)
 		bc_segment_set_state(segment, BC_STATE_LIVE);
 	return ret;
+}
+
+static int create(struct bc_segment *segment, const char *name,
+		  uint64_t capacity, uint32_t peers)
+{
+	return create_as(segment, name, capacity, peers, BCAST_FORMAT_RAW);
+}
+
+void tool_stream_create_packets(struct bc_segment *segment, const char *name)
+{
+	assert_int_equal(create_as(segment, name, TOOL_STREAM_RING, 8,
+				   BCAST_FORMAT_PACKET),
+			 0);
 }
 
 void tool_stream_create_big(struct bc_segment *segment, const char *name,

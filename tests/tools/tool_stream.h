@@ -16,6 +16,9 @@
 /* tool_stream_create - an empty live stream, owned by this process. */
 void tool_stream_create(struct bc_segment *segment, const char *name);
 
+/* The same of packets. */
+void tool_stream_create_packets(struct bc_segment *segment, const char *name);
+
 /* The same with a ring of `capacity` bytes and room for `peers` peers. */
 void tool_stream_create_big(struct bc_segment *segment, const char *name,
 			    uint64_t capacity, uint32_t peers);

@@ -14,9 +14,13 @@
 #include <bcast/bcast.h>
 
 #include "shm/client_reader.h"
+#include "shm/clock.h"
+#include "shm/notify.h"
 #include "shm/record_index.h"
 
 #define WALK_BYTES_MAX (UINT64_C(64) << 10) /* in one peek, by header */
+#define PACE_BYTES     (UINT64_C(32) << 10) /* between two looks at the clock */
+#define KEEP_AWAY_NS   6000
 #define TAIL_TRIES     8
 
 static uint64_t reserved_of(const struct bc_ring *ring)
@@ -42,6 +46,33 @@ static void learn(struct bcast_reader *reader)
 
 	if (tail.position == reader->position)
 		reader->sequence = tail.sequence;
+}
+
+/*
+ * Nothing at the position. A reader that has caught up with a publisher at full
+ * speed (a byte a nanosecond) and stays at its heels takes each line away from
+ * it while it is being written, and both go at a third of what they can. So it
+ * lets the publisher get away, once, for a few us, and then has plenty to read.
+ * Slower streams, and ping-pong, do not come here; the clock is read once in 32
+ * KiB.
+ */
+static void keep_away(struct bcast_reader *reader)
+{
+	uint64_t bytes = reader->position - reader->paced_position;
+	uint64_t now_ns, until_ns;
+
+	if (bytes < PACE_BYTES)
+		return;
+	now_ns = bc_monotonic_ns();
+	if (bytes >= now_ns - reader->paced_ns) {
+		until_ns = now_ns + KEEP_AWAY_NS;
+		while (now_ns < until_ns) {
+			bc_notify_pause();
+			now_ns = bc_monotonic_ns();
+		}
+	}
+	reader->paced_ns = now_ns;
+	reader->paced_position = reader->position;
 }
 
 int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length)
@@ -73,6 +104,7 @@ int bc_client_packet_look(struct bcast_reader *reader, uint64_t *length)
 	}
 	if (reader->unproved)
 		return bc_client_reader_lapped(reader);
+	keep_away(reader);
 	ret = bc_client_reader_empty(reader);
 	/* the last record may have been shown before the state was */
 	return ret == BCAST_ECLOSED && is_shown(reader) ? 1 : ret;

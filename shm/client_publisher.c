@@ -18,6 +18,8 @@
 #include "shm/clock.h"
 #include "shm/writer.h"
 
+#define COPY_INLINE_MAX 256u
+
 struct bcast_publisher {
 	struct bc_writer writer;
 	struct bcast_node *owner;
@@ -106,7 +108,8 @@ void bcast_publisher_close(struct bcast_publisher *publisher)
 /* ---- Claims ------------------------------------------------------------ */
 
 /* May we publish, and is there room for `size` bytes of ring? */
-static int prepare(struct bcast_publisher *publisher, uint64_t size)
+static inline __attribute__((always_inline)) int prepare(
+	struct bcast_publisher *publisher, uint64_t size)
 {
 	struct bc_writer *writer = &publisher->writer;
 
@@ -143,27 +146,64 @@ static uint64_t stamp_of(const struct bcast_publisher *publisher)
 	return publisher->stamp == BCAST_STAMP_EXACT ? bc_realtime_ns() : 0;
 }
 
-/* The payload is there: everything of the header but the sequence, and zeros. */
-static void fill_header(const struct bcast_publisher *publisher,
-			uint64_t ring_bytes, uint32_t length)
+static inline struct bcast_packet_header *header_at(
+	const struct bc_writer *writer)
 {
-	const struct bc_writer *writer = &publisher->writer;
-	struct bcast_packet_header *header =
-		bc_record_at(&writer->ring, writer->at.position);
-	unsigned char *end = (unsigned char *)(header + 1) + length;
+	return bc_record_at(&writer->ring, writer->at.position);
+}
+
+/*
+ * Everything but the sequence and the stamp. A record is written in the order of its
+ * addresses, and only then is the next header made invalid and the number
+ * stored (bc_writer_show()). A reader that polls takes the header's line again
+ * and again; coming back to it after the payload would cost another transfer
+ * there and back. 64 bytes at a time: 27 million a second with the header last,
+ * 70 in this order.
+ */
+static inline void fill_header(const struct bcast_publisher *publisher,
+			       uint32_t length)
+{
+	struct bcast_packet_header *header = header_at(&publisher->writer);
 
 	header->length = length;
 	header->type = BCAST_PACKET_DATA;
 	header->flags = 0;
-	header->timestamp_ns = stamp_of(publisher);
+	header->timestamp_ns = 0;
 	header->crc32c = 0;
 	header->source = publisher->source;
 	header->key_length = 0;
-	memset(end, 0, ring_bytes - BC_RECORD_HEADER - length);
 }
 
-/* `size` bytes stand at the payload's place. */
-static void show(struct bcast_publisher *publisher, size_t size)
+static inline void stamp_header(const struct bcast_publisher *publisher)
+{
+	if (publisher->stamp != BCAST_STAMP_NONE)
+		header_at(&publisher->writer)->timestamp_ns =
+			stamp_of(publisher);
+}
+
+/* For a small one a call of memcpy() would be most of what it costs. */
+static inline void copy_payload(unsigned char *to, const unsigned char *from,
+				size_t size)
+{
+	if (size <= COPY_INLINE_MAX)
+		for (; size >= BCAST_PACKET_ALIGN; size -= BCAST_PACKET_ALIGN) {
+			memcpy(to, from, BCAST_PACKET_ALIGN);
+			to += BCAST_PACKET_ALIGN;
+			from += BCAST_PACKET_ALIGN;
+		}
+	/* nothing may be at NULL */
+	if (size > 0)
+		memcpy(to, from, size);
+}
+
+static inline void clear_padding(unsigned char *end, uint64_t size)
+{
+	if (size > 0)
+		memset(end, 0, size);
+}
+
+/* `size` bytes stand at the payload's place, behind a header for as many. */
+static inline void show(struct bcast_publisher *publisher, size_t size)
 {
 	struct bc_writer *writer = &publisher->writer;
 	uint64_t ring_bytes = ring_size(writer, size);
@@ -173,33 +213,51 @@ static void show(struct bcast_publisher *publisher, size_t size)
 			bc_writer_show_bytes(writer, size);
 		return;
 	}
-	fill_header(publisher, ring_bytes, (uint32_t)size);
+	clear_padding(payload_at(writer) + size,
+		      ring_bytes - BC_RECORD_HEADER - size);
 	bc_writer_show(writer, ring_bytes, 1);
 }
 
 int bcast_publish(struct bcast_publisher *publisher, const void *data,
 		  size_t size)
 {
-	int ret = prepare(publisher, ring_size(&publisher->writer, size));
+	struct bc_writer *writer = &publisher->writer;
+	int ret = prepare(publisher, ring_size(writer, size));
 
 	if (ret < 0)
 		return ret;
-	if (size > 0) /* nothing may be at NULL */
-		memcpy(payload_at(&publisher->writer), data, size);
+	if (writer->packets) {
+		fill_header(publisher, (uint32_t)size);
+		stamp_header(publisher);
+	}
+	copy_payload(payload_at(writer), data, size);
 	show(publisher, size);
 	return 0;
 }
 
 int bcast_claim(struct bcast_publisher *publisher, size_t size, void **data)
 {
-	int ret = prepare(publisher, ring_size(&publisher->writer, size));
+	struct bc_writer *writer = &publisher->writer;
+	int ret = prepare(publisher, ring_size(writer, size));
 
 	if (ret < 0)
 		return ret;
 	publisher->claimed = true;
 	publisher->claim_size = size;
-	*data = payload_at(&publisher->writer);
+	if (writer->packets)
+		fill_header(publisher, (uint32_t)size);
+	*data = payload_at(writer);
 	return 0;
+}
+
+/* The claim was a guess of how long it would be, and not of when. */
+static void correct_header(const struct bcast_publisher *publisher, size_t size)
+{
+	struct bcast_packet_header *header = header_at(&publisher->writer);
+
+	if (size < publisher->claim_size)
+		header->length = (uint32_t)size;
+	stamp_header(publisher);
 }
 
 int bcast_commit(struct bcast_publisher *publisher, size_t size)
@@ -212,6 +270,8 @@ int bcast_commit(struct bcast_publisher *publisher, size_t size)
 	publisher->claimed = false;
 	if (!bc_writer_is_open(&publisher->writer))
 		return BCAST_ECLOSED;
+	if (publisher->writer.packets)
+		correct_header(publisher, size);
 	show(publisher, size);
 	return 0;
 }

@@ -31,6 +31,8 @@ struct bcast_reader {
 	 * known */
 	uint64_t sequence;
 	uint64_t peeked_sequence;
+	uint64_t paced_ns; /* keep_away() of client_packet.c */
+	uint64_t paced_position;
 	bool packets;
 	bool unproved; /* packets: maybe no record begins at the position */
 	bool measure;

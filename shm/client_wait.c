@@ -224,6 +224,8 @@ static int look_and_sleep(struct bcast_reader *reader, uint64_t deadline_ns)
 				   min_u64(deadline_ns, reader->next_check_ns) -
 					   now_ns);
 		sleep_on_count(reader, seen, slice_ns);
+		/* before the fence of another turn, which costs 10 us */
+		ret = look(reader);
 	}
 	end_sleep(reader);
 	return ret == 0 && now_ns >= deadline_ns ? -ETIMEDOUT : ret;

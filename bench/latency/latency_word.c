@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * latency_word.c - the limits with nothing to carry: a word that goes back
- * and forth, seen by polling (a bare cache line) or by sleeping on it (a bare futex).
- * The time a message should have left stands on the word's own line; --size is
- * not looked at.
+ * latency_word.c - the limits with nothing to carry: a word that goes back and
+ * forth, seen by polling (a bare cache line) or by sleeping on it (a bare
+ * futex). The time a message should have left stands on the word's own line;
+ * --size is not looked at.
  */
 #include "exchange.h"
 

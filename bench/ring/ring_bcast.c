@@ -245,7 +245,7 @@ INLINE int read_next(struct bcast_reader *reader, struct ring_tally *tally,
 	return 1;
 }
 
-/* A piece of what there is, walked in place. What it says counts if whole. */
+/* All that there is, walked in place. What it says counts if it was whole. */
 INLINE int read_span(struct bcast_reader *reader, struct ring_tally *tally,
 		     enum message_depth depth)
 {
@@ -259,8 +259,7 @@ INLINE int read_span(struct bcast_reader *reader, struct ring_tally *tally,
 	if (ret <= 0)
 		return (int)ret;
 	size = (size_t)ret;
-	while (at < RING_RELEASE_BYTES &&
-	       (packet = bcast_packet_in(span, size, at)) != NULL) {
+	while ((packet = bcast_packet_in(span, size, at)) != NULL) {
 		ring_follow(&seen, message_touch((const uint8_t *)(packet + 1),
 						 packet->length, depth));
 		at += bcast_packet_size(packet->length);

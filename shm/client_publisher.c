@@ -284,10 +284,15 @@ void bcast_abort(struct bcast_publisher *publisher)
 
 /* ---- Batches ----------------------------------------------------------- */
 
-int bcast_batch_begin(struct bcast_publisher *publisher, size_t size,
+int bcast_batch_claim(struct bcast_publisher *publisher, size_t size,
 		      struct bcast_batch *batch)
 {
 	struct bc_writer *writer = &publisher->writer;
+	const struct bcast_packet_header common = {
+		.type = BCAST_PACKET_DATA,
+		.timestamp_ns = stamp_of(publisher),
+		.source = publisher->source,
+	};
 	int ret;
 
 	if (!writer->packets)
@@ -296,37 +301,35 @@ int bcast_batch_begin(struct bcast_publisher *publisher, size_t size,
 	if (ret < 0)
 		return ret;
 	publisher->claimed = true;
+	*batch = (struct bcast_batch){.sequence = writer->at.sequence};
 	batch->next = bc_ring_address(&writer->ring, writer->at.position);
 	batch->end = batch->next + size;
-	batch->sequence = writer->at.sequence;
-	batch->common = (struct bcast_packet_header){
-		.type = BCAST_PACKET_DATA,
-		.timestamp_ns = stamp_of(publisher),
-		.source = publisher->source,
-	};
+	memcpy(&batch->words[0], &common.length, sizeof(uint64_t));
+	batch->words[1] = common.timestamp_ns;
+	memcpy(&batch->words[2], &common.crc32c, sizeof(uint64_t));
 	publisher->batch_end = batch->end;
 	return 0;
 }
 
-int bcast_batch_commit(struct bcast_publisher *publisher,
-		       const struct bcast_batch *batch)
+int bcast_batch_publish(struct bcast_publisher *publisher,
+			struct bcast_batch batch)
 {
 	struct bc_writer *writer = &publisher->writer;
 	unsigned char *begin =
 		bc_ring_address(&writer->ring, writer->at.position);
-	uint64_t count = batch->sequence - writer->at.sequence;
+	uint64_t count = batch.sequence - writer->at.sequence;
 
 	if (!bc_node_is_ours(publisher->node))
 		return -ECHILD;
-	if (!publisher->batch_end || batch->end != publisher->batch_end ||
-	    batch->next < begin || batch->next > batch->end ||
-	    (batch->next - begin) % BCAST_PACKET_ALIGN != 0)
+	if (!publisher->batch_end || batch.end != publisher->batch_end ||
+	    batch.next < begin || batch.next > batch.end ||
+	    (batch.next - begin) % BCAST_PACKET_ALIGN != 0)
 		return -EINVAL;
 	bcast_abort(publisher);
 	if (!bc_writer_is_open(writer))
 		return BCAST_ECLOSED;
 	if (count > 0)
-		bc_writer_show(writer, (uint64_t)(batch->next - begin), count);
+		bc_writer_show(writer, (uint64_t)(batch.next - begin), count);
 	return 0;
 }
 

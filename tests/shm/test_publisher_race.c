@@ -212,7 +212,7 @@ static void publish_batch(void)
 	struct bcast_batch batch = {
 		.next = bc_ring_address(&writer.ring, writer.at.position),
 		.sequence = writer.at.sequence,
-		.common = {.type = BCAST_PACKET_DATA},
+		.words = {(uint64_t)BCAST_PACKET_DATA << 32},
 	};
 
 	assert_int_equal(bc_writer_room(&writer, (uint64_t)BATCH * SIZE), 0);

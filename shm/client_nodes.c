@@ -15,6 +15,8 @@
 #include <bcast/bcast.h>
 
 #include "shm/clock.h"
+#include "shm/node_info.h"
+#include "shm/node_sweep.h"
 #include "shm/node_table.h"
 #include "shm/notify.h"
 
@@ -39,7 +41,7 @@ int bcast_nodes_open(const char *name, struct bcast_nodes **nodes)
 		free(made);
 		return ret;
 	}
-	ret = bc_node_table_sweep(&made->table, &made->census);
+	ret = bc_node_sweep_all(&made->table, &made->census);
 	if (ret < 0) {
 		bcast_nodes_close(made);
 		return ret;
@@ -69,7 +71,7 @@ static int look(struct bcast_nodes *nodes)
 
 	if (ret < 0)
 		return ret;
-	return bc_node_table_sweep(&nodes->table, &nodes->census);
+	return bc_node_sweep_all(&nodes->table, &nodes->census);
 }
 
 int bcast_nodes_list(struct bcast_nodes *nodes, struct bcast_node_info *entries,
@@ -82,8 +84,8 @@ int bcast_nodes_list(struct bcast_nodes *nodes, struct bcast_node_info *entries,
 	if (ret < 0)
 		return ret;
 	for (uint32_t i = 0; i < nodes->table.geometry.node_count; i++) {
-		ret = bc_node_table_read(&nodes->table, i,
-					 nodes->census.alive[i] != 0, &found);
+		ret = bc_node_info_read(&nodes->table, i,
+					nodes->census.alive[i] != 0, &found);
 		if (ret < 0)
 			return ret;
 		if (ret == 0)

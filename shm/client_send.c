@@ -21,6 +21,7 @@
 #include "shm/inbox_hold.h"
 #include "shm/inbox_pages.h"
 #include "shm/name.h"
+#include "shm/node_info.h"
 #include "shm/node_lock.h"
 #include "shm/text.h"
 
@@ -114,7 +115,7 @@ static int search(struct bcast_node *node, const char *id,
 		int ret;
 
 		if (!is_joined(claim) ||
-		    !bc_node_table_id_is(&node->table, i, id))
+		    !bc_node_info_id_is(&node->table, i, id))
 			continue;
 		ret = ask(node, i, claim);
 		if (ret < 0)
@@ -185,7 +186,7 @@ static void name_holder(struct bcast_node *node, uint64_t word)
 
 	*holder = (struct bcast_holder){0};
 	if (slot >= node->table.geometry.node_count ||
-	    bc_node_table_read(&node->table, slot, false, &info) != 1)
+	    bc_node_info_read(&node->table, slot, false, &info) != 1)
 		return;
 	memcpy(holder->id, info.id, sizeof(holder->id));
 	holder->pid = info.pid;

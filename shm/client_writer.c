@@ -4,6 +4,7 @@
 
 #include "shm/client_writer.h"
 #include "shm/lease.h"
+#include "shm/node_info.h"
 #include "shm/peers.h"
 #include "shm/text.h"
 
@@ -13,7 +14,7 @@ static void describe_node(const struct bc_node_table *table,
 	struct bcast_node_info node;
 
 	if (!table || info->slot >= table->geometry.node_count ||
-	    bc_node_table_read(table, info->slot, false, &node) != 1) {
+	    bc_node_info_read(table, info->slot, false, &node) != 1) {
 		snprintf(info->who, sizeof(info->who), "slot %u", info->slot);
 		return;
 	}

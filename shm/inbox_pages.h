@@ -31,7 +31,7 @@ int bc_inbox_open(struct bc_inbox_reader *reader, const struct bc_node *me);
 /*
  * bc_inbox_give_back - give the pages of records back to the system, unless
  * somebody holds the inbox. The slot is SWEPT, and the caller is the one who
- * clears it (bc_node_table_clear()).
+ * clears it (bc_node_sweep_clear()).
  */
 void bc_inbox_give_back(const struct bc_node_table *table, uint32_t slot);
 

@@ -23,7 +23,9 @@
 #include "shm/clock.h"
 #include "shm/inbox_pages.h"
 #include "shm/node.h"
+#include "shm/node_info.h"
 #include "shm/node_lock.h"
+#include "shm/node_sweep.h"
 #include "shm/process.h"
 #include "shm/text.h"
 
@@ -41,7 +43,7 @@ static void set32(bc_u32 *field, uint32_t value)
 
 static uint32_t state_of(const struct bc_node_shm *slot)
 {
-	/* pairs with the release store in bc_node_table_clear() */
+	/* pairs with the release store in bc_node_sweep_clear() */
 	return bc_node_claim_state(
 		atomic_load_explicit(&slot->claim, memory_order_acquire));
 }
@@ -136,16 +138,16 @@ static int settle(struct bc_node *node, const struct bc_node_identity *identity)
 						     memory_order_relaxed))
 		return 0;
 	/* again: anybody may have written to it since it was swept */
-	bc_node_table_wipe(slot);
+	bc_node_sweep_wipe(slot);
 	fill(slot, node->table, identity);
 	node->claim = mine;
 	ret = bc_inbox_open(&node->inbox, node);
 	if (ret < 0) {
-		bc_node_table_clear(node->table, node->index);
+		bc_node_sweep_clear(node->table, node->index);
 		return ret == -EBUSY ? 0 : ret;
 	}
 	node->claim = bc_node_claim_make(BC_NODE_JOINED, mine);
-	/* pairs with the acquire load in bc_node_table_read() */
+	/* pairs with the acquire load in bc_node_info_read() */
 	if (atomic_compare_exchange_strong_explicit(
 		    &slot->claim, &mine, node->claim, memory_order_release,
 		    memory_order_relaxed))
@@ -202,7 +204,7 @@ static int sweep_and_try_all(struct bc_node *node,
 	const struct bc_node_table *table = node->table;
 	struct bc_node_census census;
 	uint32_t alive = 0;
-	int ret = bc_node_table_sweep(table, &census);
+	int ret = bc_node_sweep_all(table, &census);
 
 	if (ret < 0)
 		return ret;
@@ -242,9 +244,9 @@ static int sweep_namesakes(const struct bc_node_table *table, const char *id)
 		int ret;
 
 		if (state_of(bc_node_table_slot(table, i)) == BC_NODE_FREE ||
-		    !bc_node_table_id_is(table, i, id))
+		    !bc_node_info_id_is(table, i, id))
 			continue;
-		ret = bc_node_table_sweep_slot(table, i);
+		ret = bc_node_sweep_slot(table, i);
 		if (ret < 0)
 			return ret;
 	}
@@ -289,7 +291,7 @@ void bc_node_leave(struct bc_node *node)
 		return;
 	if (bc_node_is_ours(node)) {
 		/* whatever stands in claim: the life byte is ours */
-		bc_node_table_clear(table, node->index);
+		bc_node_sweep_clear(table, node->index);
 		bc_node_lock_drop(table->fd, bc_node_lock_life(node->index));
 		bc_node_lock_drop(table->fd, node->id_byte);
 		atomic_fetch_add_explicit(&table->header->leaves, 1,
@@ -325,9 +327,9 @@ int bc_node_holder(const struct bc_node_table *table, const char *id,
 	for (uint32_t i = 0; i < table->geometry.node_count; i++) {
 		int ret;
 
-		if (!bc_node_table_id_is(table, i, id))
+		if (!bc_node_info_id_is(table, i, id))
 			continue;
-		ret = bc_node_table_read(table, i, false, info);
+		ret = bc_node_info_read(table, i, false, info);
 		if (ret < 0)
 			return ret;
 		if (ret == 1 && info->state != BCAST_NODE_DEAD)

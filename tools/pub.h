@@ -2,7 +2,7 @@
 /*
  * pub.h - the parts of bcast-pub: pub.c is the command line, pub_open.c gets
  * the write lease, pub_input.c reads, pub_copy.c cuts into publications,
- * pub_pace.c holds the rate.
+ * pub_pace.c holds the rate, pub_idle.c looks after the rest meanwhile.
  */
 #ifndef TOOLS_PUB_H
 #define TOOLS_PUB_H
@@ -96,6 +96,17 @@ struct pub {
 int pub_open(struct pub *pub);
 void pub_close(struct pub *pub);
 
+/* ---- pub_idle.c -------------------------------------------------------- */
+
+/*
+ * pub_idle - to be called now and then while nothing is published. Returns 0,
+ * -EINTR if we are to end, or BCAST_ECLOSED.
+ */
+int pub_idle(struct pub *pub);
+
+/* pub_idle_rest - sleep, in slices; results as pub_idle(). */
+int pub_idle_rest(struct pub *pub, uint64_t ns);
+
 /* ---- pub_input.c ------------------------------------------------------- */
 
 /*
@@ -131,11 +142,5 @@ int64_t pub_input_more(struct pub *pub);
  * went wrong.
  */
 int pub_copy(struct pub *pub);
-
-/*
- * pub_idle - to be called now and then while nothing is published. Returns 0,
- * -EINTR if we are to end, or BCAST_ECLOSED.
- */
-int pub_idle(struct pub *pub);
 
 #endif

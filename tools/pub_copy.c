@@ -21,8 +21,6 @@
 
 #define READ_BYTES	  ((size_t)256 << 10)
 #define ROOM_SLICE_MS	  100
-#define REST_SLICE_NS	  UINT64_C(100000000)
-#define NS_PER_S	  UINT64_C(1000000000)
 #define BURSTS_PER_SECOND 100
 
 /*
@@ -40,34 +38,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int pub_idle(struct pub *pub)
-{
-	if (*pub->wish->interrupted)
-		return -EINTR;
-	(void)bcast_node_beat(pub->node); /* the flush tells what matters */
-	return bcast_flush(pub->publisher);
-}
-
 /* ---- Pace -------------------------------------------------------------- */
-
-static int rest(struct pub *pub, uint64_t ns)
-{
-	int ret = 0;
-
-	while (ns > 0 && ret == 0) {
-		uint64_t slice = ns < REST_SLICE_NS ? ns : REST_SLICE_NS;
-		const struct timespec pause = {
-			.tv_sec = (time_t)(slice / NS_PER_S),
-			.tv_nsec = (long)(slice % NS_PER_S),
-		};
-
-		ret = pub_idle(pub);
-		if (ret == 0)
-			(void)nanosleep(&pause, NULL);
-		ns -= slice;
-	}
-	return ret;
-}
 
 /* `size` bytes have been published. Returns 1, or < 0. */
 static int published(struct pub *pub, size_t size)
@@ -81,7 +52,7 @@ static int published(struct pub *pub, size_t size)
 	other_ns = pub_pace_spend(&pub->publications_pace, 1);
 	if (other_ns > rest_ns)
 		rest_ns = other_ns;
-	ret = rest(pub, rest_ns);
+	ret = pub_idle_rest(pub, rest_ns);
 	if (ret == 0 && *pub->wish->interrupted)
 		ret = -EINTR;
 	return ret < 0 ? ret : 1;

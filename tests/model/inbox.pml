@@ -218,7 +218,7 @@ active [TENANTS] proctype tenant()
 		skip;
 		/* its slot's byte is free once the one before is dead */
 end_outside:	t == 0 || dead[word - 1];
-		/* bc_node_table_clear(), by whoever finds it dead */
+		/* bc_node_sweep_clear(), by whoever finds it dead */
 		if
 		:: t == 0
 		:: else ->

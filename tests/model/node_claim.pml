@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * node_claim.pml - a slot of the registry: claim, the OFD locks on its life
- * and guard bytes, and on the byte of the id. shm/node.c, shm/node_table.c.
+ * and guard bytes, and on the byte of the id. shm/node.c, shm/node_sweep.c.
  *
  * Processes join (sweeping the dead that are in the way) and leave; each can
  * be killed between any two steps, also while it sweeps. A lister without a
- * slot sweeps as well. An observer (bc_node_table_read) takes no lock.
+ * slot sweeps as well. An observer (bc_node_info_read) takes no lock.
  *
  * Claims: a slot has at most one living tenant; nobody changes claim while
  * another is at it (asserted at each change, also where the code stores
@@ -78,7 +78,7 @@ byte named[LIVES + 2];	/* living nodes with that id */
 #endif
 #define END_CHANGE(s) sequence[s] = sequence[s] + 1
 
-/* bc_node_table_wipe and fill, as far as they matter here. */
+/* bc_node_sweep_wipe and fill, as far as they matter here. */
 inline write_id(s, value)
 {
 #ifdef TRUST_SEQUENCE
@@ -93,7 +93,7 @@ inline write_id(s, value)
 
 #define TRY(lock) atomic { lock == 0 -> lock = me + 1 }
 
-/* bc_node_table_clear */
+/* bc_node_sweep_clear */
 inline clear_slot(s)
 {
 	word = claim[s];
@@ -110,7 +110,7 @@ inline clear_slot(s)
 #define MUST_GO(s) (STATE(claim[s]) != FREE)
 #endif
 
-/* bc_node_table_sweep_slot */
+/* bc_node_sweep_slot */
 inline sweep(s)
 {
 	if

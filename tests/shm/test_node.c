@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "shm/node.h"
+#include "shm/node_info.h"
 #include "shm/node_lock.h"
 #include "shm/registry.h"
 
@@ -89,8 +90,7 @@ static void id_of_the_dead_is_free_at_once(void **state)
 	/* and what the dead has left does not stand beside it */
 	test_nodes_attach(&nodes, &table);
 	for (uint32_t i = 0; i < 4; i++)
-		assert_int_equal(bc_node_table_id_is(&table, i, "same"),
-				 i == 0);
+		assert_int_equal(bc_node_info_id_is(&table, i, "same"), i == 0);
 	bc_node_table_detach(&table);
 	bcast_leave(node);
 	test_nodes_close(&nodes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_node_table.c - the sweep: all of the dead, none of the living, whoever
+ * test_node_sweep.c - the sweep: all of the dead, none of the living, whoever
  * else is at it and whatever stands in the pages.
  */
 #include "nodes.h"
@@ -18,7 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/node_info.h"
 #include "shm/node_lock.h"
+#include "shm/node_sweep.h"
 #include "shm/process.h"
 
 /* A slot as a node that died has left it. */
@@ -38,7 +40,7 @@ static uint32_t sweep(const struct bc_node_table *table)
 {
 	struct bc_node_census census;
 
-	assert_int_equal(bc_node_table_sweep(table, &census), 0);
+	assert_int_equal(bc_node_sweep_all(table, &census), 0);
 	return census.swept;
 }
 
@@ -85,7 +87,7 @@ static void *sweep_in_thread(void *argument)
 	uintptr_t swept = 0;
 
 	if (bc_node_table_attach(&table, nodes->name, true) == 0 &&
-	    bc_node_table_sweep(&table, &census) == 0)
+	    bc_node_sweep_all(&table, &census) == 0)
 		swept = census.swept;
 	bc_node_table_detach(&table);
 	return (void *)swept;
@@ -194,7 +196,7 @@ static void sweeper_that_is_stopped_costs_one_slot_and_no_lies(void **state)
 	child = test_fork(sweep_half, &sweeper);
 
 	assert_int_equal(sweep(&table), 0);
-	assert_int_equal(bc_node_table_read(&table, 0, false, &info), 1);
+	assert_int_equal(bc_node_info_read(&table, 0, false, &info), 1);
 	assert_int_equal(info.state, BCAST_NODE_DEAD);
 	node = test_nodes_join(&nodes, "a");
 	assert_int_equal(bcast_join(nodes.name, "b", NULL, &late), BCAST_EFULL);
@@ -241,11 +243,11 @@ static void sweep_of_a_slot_asks_again_whether_it_is_dead(void **state)
 	test_nodes_attach(&nodes, &table);
 	node = test_nodes_join(&nodes, "a");
 
-	assert_int_equal(bc_node_table_sweep_slot(&table, 0), 0);
+	assert_int_equal(bc_node_sweep_slot(&table, 0), 0);
 
 	assert_int_equal(bcast_node_beat(node), 0);
 	bcast_leave(node);
-	assert_int_equal(bc_node_table_sweep_slot(&table, 0), 0);
+	assert_int_equal(bc_node_sweep_slot(&table, 0), 0);
 	bc_node_table_detach(&table);
 	test_nodes_close(&nodes);
 }

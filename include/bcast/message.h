@@ -48,12 +48,7 @@
 extern "C" {
 #endif
 
-/*
- * bcast_message_limit - the longest message in bytes: the inbox, which holds
- * one such message at a time, less 96 bytes for what belongs to it. 1048480
- * with the default size.
- */
-BCAST_API size_t bcast_message_limit(const struct bcast_node *node);
+/* ---- Send and receive -------------------------------------------------- */
 
 /*
  * bcast_send - put a message into the inbox of the node `to_id`.
@@ -85,38 +80,6 @@ BCAST_API size_t bcast_message_limit(const struct bcast_node *node);
 BCAST_API int bcast_send(struct bcast_node *node, const char *to_id,
 			 uint16_t type, const void *data, size_t size,
 			 int timeout_ms);
-
-/* Who was in the way, when the last -EBUSY was returned. */
-struct bcast_holder {
-	char id[BCAST_NODE_ID_MAX + 1]; /* "": it has gone since */
-	uint32_t pid;			/* in its own pid namespace */
-	uint32_t state;			/* enum bcast_node_state, or 0 */
-};
-BCAST_API struct bcast_holder bcast_holder(const struct bcast_node *node);
-
-/* To how many nodes a broadcast came, and why not to others. */
-struct bcast_delivery {
-	uint32_t reached;
-	uint32_t full;	  /* no room in the time given */
-	uint32_t held;	  /* another sender has stopped there: -EBUSY */
-	uint32_t damaged; /* BCAST_EPROTO */
-};
-
-/*
- * bcast_broadcast - put a message into the inbox of every other living node,
- * with or without a use for it. Those who have room get it at once; then the
- * others are waited for, one after the other, timeout_ms for all together.
- *
- * delivery	NULL, or filled, also when the result is an error after some
- *		were reached; zero if it is one of the arguments
- *
- * Returns how many got it, or an error that is not about one of them:
- * -EMSGSIZE, BCAST_EPROTO (this node's slot), BCAST_ECLOSED, BCAST_ETOOSMALL,
- * -EINVAL, -ENOMEM, -ECHILD.
- */
-BCAST_API int bcast_broadcast(struct bcast_node *node, uint16_t type,
-			      const void *data, size_t size, int timeout_ms,
-			      struct bcast_delivery *delivery);
 
 struct bcast_message {
 	char from[BCAST_NODE_ID_MAX + 1]; /* the sender's id; never empty */
@@ -169,6 +132,47 @@ typedef int bcast_handler(void *context, const struct bcast_message *message);
  */
 BCAST_API int bcast_dispatch(struct bcast_node *node, bcast_handler *handler,
 			     void *context, int max, int timeout_ms);
+
+/* ---- To everybody, and what stands in the way -------------------------- */
+
+/* To how many nodes a broadcast came, and why not to others. */
+struct bcast_delivery {
+	uint32_t reached;
+	uint32_t full;	  /* no room in the time given */
+	uint32_t held;	  /* another sender has stopped there: -EBUSY */
+	uint32_t damaged; /* BCAST_EPROTO */
+};
+
+/*
+ * bcast_broadcast - put a message into the inbox of every other living node,
+ * with or without a use for it. Those who have room get it at once; then the
+ * others are waited for, one after the other, timeout_ms for all together.
+ *
+ * delivery	NULL, or filled, also when the result is an error after some
+ *		were reached; zero if it is one of the arguments
+ *
+ * Returns how many got it, or an error that is not about one of them:
+ * -EMSGSIZE, BCAST_EPROTO (this node's slot), BCAST_ECLOSED, BCAST_ETOOSMALL,
+ * -EINVAL, -ENOMEM, -ECHILD.
+ */
+BCAST_API int bcast_broadcast(struct bcast_node *node, uint16_t type,
+			      const void *data, size_t size, int timeout_ms,
+			      struct bcast_delivery *delivery);
+
+/*
+ * bcast_message_limit - the longest message in bytes: the inbox, which holds
+ * one such message at a time, less 96 bytes for what belongs to it. 1048480
+ * with the default size.
+ */
+BCAST_API size_t bcast_message_limit(const struct bcast_node *node);
+
+/* Who was in the way, when the last -EBUSY was returned. */
+struct bcast_holder {
+	char id[BCAST_NODE_ID_MAX + 1]; /* "": it has gone since */
+	uint32_t pid;			/* in its own pid namespace */
+	uint32_t state;			/* enum bcast_node_state, or 0 */
+};
+BCAST_API struct bcast_holder bcast_holder(const struct bcast_node *node);
 
 #ifdef __cplusplus
 }

@@ -116,7 +116,7 @@ enum bcast_close_reason {
 	BCAST_CLOSE_RESET = 2,	     /* the connection broke: see error */
 	BCAST_CLOSE_SLOW = 3,	     /* beyond --max-lag */
 	BCAST_CLOSE_LIMIT = 4,	     /* --max-receivers reached */
-	BCAST_CLOSE_BUSY = 5,	     /* a second sender while one is active */
+	BCAST_CLOSE_BUSY = 5,	     /* a sender, while another one writes */
 	BCAST_CLOSE_SHUTDOWN = 6,    /* drained, daemon stopped */
 	BCAST_CLOSE_DRAIN_LATE = 7,  /* not drained by --drain-timeout */
 	BCAST_CLOSE_SETUP = 8,	     /* socket options could not be set */

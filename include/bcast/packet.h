@@ -7,7 +7,7 @@
  * bytes, followed by the payload (the key, then the value) and zeros up to the
  * next multiple of 32:
  *
- *	 0       4     6     8              16              24     28    30    32
+ *	 0       4     6     8              16              24     28    30   32
  *	+-------+-----+-----+--------------+---------------+------+-----+-----+
  *	| length| type|flags|   sequence   | timestamp_ns  |crc32c|src  |key  |
  *	+-------+-----+-----+--------------+---------------+------+-----+-----+

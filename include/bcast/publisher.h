@@ -44,25 +44,7 @@
 extern "C" {
 #endif
 
-/* Who has the lease. */
-enum bcast_writer_kind {
-	BCAST_WRITER_NONE = 0,
-	BCAST_WRITER_SENDER = 1, /* a TCP sender, by way of the daemon */
-	BCAST_WRITER_NODE = 2,	 /* a local publisher */
-};
-
-struct bcast_writer_info {
-	uint32_t kind; /* enum bcast_writer_kind */
-	uint32_t slot; /* in the connection table, or of the node */
-	uint32_t pid;  /* node: in its own pid namespace */
-	uint32_t reserved_zero;
-	uint64_t since_realtime_ns;
-	uint64_t grants; /* how often the lease was taken until now */
-	char who[64];	 /* the node's id, or the sender's address */
-};
-
-/* bcast_writer_kind_name - "nobody", "sender", "node". */
-BCAST_API const char *bcast_writer_kind_name(uint32_t kind);
+/* ---- Take the lease and publish ---------------------------------------- */
 
 /* What timestamp_ns of a record holds. */
 enum bcast_stamp {
@@ -70,6 +52,8 @@ enum bcast_stamp {
 	BCAST_STAMP_EXACT = 1,	/* some 30 ns dear */
 	BCAST_STAMP_NONE = 2,	/* 0 */
 };
+
+struct bcast_writer_info; /* at the end of this file */
 
 /* Start from BCAST_PUBLISHER_DEFAULTS and change what you need. */
 struct bcast_publisher_options {
@@ -152,6 +136,8 @@ BCAST_API int bcast_claim(struct bcast_publisher *publisher, size_t size,
 BCAST_API int bcast_commit(struct bcast_publisher *publisher, size_t size);
 BCAST_API void bcast_abort(struct bcast_publisher *publisher);
 
+/* ---- Many small records ------------------------------------------------ */
+
 /*
  * Many records at once: written one after the other in place, seen by others
  * all at once. The highest rate, and the latency of the last for each.
@@ -230,6 +216,8 @@ static inline int bcast_batch_commit(struct bcast_publisher *publisher,
 	return bcast_batch_publish(publisher, *batch);
 }
 
+/* ---- Where am I -------------------------------------------------------- */
+
 /*
  * bcast_flush - bring the tail up to what was published by header. Never needed
  * for anybody to see a record; bcast_lag() of others, shmstat, and joiners'
@@ -252,6 +240,28 @@ BCAST_API uint64_t
 bcast_publisher_position(const struct bcast_publisher *publisher);
 BCAST_API uint64_t
 bcast_publisher_sequence(const struct bcast_publisher *publisher);
+
+/* ---- Who writes -------------------------------------------------------- */
+
+/* Who has the lease. */
+enum bcast_writer_kind {
+	BCAST_WRITER_NONE = 0,
+	BCAST_WRITER_SENDER = 1, /* a TCP sender, by way of the daemon */
+	BCAST_WRITER_NODE = 2,	 /* a local publisher */
+};
+
+struct bcast_writer_info {
+	uint32_t kind; /* enum bcast_writer_kind */
+	uint32_t slot; /* in the connection table, or of the node */
+	uint32_t pid;  /* node: in its own pid namespace */
+	uint32_t reserved_zero;
+	uint64_t since_realtime_ns;
+	uint64_t grants; /* how often the lease was taken until now */
+	char who[64];	 /* the node's id, or the sender's address */
+};
+
+/* bcast_writer_kind_name - "nobody", "sender", "node". */
+BCAST_API const char *bcast_writer_kind_name(uint32_t kind);
 
 #ifdef __cplusplus
 }

@@ -221,7 +221,7 @@ struct bcast_packet {
 BCAST_API int bcast_next(struct bcast_reader *reader,
 			 struct bcast_packet *packet);
 
-/* ---- Waiting ---------------------------------------------------------- */
+/* ---- Waiting ----------------------------------------------------------- */
 
 /*
  * bcast_wait - wait until there is something to read.

@@ -101,11 +101,27 @@ gone() {
 	! kill -0 "$1" 2>/dev/null
 }
 
+daemon_is_decided() {
+	grep -q '^info listening' "$work/log" || gone "$daemon"
+}
+
+# Where io_uring is not to be had (EX_OSERR), there is nothing to test.
+daemon_failed() {
+	local status
+
+	wait "$daemon"
+	status=$?
+	daemon=
+	((status == 71)) && exit 77
+	fail "bcastd: status $status"
+}
+
 start() {
 	"$bcastd" --name "$name" --ring-size 1M --listen 127.0.0.1:0 \
 		2>"$work/log" &
 	daemon=$!
-	poll grep -q '^info listening' "$work/log" || fail "bcastd: no start"
+	poll daemon_is_decided || fail "bcastd: no start"
+	gone "$daemon" && daemon_failed
 	"$work/reader" >"$work/got" 2>"$work/reader.err" &
 	reader=$!
 	poll reader_waits || fail "the reader does not come to wait"

@@ -56,4 +56,11 @@ static inline int bc_lease_is_local(const struct bc_segment *segment)
 	       BC_LEASE_NODE >> 56;
 }
 
+/* bc_lease_wants_room - does a publisher wait for the daemon's receivers? */
+static inline int bc_lease_wants_room(const struct bc_segment *segment)
+{
+	return atomic_load_explicit(&segment->control->lease.room_wanted,
+				    memory_order_relaxed) != 0;
+}
+
 #endif

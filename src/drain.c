@@ -9,6 +9,7 @@
 #include "shm/lease.h"
 #include "src/closing.h"
 #include "src/drain.h"
+#include "src/follow.h"
 #include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
@@ -110,7 +111,7 @@ void drain_step(struct daemon *daemon, int signal_number)
 	/* the last receive may still bring bytes, a publisher its last record */
 	if (!daemon->ingest.receiving && !local_may_publish(daemon)) {
 		/* which may have come since this turn looked for it */
-		local_follow(daemon);
+		follow_stream(daemon);
 		close_receivers(daemon,
 				daemon->now_ns >= daemon->drain_deadline_ns);
 	}

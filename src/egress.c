@@ -13,9 +13,9 @@
 
 #include <bcast/monitor.h>
 
+#include "shm/lease.h"
 #include "shm/peers.h"
 #include "src/egress.h"
-#include "src/local.h"
 #include "src/log.h"
 #include "src/request.h"
 
@@ -55,7 +55,6 @@ void egress_join(struct daemon *daemon, struct bc_conn *conn)
 {
 	struct egress *egress = &daemon->egress;
 
-	local_admit(daemon);
 	conn->role = BCAST_ROLE_RECEIVER;
 	conn->cursor = daemon_tail(daemon);
 	egress->receivers++;
@@ -294,7 +293,7 @@ struct backpressure_positions egress_positions(struct daemon *daemon)
 	/* closing connections can hold bytes after the last has left */
 	if (!backpressure_floor_will_do(&daemon->limits, tail, egress->floor,
 					!daemon->ingest.has_lease) ||
-	    local_wants_room(daemon))
+	    bc_lease_wants_room(&daemon->segment))
 		recompute_floor(daemon);
 	at.floor = egress->floor;
 	if (egress->receivers == 0)
@@ -314,7 +313,7 @@ void egress_enforce_lag(struct daemon *daemon)
 	if (daemon->config.slow_policy == CONFIG_SLOW_BLOCK)
 		return;
 	/* a large record may want room before anybody lags that much */
-	if (local_wants_room(daemon)) {
+	if (bc_lease_wants_room(&daemon->segment)) {
 		struct backpressure_positions at = egress_positions(daemon);
 
 		lowered.max_lag_bytes = backpressure_lag_for_record(

@@ -15,7 +15,10 @@
 /* egress_init - no receivers. */
 void egress_init(struct egress *egress);
 
-/* egress_join - the connection receives from the tail on. */
+/*
+ * egress_join - the connection receives from the tail on; local_admit() was
+ * called just before.
+ */
 void egress_join(struct daemon *daemon, struct bc_conn *conn);
 
 /* egress_remove - it is going, or becomes the sender. */

@@ -15,8 +15,8 @@
 #include "shm/lease.h"
 #include "shm/peers.h"
 #include "src/gating.h"
+#include "src/follow.h"
 #include "src/ingest.h"
-#include "src/local.h"
 #include "src/log.h"
 #include "src/request.h"
 
@@ -70,7 +70,7 @@ static bool take_lease(struct daemon *daemon, const struct bc_conn *conn)
 	if (bc_lease_take(&daemon->segment, word) != 1)
 		return false;
 	daemon->ingest.has_lease = true;
-	local_follow(daemon);
+	follow_stream(daemon);
 	return true;
 }
 
@@ -163,16 +163,19 @@ bool ingest_publish(struct daemon *daemon)
 	return true;
 }
 
+bool ingest_is_over(const struct daemon *daemon)
+{
+	const struct ingest *ingest = &daemon->ingest;
+
+	return ingest->line_count == 0 && !ingest->receiving &&
+	       ingest->received == 0;
+}
+
 void ingest_release(struct daemon *daemon)
 {
-	struct ingest *ingest = &daemon->ingest;
-
-	if (!ingest->has_lease || ingest->line_count > 0 || ingest->receiving ||
-	    ingest->received > 0)
+	if (!daemon->ingest.has_lease || !ingest_is_over(daemon))
 		return;
-	ingest->has_lease = false;
-	/* before a publisher can take it: our sends still need their bytes */
-	local_pace(daemon);
+	daemon->ingest.has_lease = false;
 	bc_lease_give(&daemon->segment);
 }
 

@@ -42,8 +42,14 @@ void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at);
 void ingest_remove(struct daemon *daemon, struct bc_conn *conn);
 
 /*
- * ingest_release - give the write lease back once the last sender has gone and
- * the kernel writes no more of its bytes.
+ * ingest_is_over - the last sender has gone, and the kernel writes no more of
+ * its bytes.
+ */
+bool ingest_is_over(const struct daemon *daemon);
+
+/*
+ * ingest_release - give the write lease back, once it is over. local_pace() was
+ * called just before: our sends still need their bytes.
  */
 void ingest_release(struct daemon *daemon);
 

@@ -8,13 +8,12 @@
 #include "shm/record.h"
 #include "shm/sleepers.h"
 #include "src/egress.h"
+#include "src/follow.h"
 #include "src/ingest.h"
 #include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
 
-/* In one turn, beyond the tail: which is flushed every 256 KiB or so. */
-#define WALK_BYTES_MAX	 (UINT64_C(8) << 20)
 #define UNWOKEN_SLICE_NS BC_NS_PER_MS
 
 static struct bc_lease_shm *lease_of(const struct daemon *daemon)
@@ -22,49 +21,7 @@ static struct bc_lease_shm *lease_of(const struct daemon *daemon)
 	return &daemon->segment.control->lease;
 }
 
-/* ---- Follow ------------------------------------------------------------ */
-
-/* How far the stream is, by tail and, for records, by their headers. */
-static struct bc_record_place find_tail(const struct daemon *daemon)
-{
-	const struct bc_ring *ring = &daemon->segment.ring;
-	struct bc_record_place at = {daemon->tail, daemon->local.sequence};
-	struct bc_record_place tail = bc_record_tail(ring);
-
-	if (daemon->config.format == CONFIG_FORMAT_RAW)
-		return tail;
-	/* a tail that is just being moved has no number: ours will do */
-	if (tail.position > at.position || at.sequence == 0)
-		at = tail;
-	return bc_record_walk(ring, at, WALK_BYTES_MAX);
-}
-
-void local_follow(struct daemon *daemon)
-{
-	struct bc_record_place at;
-	uint64_t bytes;
-
-	if (daemon->ingest.received > 0)
-		return;
-	at = find_tail(daemon);
-	daemon->local.sequence = at.sequence;
-	if (at.position <= daemon->tail)
-		return;
-	bytes = at.position - daemon->tail;
-	daemon->tail = at.position;
-	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);
-	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
-	/* here, since it is not only the loop that follows */
-	egress_on_published(daemon);
-}
-
 /* ---- Pace -------------------------------------------------------------- */
-
-bool local_wants_room(const struct daemon *daemon)
-{
-	return atomic_load_explicit(&lease_of(daemon)->room_wanted,
-				    memory_order_relaxed) != 0;
-}
 
 static void set_limit(struct daemon *daemon, uint64_t limit)
 {
@@ -78,7 +35,7 @@ static void set_limit(struct daemon *daemon, uint64_t limit)
 	atomic_store_explicit(&lease->limit, limit, memory_order_release);
 	/* pairs with those in writer.c: reserve(), sleep_for_room() */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (!grown || !local_wants_room(daemon))
+	if (!grown || !bc_lease_wants_room(&daemon->segment))
 		return;
 	atomic_fetch_add_explicit(&lease->room, 1, memory_order_release);
 	(void)bc_notify_wake(&lease->room);
@@ -90,14 +47,15 @@ void local_admit(struct daemon *daemon)
 
 	if (most < daemon->local.limit)
 		set_limit(daemon, most);
-	local_follow(daemon);
+	follow_stream(daemon);
 }
 
 void local_pace(struct daemon *daemon)
 {
 	struct backpressure_positions at;
 
-	if (daemon->ingest.has_lease)
+	/* one that has left: a publisher may have the lease any time now */
+	if (daemon->ingest.has_lease && !ingest_is_over(daemon))
 		return;
 	if (daemon->egress.receivers == 0 && daemon->egress.sending == 0) {
 		ingest_resume(daemon);
@@ -105,7 +63,7 @@ void local_pace(struct daemon *daemon)
 		return;
 	}
 	at = egress_positions(daemon);
-	if (local_wants_room(daemon))
+	if (bc_lease_wants_room(&daemon->segment))
 		ingest_pause(daemon);
 	else
 		ingest_resume(daemon);
@@ -136,7 +94,8 @@ static bool wants_news(const struct daemon *daemon)
  */
 static bool is_new_wish(const struct daemon *daemon)
 {
-	return local_wants_room(daemon) && daemon->ingest.paused_since_ns == 0;
+	return bc_lease_wants_room(&daemon->segment) &&
+	       daemon->ingest.paused_since_ns == 0;
 }
 
 static void arm(struct daemon *daemon, uint32_t seen)
@@ -169,7 +128,7 @@ int64_t local_sleep(struct daemon *daemon, int64_t timeout_ns)
 		set_sleeps(daemon, 1);
 		sure = bc_sleepers_heavy_fence();
 	}
-	if (find_tail(daemon).position > daemon->tail || is_new_wish(daemon))
+	if (follow_has_news(daemon) || is_new_wish(daemon))
 		return 0;
 	arm(daemon, seen);
 	return sure && daemon->local.armed
@@ -215,9 +174,6 @@ static void bury(struct daemon *daemon)
 			  "name=%s error=\"its positions cannot be\" "
 			  "fix=\"restart the daemon\"",
 			  daemon->config.name);
-	/* it may have died waiting */
-	atomic_store_explicit(&lease_of(daemon)->room_wanted, 0,
-			      memory_order_relaxed);
 	bc_lease_give(&daemon->segment);
 }
 
@@ -275,5 +231,5 @@ void local_start(struct daemon *daemon)
 	daemon->tail = bc_ring_tail(&daemon->segment.ring);
 	daemon->local.limit = UINT64_MAX;
 	local_tick(daemon);
-	local_follow(daemon);
+	follow_stream(daemon);
 }

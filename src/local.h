@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * local.h - a local process publishes: follow it, pace it, be woken by it.
+ * local.h - a local process publishes: pace it, be woken by it, bury it.
  *
  * The publisher writes the ring by itself (shm/writer.h). The daemon sends what
  * it finds there, tells by lease.limit which bytes its sends still need, and
@@ -16,13 +16,6 @@
 void local_start(struct daemon *daemon);
 
 /*
- * local_follow - see how far the stream is; if it has grown, receivers have
- * something to send. Does nothing while we have received bytes that are not
- * published yet.
- */
-void local_follow(struct daemon *daemon);
-
-/*
  * local_admit - a receiver is about to join at the tail: hold the publisher to
  * what leaves that byte alone, then look at the tail anew.
  */
@@ -30,9 +23,6 @@ void local_admit(struct daemon *daemon);
 
 /* local_pace - tell the publisher how far it may go now. */
 void local_pace(struct daemon *daemon);
-
-/* local_wants_room - does a publisher wait for receivers? */
-bool local_wants_room(const struct daemon *daemon);
 
 /*
  * local_sleep - the loop is about to wait, for up to timeout_ns: have it woken

@@ -20,6 +20,7 @@
 #include "src/closing.h"
 #include "src/drain.h"
 #include "src/egress.h"
+#include "src/follow.h"
 #include "src/gating.h"
 #include "src/ingest.h"
 #include "src/local.h"
@@ -165,13 +166,13 @@ static int turn(struct daemon *daemon)
 	}
 	if (ingest_publish(daemon))
 		egress_on_published(daemon);
-	local_follow(daemon);
+	follow_stream(daemon);
 	egress_enforce_lag(daemon);
 	closing_run(daemon);
 	egress_pump(daemon);
 	arm(daemon);
-	ingest_release(daemon);
 	local_pace(daemon);
+	ingest_release(daemon);
 	if (daemon->now_ns >= daemon->next_tick_ns)
 		tick(daemon);
 	drain_step(daemon, signals_take());

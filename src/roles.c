@@ -12,6 +12,7 @@
 #include "shm/peers.h"
 #include "src/egress.h"
 #include "src/ingest.h"
+#include "src/local.h"
 #include "src/log.h"
 #include "src/request.h"
 #include "src/roles.h"
@@ -123,10 +124,12 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 	}
 	conn->listener = listener_index;
 	introduce(daemon, conn, role);
-	if (role == BCAST_ROLE_RECEIVER)
-		egress_join(daemon, conn);
-	else
+	if (role != BCAST_ROLE_RECEIVER) {
 		ingest_join(daemon, conn);
+		return;
+	}
+	local_admit(daemon);
+	egress_join(daemon, conn);
 }
 
 /* ---- A receiver that starts to send ------------------------------------ */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* base.h - what all of bcast.h's parts share: limits, results, the version. */
+/*
+ * base.h - what all parts of <bcast/bcast.h> share: limits, results, the
+ * version. Include that one: its head says what holds for all of them.
+ */
 #ifndef BCAST_BASE_H
 #define BCAST_BASE_H
 
@@ -24,19 +27,18 @@ extern "C" {
 
 /* Results below the range of errno. */
 enum bcast_error {
-	BCAST_ELAPPED = -5001, /* the writer overtook: see bcast_loss() */
-	BCAST_EABANDONED =
-		-5002,		 /* the writer died: reattach once it is back */
-	BCAST_EVERSION = -5003,	 /* the segment has another layout version */
-	BCAST_EPROTO = -5004,	 /* a peer broke the protocol */
-	BCAST_EFULL = -5005,	 /* a bounded channel or table is full */
-	BCAST_ECLOSED = -5006,	 /* the stream ended in order */
-	BCAST_ENOTREADY = -5007, /* the segment is being created: try again */
-	BCAST_ELAYOUT = -5008,	 /* same version, other struct sizes */
-	BCAST_ETOOSMALL = -5009, /* the object is shorter than it says */
-	BCAST_EFOREIGN = -5010,	 /* not a bcast segment, or open to all */
-	BCAST_ENAME = -5011,	 /* not a valid stream name, or node id */
-	BCAST_EOWNED = -5012,	 /* a live daemon owns this name */
+	BCAST_ELAPPED = -5001,	  /* the writer overtook: see bcast_loss() */
+	BCAST_EABANDONED = -5002, /* the daemon died, and none has followed */
+	BCAST_EVERSION = -5003,	  /* the segment has another layout version */
+	BCAST_EPROTO = -5004,	  /* shared memory is damaged */
+	BCAST_EFULL = -5005,	  /* no room: ring, inbox, or table */
+	BCAST_ECLOSED = -5006,	  /* the stream ended in order */
+	BCAST_ENOTREADY = -5007,  /* the segment is being created: try again */
+	BCAST_ELAYOUT = -5008,	  /* same version, other struct sizes */
+	BCAST_ETOOSMALL = -5009,  /* the object is shorter than it says */
+	BCAST_EFOREIGN = -5010,	  /* not a bcast segment, or open to all */
+	BCAST_ENAME = -5011,	  /* not a valid stream name, or node id */
+	BCAST_EOWNED = -5012,	  /* a live daemon owns this name */
 };
 
 /*

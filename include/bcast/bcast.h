@@ -12,13 +12,16 @@
  *			nothing, and can harm or delay nobody, however slow,
  *			stopped or dead it is
  *	packet.h	the record of a stream of packets
- *	publisher.h	write the stream, in the place of a TCP sender
+ *	publisher.h	write the stream, in the place of a TCP sender. Needs
+ *			write permission, and a node
  *	node.h		be known by an id, see the others; let the writer wait
  *	message.h	send the others messages
+ *	base.h		what these share: results, limits, the version
  *	monitor.h	look at a stream from outside (not included here)
  *
- * The programs below are whole. Each is built with
- * cc x.c $(pkg-config --cflags --libs bcast)
+ * The programs below are whole: a reader, a publisher, and a node with an
+ * inbox. When one ends, the kernel gives back whatever it had open. Each is
+ * built with cc x.c $(pkg-config --cflags --libs bcast)
  *
  * A reader: all that comes, to standard output.
  *
@@ -93,10 +96,10 @@
  * LAPPED. The writer never waits for a reader, unless that is a node's and
  * asks for it (bcast_gate()). One that falls more than the ring behind has been
  * lapped: it is told so (BCAST_ELAPPED) together with the exact bytes that it
- * lost, and goes on further ahead. Because data is used in place, the writer may
- * overtake a reader in the middle of its use; that is why bcast_consume() checks
- * again, after the use. Until it has returned 0, treat what was read as possibly
- * torn: never act on a length or an index found in it without a bound.
+ * lost, and goes on further ahead. Because data is used in place, the writer
+ * may overtake a reader in the middle of its use; that is why bcast_consume()
+ * checks again, after the use. Until it has returned 0, treat what was read as
+ * possibly torn: never act on a length or an index found in it without a bound.
  * bcast_read() copies and checks in one step.
  *
  * THE END. When the daemon stops in order, readers get all bytes up to the
@@ -104,9 +107,10 @@
  * published, then, after `gone_after_ms`, BCAST_EABANDONED. A daemon that is
  * started again takes the same segment over: readers just read on, at the same
  * positions, and one that was told BCAST_EABANDONED may go on as well. If it
- * cannot take it over, they are told BCAST_ECLOSED. Deaths and ends are found by
- * looking at the state of the segment and at a lock that the kernel drops when
- * its holder dies; no process id is ever guessed at.
+ * cannot take it over, they are told BCAST_ECLOSED. Deaths and ends are found
+ * by looking at the state of the segment and at a lock that the kernel drops
+ * when its holder dies; no process id is ever guessed at. What a local
+ * publisher does is told apart from this: its end is no end of the stream.
  *
  * TRUST. A reader trusts the stream's owner not to truncate the segment: that
  * would be SIGBUS, here as with any shared mapping. Nobody who has only read

@@ -5,23 +5,10 @@
  * Each node has an inbox in the registry, `bcastd --inbox-size` bytes large,
  * into which any other node puts messages and from which it alone takes them.
  * Messages never go through the stream's ring: the stream stays what its
- * sender made it, and no daemon has to run for a message to arrive.
+ * writer made it, and no daemon has to run for a message to arrive.
  *
- * A node that echoes whatever it is sent:
- *
- *	static int echo(void *node, const struct bcast_message *message)
- *	{
- *		bcast_send(node, message->from, message->type, message->data,
- *			   message->size, 100);
- *		return 0;
- *	}
- *
- *	struct bcast_node *node;
- *	int n = bcast_join("default", "echo", NULL, &node);
- *
- *	while (n >= 0 || n == BCAST_EPROTO)
- *		n = bcast_dispatch(node, echo, node, 64, -1);
- *	fprintf(stderr, "%s\n", bcast_strerror(n));
+ * The echo node in bcast.h shows all that most programs need: bcast_send() and
+ * bcast_dispatch().
  *
  * ORDER. The messages of one sender arrive in the order in which its calls
  * returned, none twice. Between senders there is no order.
@@ -46,7 +33,7 @@
  * be others, or make senders believe that somebody holds an inbox (-EBUSY).
  *
  * THREADS. One thread at a time may send as a node, and one, perhaps another,
- * receive. fork(): see Nodes.
+ * receive. fork(): see FORK in node.h.
  */
 #ifndef BCAST_MESSAGE_H
 #define BCAST_MESSAGE_H
@@ -137,7 +124,7 @@ struct bcast_message {
 	uint16_t type;
 	uint16_t reserved_zero;
 	size_t size;
-	const void *data;  /* aligned to 64 bytes; see below */
+	const void *data;  /* aligned to 64 bytes; until the next call */
 	uint64_t sequence; /* grows with each message of that sender, to
 			      whomever, also with those that failed */
 	uint64_t sent_ns;  /* CLOCK_MONOTONIC */

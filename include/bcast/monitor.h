@@ -168,9 +168,9 @@ BCAST_API int bcast_monitor_stream(const struct bcast_monitor *monitor,
 				   struct bcast_stream_info *info);
 
 /*
- * bcast_monitor_writer - who has the write lease, now. A node's id and pid come
- * from the registry; where that may not be read, `who` says its slot. Returns
- * 0. A handful of system calls.
+ * bcast_monitor_writer - who has the write lease, now (struct bcast_writer_info
+ * is in publisher.h). A node's id and pid come from the registry; where that
+ * may not be read, `who` says its slot. Returns 0. A handful of system calls.
  */
 BCAST_API int bcast_monitor_writer(const struct bcast_monitor *monitor,
 				   struct bcast_writer_info *info);

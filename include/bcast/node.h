@@ -5,8 +5,11 @@
  * A node is a local process (or a part of one) that is known to the others by
  * an id. The stream's registry, /dev/shm/bcast.NAME.nodes, has a slot for each:
  * who it is, how far it has read, when it last gave a sign of life. Joining
- * needs read and write permission on the registry (`bcastd --mode`, `--group`);
- * plain readers need not join at all.
+ * needs read permission on the stream; bcastd gives those who have it read and
+ * write permission on the registry (`bcastd --mode`, `--group`). Plain readers
+ * need not join at all; publishers, gating readers and those who exchange
+ * messages do. A node's reader is also woken sooner by a local publisher: see
+ * bcast_wait().
  *
  * Whether a node is alive is a fact that the kernel knows: it holds a lock
  * which ends with the process, by whatever death, and which is seen from other

@@ -2,6 +2,10 @@
 /*
  * publisher.h - write the stream from a local process.
  *
+ * bcast_publisher_open(), bcast_publish() and bcast_publisher_close() are all
+ * that is needed; bcast_claim() saves the copy, and bcast_batch_begin() most of
+ * what many small records cost.
+ *
  * A local process can write the stream itself, straight into the ring, with no
  * socket, no copy but its own, and no system call unless somebody sleeps. The
  * daemon sends what it publishes to the TCP receivers, as it does with a TCP
@@ -10,22 +14,21 @@
  * stream as the daemon is.
  *
  * ONE AT A TIME. Who writes holds the stream's write lease: a publisher from
- * bcast_publisher_open() to bcast_publisher_close(), the daemon for a TCP sender
- * from its connecting to its leaving. The lease is a lock that the kernel
- * keeps: it is free the instant its holder is dead, by whatever death, and
- * never before. A dead publisher's last whole records stay published; of the
- * one it was writing nothing is seen by anybody.
+ * bcast_publisher_open() to bcast_publisher_close(), the daemon for a TCP
+ * sender from its connecting to its leaving. The lease is a lock that the
+ * kernel keeps: it is free the instant its holder is dead, by whatever death,
+ * and never before. A dead publisher's last whole records stay published; of
+ * the one it was writing nothing is seen by anybody.
  *
- * FORMATS. With `--format raw` a publication is any number of bytes, appended to
- * those before it. With `--format packet` it is the payload of one record, whose
- * header the library writes (packet.h).
+ * FORMATS. With `bcastd --format raw` a publication is any number of bytes,
+ * appended to those before it. With `--format packet` it is the payload of one
+ * record, whose header the library writes (packet.h).
  *
  * WAITING. Publishing never waits for plain readers: slow ones are lapped. It
  * waits for gating readers, and for TCP receivers as far as `--slow-policy` and
  * --max-lag say. It goes on while the daemon is dead, and does not notice a new
- * one's taking the stream over; what is published meanwhile is read by local
- * readers, and sent to receivers that connect before it leaves the ring: to
- * none, since they join live.
+ * one's taking the stream over; what is published meanwhile is for local
+ * readers, since TCP receivers join the new daemon at the live end.
  */
 #ifndef BCAST_PUBLISHER_H
 #define BCAST_PUBLISHER_H
@@ -126,7 +129,7 @@ BCAST_API void bcast_publisher_close(struct bcast_publisher *publisher);
  *	-EMSGSIZE	more than bcast_publisher_limit()
  *	BCAST_EFULL	room_wait_ms have passed and there is still no room
  *	BCAST_ECLOSED	the stream has ended, or its daemon is stopping
- *	-ECHILD		in a child, see FORK; -EBUSY: a claim is open
+ *	-ECHILD		in a child, see FORK in node.h; -EBUSY: a claim is open
  * in which case nothing was published. A size of 0 is a record without payload,
  * or nothing.
  */

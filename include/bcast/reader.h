@@ -2,6 +2,13 @@
 /*
  * reader.h - read a stream in place. Include <bcast/bcast.h>, which says what
  * holds for all of it: positions, being lapped, the end, trust, threads.
+ *
+ *	bcast_attach	join it
+ *	bcast_read	copy bytes out; or, without a copy, bcast_peek(), use
+ *			them, bcast_consume(); or bcast_next(), record by record
+ *	bcast_wait	when there is nothing; or, in a loop that waits for
+ *			descriptors, bcast_event_fd()
+ *	bcast_loss	what has been missed
  */
 #ifndef BCAST_READER_H
 #define BCAST_READER_H
@@ -29,13 +36,13 @@ enum bcast_from {
 #define BCAST_MEASURE_LATENCY 1u /* fill bcast_reader_stats.latency_*_ns */
 
 /*
- * spin_ns: let the library choose, by cores and by experience; or never sleep.
+ * attach_options.spin_ns: how long bcast_wait() polls before it sleeps.
  *
  * A reader that polls takes a core, and sees data some 0.1 us after it was
  * published; one that sleeps takes nothing, and needs a wake-up: 2 to 50 us, in
  * virtual machines most. Give at most all cores but one to parties that poll,
- * the writer and the daemon included: with 2 cores, one. A polling reader beside
- * a busy writer on one core waits for the scheduler, milliseconds.
+ * the writer and the daemon included: with 2 cores, one. A polling reader
+ * beside a busy writer on one core waits for the scheduler, milliseconds.
  *
  *	0			many readers, or little data: sleep at once
  *	BCAST_SPIN_DEFAULT	polls for about what a wake-up costs here, as
@@ -54,13 +61,14 @@ struct bcast_attach_options {
 	/*
 	 * Used with BCAST_FROM_POSITION. A position that is no longer in the
 	 * ring makes the first peek, read or wait answer BCAST_ELAPPED with
-	 * the exact loss; one beyond the tail is refused with -EINVAL.
+	 * the exact loss; one beyond the tail is refused with -EINVAL, as
+	 * is, of packets, one where no record begins.
 	 */
 	uint64_t position;
-	/* How long bcast_wait() polls before it sleeps: see above. */
+	/* How long bcast_wait() polls: BCAST_SPIN_DEFAULT and so on. */
 	int64_t spin_ns;
 	/*
-	 * How long the writer must have been dead before a waiting reader is
+	 * How long the daemon must have been dead before a waiting reader is
 	 * told BCAST_EABANDONED. The pause lets a daemon that is restarted at
 	 * once take the stream over without its readers noticing. 0: as soon
 	 * as it is seen, which is within about 100 ms.
@@ -97,7 +105,7 @@ struct bcast_reader; /* opaque */
  *	-ENOMEM, -EMFILE, -ENFILE	out of address space, memory,
  *				descriptors
  *
- * The stream of a dead daemon can be attached: what it published is there.
+ * The stream of a dead daemon can be attached: what was published is there.
  * Uses twice the ring's capacity of address space, and one descriptor. Does
  * not block. The handle is freed by bcast_detach().
  */
@@ -114,71 +122,6 @@ BCAST_API void bcast_detach(struct bcast_reader *reader);
 /* ---- Reading ----------------------------------------------------------- */
 
 /*
- * bcast_wait - wait until there is something to read.
- *
- * timeout_ms	-1: no limit; 0: only look; else milliseconds
- *
- * Returns
- *	1			there is data: bcast_peek() or bcast_read() it
- *	0			nothing yet, the time is up
- *	BCAST_ELAPPED		see bcast_loss(); the reader has been moved on
- *	BCAST_ECLOSED		the stream ended, and all of it was consumed
- *	BCAST_EABANDONED	the writer died (gone_after_ms ago), and all
- *				that it published was consumed
- *	BCAST_EPROTO		the segment's numbers cannot be: damaged
- *
- * With timeout 0 it never blocks; with nothing to read it costs a look at the
- * clock, and ten times a second a system call. Else it polls for
- * options.spin_ns at most, then sleeps on a futex in the segment, which the
- * writer wakes at each publication. BCAST_EABANDONED is not final: if the
- * stream is taken over by a new daemon, later calls find data again.
- */
-BCAST_API int bcast_wait(struct bcast_reader *reader, int timeout_ms);
-
-/*
- * bcast_event_fd - a descriptor that becomes readable when there is news: for
- * poll, epoll, io_uring, libuv, asyncio, and whatever waits for descriptors.
- * The same one each time. It belongs to the reader: bcast_detach() closes it.
- *
- *	struct epoll_event event = {.events = EPOLLIN};
- *
- *	epoll_ctl(loop, EPOLL_CTL_ADD, bcast_event_fd(reader), &event);
- *	for (;;) {
- *		while ((n = bcast_peek(reader, &data)) > 0)
- *			...		// use and bcast_consume(), as above
- *		n = bcast_event_arm(reader);
- *		if (n == 0)		// nothing yet: let the loop wait
- *			epoll_wait(loop, &event, 1, -1);
- *		else if (n < 0 && n != BCAST_ELAPPED)
- *			break;
- *	}
- *
- * Starts a thread, which sleeps in place of the caller: news takes two changes
- * of thread instead of one. Uses one descriptor. Returns it, or -errno; -ECHILD
- * in a child after fork().
- */
-BCAST_API int bcast_event_fd(struct bcast_reader *reader);
-
-/*
- * bcast_event_arm - look once more, and if there is nothing, let the descriptor
- * become readable as soon as there is: data, a lap, the end, or the owner's
- * death (within 100 ms, and then ten times a second, so that the calls of this
- * that follow can say BCAST_EABANDONED after gone_after_ms).
- *
- * Returns 0: armed, go and wait. Else it is not armed, and the result is as of
- * bcast_wait(reader, 0): 1 (there is data), or an error. Also -EINVAL without
- * bcast_event_fd(), and -ECHILD.
- *
- * Readable once, for each arming; arming again, or a bcast_wait() that has to
- * wait, ends the last one and takes its signal back: nobody need read from the
- * descriptor, and nobody but poll and the like should. It may become readable
- * for no reason. What is consumed in between does not disarm it. Never blocks;
- * some us. While a local publisher has the lease the thread looks every
- * millisecond, unless the reader is a node's.
- */
-BCAST_API int bcast_event_arm(struct bcast_reader *reader);
-
-/*
  * bcast_peek - look at all data from the reader's position to the tail, in
  * place. The ring is mapped twice back to back, so this is always one piece.
  *
@@ -187,10 +130,16 @@ BCAST_API int bcast_event_arm(struct bcast_reader *reader);
  *
  * Returns the number of bytes (up to the ring's capacity), 0 for nothing yet,
  * BCAST_ELAPPED (see bcast_loss(); call again), BCAST_ECLOSED, or BCAST_EPROTO
- * (the segment's numbers cannot be: damaged). It does not
- * look whether the writer is alive: bcast_wait() does. Never blocks, makes no
- * system call. The bytes stay readable until bcast_consume(), and keep their
- * content unless the reader is lapped meanwhile, which bcast_consume() tells.
+ * (the segment's numbers cannot be: damaged). It does not look whether the
+ * daemon is alive: bcast_wait() does. The bytes stay readable until
+ * bcast_consume(), and keep their content unless the reader is lapped
+ * meanwhile, which bcast_consume() tells.
+ *
+ * Never blocks, makes no system call. On a stream of packets, this and
+ * bcast_next() may pause for 6 us before they return 0: when they have caught
+ * up with a publisher that came along at a byte a nanosecond or more. At its
+ * heels, both would go at a third of their speed. Slower streams never come to
+ * that.
  */
 BCAST_API int64_t bcast_peek(struct bcast_reader *reader, const void **data);
 
@@ -201,7 +150,9 @@ BCAST_API int64_t bcast_peek(struct bcast_reader *reader, const void **data);
  * Returns 0: those n bytes were intact during the whole use, and the position
  * has moved past them. BCAST_ELAPPED: the writer has overwritten some of them,
  * discard what you made of them; the position has moved on and bcast_loss()
- * counts these n bytes as lost. Never blocks, makes no system call.
+ * counts these n bytes as lost. BCAST_EPROTO: likewise, but the numbers that
+ * say where to go on cannot be: damaged; the position stays. Never blocks,
+ * makes no system call.
  */
 BCAST_API int bcast_consume(struct bcast_reader *reader, size_t n);
 
@@ -210,8 +161,9 @@ BCAST_API int bcast_consume(struct bcast_reader *reader, size_t n);
  *
  * Returns the number of bytes copied (> 0: intact, checked after the copy), 0
  * for nothing yet, or as bcast_peek(); after BCAST_ELAPPED nothing was
- * delivered. What the buffer holds after a result <= 0 is unspecified.
- * Never blocks; makes no system call.
+ * delivered. Of packets, whole records only, headers included; -EMSGSIZE if not
+ * even the first has room. What the buffer holds after a result <= 0 is
+ * unspecified. Never blocks; makes no system call.
  */
 BCAST_API int64_t bcast_read(struct bcast_reader *reader, void *buffer,
 			     size_t size);
@@ -219,8 +171,9 @@ BCAST_API int64_t bcast_read(struct bcast_reader *reader, void *buffer,
 /*
  * bcast_seek - go to another place: BCAST_FROM_LIVE, BCAST_FROM_OLDEST or, with
  * `position`, BCAST_FROM_POSITION. Returns 0, or -EINVAL for a position beyond
- * the tail. A position no longer in the ring is reported as lapped by the next
- * call that reads. Skipping on purpose does not count as loss.
+ * the tail or, of packets, one where no record begins. A position no longer in
+ * the ring is reported as lapped by the next call that reads. Skipping on
+ * purpose does not count as loss.
  */
 BCAST_API int bcast_seek(struct bcast_reader *reader, enum bcast_from from,
 			 uint64_t position);
@@ -258,15 +211,85 @@ struct bcast_packet {
  * bytes; BCAST_EPROTO if what stands there cannot be a record. The fields of
  * `packet` are whole; the payload is as with bcast_peek(): what was made of it
  * counts only if bcast_consume(reader, packet->size) returns 0. `packet` is
- * untouched unless the result is 1. Never blocks, makes no system call.
+ * untouched unless the result is 1. Never blocks, makes no system call; see
+ * bcast_peek() for a pause of 6 us.
  *
  * A reader of packets is always at the beginning of one: it starts there, also
  * after having been lapped, and bcast_consume() refuses (-EINVAL) an n that
- * ends within a record. bcast_read() copies whole records only, and says
- * -EMSGSIZE if not even the first has room.
+ * ends within a record.
  */
 BCAST_API int bcast_next(struct bcast_reader *reader,
 			 struct bcast_packet *packet);
+
+/* ---- Waiting ---------------------------------------------------------- */
+
+/*
+ * bcast_wait - wait until there is something to read.
+ *
+ * timeout_ms	-1: no limit; 0: only look; else milliseconds
+ *
+ * Returns
+ *	1			there is data: bcast_peek() or bcast_read() it
+ *	0			nothing yet, the time is up
+ *	BCAST_ELAPPED		see bcast_loss(); the reader has been moved on
+ *	BCAST_ECLOSED		the stream ended, and all of it was consumed
+ *	BCAST_EABANDONED	the daemon died (gone_after_ms ago), and all
+ *				that was published is consumed
+ *	BCAST_EPROTO		the segment's numbers cannot be: damaged
+ *	-errno			the kernel does not say whether the daemon lives
+ *
+ * With timeout 0 it never blocks; with nothing to read it costs a look at the
+ * clock, and ten times a second a system call. Else it polls as options.spin_ns
+ * says, then sleeps on a futex in the segment. The daemon wakes it at each
+ * publication; a local publisher wakes the readers of nodes only, and others
+ * look every millisecond while one has the lease. BCAST_EABANDONED is not
+ * final: if the stream is taken over by a new daemon, or a local publisher goes
+ * on, later calls find data again.
+ */
+BCAST_API int bcast_wait(struct bcast_reader *reader, int timeout_ms);
+
+/*
+ * bcast_event_fd - a descriptor that becomes readable when there is news: for
+ * poll, epoll, io_uring, libuv, asyncio, and whatever waits for descriptors.
+ * The same one each time. It belongs to the reader: bcast_detach() closes it.
+ *
+ *	struct epoll_event event = {.events = EPOLLIN};
+ *
+ *	epoll_ctl(loop, EPOLL_CTL_ADD, bcast_event_fd(reader), &event);
+ *	for (;;) {
+ *		while ((n = bcast_peek(reader, &data)) > 0)
+ *			...		// use it, bcast_consume()
+ *		n = bcast_event_arm(reader);
+ *		if (n == 0)		// nothing yet: let the loop wait
+ *			epoll_wait(loop, &event, 1, -1);
+ *		else if (n < 0 && n != BCAST_ELAPPED)
+ *			break;
+ *	}
+ *
+ * Starts a thread, which sleeps in place of the caller: news takes two changes
+ * of thread instead of one. Uses one descriptor. Returns it, or -errno; -ECHILD
+ * in a child after fork().
+ */
+BCAST_API int bcast_event_fd(struct bcast_reader *reader);
+
+/*
+ * bcast_event_arm - look once more, and if there is nothing, let the descriptor
+ * become readable as soon as there is: data, a lap, the end, or the owner's
+ * death (within 100 ms, and then ten times a second, so that the calls of this
+ * that follow can say BCAST_EABANDONED after gone_after_ms).
+ *
+ * Returns 0: armed, go and wait. Else it is not armed, and the result is as of
+ * bcast_wait(reader, 0): 1 (there is data), or an error. Also -EINVAL without
+ * bcast_event_fd(), and -ECHILD.
+ *
+ * Readable once, for each arming; arming again, or a bcast_wait() that has to
+ * wait, ends the last one and takes its signal back: nobody need read from the
+ * descriptor, and nobody but poll and the like should. It may become readable
+ * for no reason. What is consumed in between does not disarm it. Never blocks;
+ * some us. While a local publisher has the lease the thread looks every
+ * millisecond, unless the reader is a node's.
+ */
+BCAST_API int bcast_event_arm(struct bcast_reader *reader);
 
 /* ---- Where am I, what did I miss --------------------------------------- */
 
@@ -298,7 +321,9 @@ BCAST_API uint64_t bcast_position(const struct bcast_reader *reader);
 
 /*
  * bcast_lag - bytes published but not yet consumed by this reader, now. More
- * than the capacity means that it has been lapped and will be told.
+ * than the capacity means that it has been lapped and will be told. Counted to
+ * the tail, which a local publisher of packets moves now and then: see
+ * bcast_flush().
  */
 BCAST_API uint64_t bcast_lag(const struct bcast_reader *reader);
 
@@ -341,7 +366,8 @@ struct bcast_reader_stats {
 	/*
 	 * From publication to this reader's return from bcast_wait(), for
 	 * waits that found the reader caught up. Only with
-	 * BCAST_MEASURE_LATENCY; a sample costs a reading of the clock.
+	 * BCAST_MEASURE_LATENCY; a sample costs a reading of the clock. Of
+	 * a local publisher's data, only waits that slept.
 	 * Percentiles are upper bounds of buckets 1/8 of an octave wide.
 	 */
 	uint64_t latency_count;

@@ -180,9 +180,8 @@ static bool go_on(struct reading *reading, int ret)
 	if (ret == BCAST_ELAPPED) {
 		loss = bcast_loss(reading->reader);
 		atomic_fetch_add(&reading->board->lost, loss.packets);
-		reading->expected = loss.packets == 0
-					    ? 0
-					    : reading->expected + loss.packets;
+		if (reading->expected != 0)
+			reading->expected += loss.packets;
 		return true;
 	}
 	if (ret != BCAST_ECLOSED)

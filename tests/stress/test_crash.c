@@ -44,6 +44,11 @@ static const struct {
 
 #define CREW_MAX 16
 
+/* Paced by its receivers, or at full speed through a ring that is too small. */
+static struct {
+	const char *ring_size, *slow_policy;
+} stream;
+
 static struct daemon_fixture daemon_fixture;
 static struct board *board;
 static struct crew {
@@ -58,9 +63,9 @@ static unsigned crew_size;
 static void launch_daemon(void)
 {
 	const char *options[] = {
-		"--format", "packet",	    "--ring-size",   "4M",
-		"--listen", board->address, "--slow-policy", "block",
-		NULL};
+		"--format",	  "packet",	      "--ring-size",
+		stream.ring_size, "--listen",	      board->address,
+		"--slow-policy",  stream.slow_policy, NULL};
 
 	strcpy(daemon_fixture.name, board->name);
 	daemon_fixture_launch(&daemon_fixture, options);
@@ -229,6 +234,7 @@ static int leave(void **state)
 	for (unsigned i = 0; i < crew_size; i++)
 		test_kill(&crew[i].child);
 	daemon_fixture_cleanup(state);
+	crew_size = 0;
 	board_free(board);
 	return 0;
 }
@@ -241,11 +247,10 @@ static unsigned kill_count(void)
 	return count > 0 ? (unsigned)count : KILLS_DEFAULT;
 }
 
-static void nobody_is_harmed_by_any_death(void **state)
+static void kill_them_all(void)
 {
 	unsigned kills = kill_count(), descriptors;
 
-	(void)state;
 	launch_daemon();
 	await_daemon();
 	descriptors = daemon_fixture_descriptors(&daemon_fixture);
@@ -279,11 +284,30 @@ static void nobody_is_harmed_by_any_death(void **state)
 	daemon_fixture_stop(&daemon_fixture);
 }
 
+static void nobody_is_harmed_by_any_death(void **state)
+{
+	(void)state;
+	stream.ring_size = "4M";
+	stream.slow_policy = "block";
+	kill_them_all();
+}
+
+static void nor_where_the_slow_are_lapped_and_dropped(void **state)
+{
+	(void)state;
+	stream.ring_size = "64K";
+	stream.slow_policy = "disconnect";
+	kill_them_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nobody_is_harmed_by_any_death,
 						prepare, leave),
+		cmocka_unit_test_setup_teardown(
+			nor_where_the_slow_are_lapped_and_dropped, prepare,
+			leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,8 @@
 
 #include <bcast/bcast.h>
 
-#include "shm/client_reader.h"
+#include "shm/client_parts.h"
+#include "shm/client_report.h"
 #include "shm/clock.h"
 #include "shm/record.h"
 #include "shm/word_watch.h"
@@ -99,7 +100,7 @@ static bool misses_owner(struct bc_client_event *event)
 static int64_t slice_of(const struct bc_client_event *event)
 {
 	uint64_t slice_ns =
-		bc_client_wait_sleepy(event->segment, event->report != NULL);
+		bc_client_poll_sleepy(event->segment, event->report != NULL);
 
 	return (int64_t)(slice_ns < LIVENESS_SLICE_NS ? slice_ns
 						      : LIVENESS_SLICE_NS);
@@ -168,7 +169,7 @@ static int look_and_arm(struct bcast_reader *reader)
 	if (event->report)
 		bc_node_report_asleep(event->report);
 	slice_ns = slice_of(event);
-	ret = bc_client_reader_look(reader, &length);
+	ret = bc_client_look(reader, &length);
 	if (ret != 0) {
 		count_no_more(event);
 		return ret;
@@ -192,7 +193,7 @@ int bcast_event_arm(struct bcast_reader *reader)
 	if (!is_ours(reader->event))
 		return -ECHILD;
 	bc_client_event_disarm(reader);
-	ret = bcast_wait(reader, 0);
+	ret = bc_client_poll(reader);
 	if (ret == 0)
 		ret = look_and_arm(reader);
 	if (ret == 0 && reader->report)

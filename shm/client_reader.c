@@ -12,7 +12,9 @@
 
 #include <bcast/monitor.h>
 
+#include "shm/client_parts.h"
 #include "shm/client_reader.h"
+#include "shm/client_report.h"
 #include "shm/clock.h"
 #include "shm/mapping.h"
 
@@ -88,7 +90,7 @@ void bc_client_reader_bind(struct bcast_reader *reader,
 {
 	if (!report && reader->report) {
 		bc_client_event_unbind(reader);
-		bc_client_gate_end(reader->report);
+		bc_node_report_gate_end(reader->report);
 	}
 	reader->report = report;
 	if (report)
@@ -97,64 +99,13 @@ void bc_client_reader_bind(struct bcast_reader *reader,
 
 /* ---- Reading ----------------------------------------------------------- */
 
-int bc_client_reader_lapped(struct bcast_reader *reader)
-{
-	struct bcast_loss *loss = &reader->loss;
-	uint64_t sequence = reader->sequence;
-	uint64_t from = reader->position;
-
-	reader->peeked = 0;
-	if (!reader->packets)
-		reader->position = bc_ring_resync(&reader->ring, from);
-	else if (!bc_client_packet_resync(reader))
-		return BCAST_EPROTO;
-	loss->from = from;
-	loss->to = reader->position;
-	loss->bytes = loss->to - loss->from;
-	loss->total_bytes += loss->bytes;
-	loss->packets = sequence != 0 && reader->sequence > sequence
-				? reader->sequence - sequence
-				: 0;
-	loss->total_packets += loss->packets;
-	loss->laps++;
-	if (reader->report)
-		bc_node_report_lapped(reader->report, loss);
-	return BCAST_ELAPPED;
-}
-
-int bc_client_reader_empty(const struct bcast_reader *reader)
-{
-	if (bc_segment_state(&reader->segment) != BC_STATE_CLOSED)
-		return 0;
-	/* the last publication came before the state: look once more */
-	return bc_ring_tail(&reader->ring) <= reader->position ? BCAST_ECLOSED
-							       : 0;
-}
-
-int bc_client_reader_look(struct bcast_reader *reader, uint64_t *length)
-{
-	if (reader->packets)
-		return bc_client_packet_look(reader, length);
-	switch (bc_ring_look(&reader->ring, reader->position, length)) {
-	case BC_RING_DATA:
-		return 1;
-	case BC_RING_EMPTY:
-		return bc_client_reader_empty(reader);
-	case BC_RING_LAPPED:
-		return bc_client_reader_lapped(reader);
-	case BC_RING_NONSENSE:
-		break;
-	}
-	return BCAST_EPROTO;
-}
-
 int64_t bcast_peek(struct bcast_reader *reader, const void **data)
 {
 	uint64_t length;
 	int ret;
 
 	reader->peeked = 0;
-	ret = bc_client_reader_look(reader, &length);
+	ret = bc_client_look(reader, &length);
 	if (ret == 1 && reader->packets)
 		ret = bc_client_packet_peek(reader, &length);
 	if (ret <= 0)
@@ -175,7 +126,7 @@ int bcast_consume(struct bcast_reader *reader, size_t n)
 	if (reader->packets && (n < reader->peeked || sequence == 0))
 		whole = bc_client_packet_whole(reader, n, &sequence) == n;
 	if (!bc_ring_intact(&reader->ring, reader->position))
-		return bc_client_reader_lapped(reader);
+		return bc_client_look_lapped(reader);
 	if (!whole && n < reader->peeked)
 		return -EINVAL;
 	reader->position += n;
@@ -204,7 +155,7 @@ int64_t bcast_read(struct bcast_reader *reader, void *buffer, size_t size)
 		if (n == 0)
 			return bc_ring_intact(&reader->ring, reader->position)
 				       ? -EMSGSIZE
-				       : bc_client_reader_lapped(reader);
+				       : bc_client_look_lapped(reader);
 	}
 	memcpy(buffer, data, n);
 	ret = bcast_consume(reader, n);
@@ -237,9 +188,8 @@ static int seek_byte(struct bcast_reader *reader, enum bcast_from from,
 int bcast_seek(struct bcast_reader *reader, enum bcast_from from,
 	       uint64_t position)
 {
-	int ret = reader->packets
-			  ? bc_client_packet_seek(reader, from, position)
-			  : seek_byte(reader, from, position);
+	int ret = reader->packets ? bc_client_place_seek(reader, from, position)
+				  : seek_byte(reader, from, position);
 
 	if (ret < 0)
 		return ret;

@@ -22,9 +22,11 @@ struct bc_node_report {
 	uint64_t gate_told; /* where the writer was last told that we moved */
 };
 
-/* client_gate.c: a writer waits for us; tell it, if we have come far enough. */
-void bc_client_gate_moved(struct bc_node_report *report, uint64_t cursor);
-void bc_client_gate_end(struct bc_node_report *report);
+/* A writer waits for us; tell it, if we have come far enough. */
+void bc_node_report_moved(struct bc_node_report *report, uint64_t cursor);
+
+/* The gate, if it is one, is none any more. */
+void bc_node_report_gate_end(struct bc_node_report *report);
 
 static inline void bc_node_report_set(bc_u64 *field, uint64_t value)
 {
@@ -47,7 +49,7 @@ static inline void bc_node_report_cursor(struct bc_node_report *report,
 		return;
 	bc_sleepers_light_fence(report->light);
 	if (atomic_load_explicit(&registry->gate_wanted, memory_order_relaxed))
-		bc_client_gate_moved(report, cursor);
+		bc_node_report_moved(report, cursor);
 }
 
 static inline void bc_node_report_progress(struct bc_node_report *report,
@@ -126,7 +128,7 @@ static inline void bc_node_report_beat(const struct bc_node_report *report)
 /* The reader goes: the node is none any more. */
 static inline void bc_node_report_end(struct bc_node_report *report)
 {
-	bc_client_gate_end(report);
+	bc_node_report_gate_end(report);
 	report->reader = NULL;
 	if (bc_node_is_ours(report->node))
 		atomic_fetch_and_explicit(&report->node->slot->role,

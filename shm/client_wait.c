@@ -5,34 +5,26 @@
  *
  *	look -> spin -> look at the state -> park on the futex, in slices
  *
- * The owner's lock vanishes without a wake-up, so the kernel is asked for it
- * every 100 ms of having nothing to read, be that in one long sleep, in many
- * short waits, or in polling: the handle remembers when it is due.
+ * What each turn asks, the owner's life above all, is client_poll.c.
  *
  * The futex word is read before the last look for data, so a publication in
  * between makes the wait return at once (notify.h); changes of the state wake
  * the same word, and so does who takes the write lease.
- *
- * The daemon wakes after each of its publications. A local publisher does so
- * only for those who have counted themselves (sleepers.h): readers of nodes.
- * Others look again every millisecond while one has the lease.
  */
 #include <errno.h>
 #include <sched.h>
 
 #include <bcast/bcast.h>
 
-#include "shm/client_reader.h"
+#include "shm/client_parts.h"
+#include "shm/client_report.h"
 #include "shm/clock.h"
 #include "shm/lease.h"
 #include "shm/notify.h"
-#include "shm/sleepers.h"
 
 /* Looks for data between two looks at the clock. */
 #define LOOKS_PER_CLOCK	   16
 #define LOOKS_WHEN_ENDLESS 1024
-#define LIVENESS_SLICE_NS  (100 * BC_NS_PER_MS)
-#define UNWOKEN_SLICE_NS   BC_NS_PER_MS
 
 static unsigned usable_cores(void)
 {
@@ -50,12 +42,12 @@ void bc_client_wait_init(struct bcast_reader *reader, int64_t spin_ns)
 
 /* ---- Waiting ----------------------------------------------------------- */
 
-/* Is there anything to read? As look(). */
+/* Is there anything to read? As bc_client_look(). */
 static int look(struct bcast_reader *reader)
 {
 	uint64_t length;
 
-	return bc_client_reader_look(reader, &length);
+	return bc_client_look(reader, &length);
 }
 
 /*
@@ -84,42 +76,6 @@ static void measure(struct bcast_reader *reader)
 				       reader->latency_max_ns);
 }
 
-/* Called when there was nothing to read: has the owner been dead too long? */
-static int check_owner(struct bcast_reader *reader, uint64_t now_ns)
-{
-	int ret = bc_segment_owner_alive(&reader->segment);
-	uint32_t count = atomic_load_explicit(&reader->ring.head->publish_count,
-					      memory_order_relaxed);
-
-	if (ret < 0)
-		return ret;
-	if (ret == 1) {
-		reader->gone_since_ns = 0;
-		return 0;
-	}
-	/* if it has moved since, a later owner did so: each one does */
-	if (reader->gone_since_ns == 0 || reader->gone_count != count) {
-		reader->gone_since_ns = now_ns;
-		reader->gone_count = count;
-	}
-	if (now_ns - reader->gone_since_ns < reader->gone_after_ns)
-		return 0;
-	/* what it published before it died comes first */
-	ret = look(reader);
-	return ret == 0 ? BCAST_EABANDONED : ret;
-}
-
-/* Ask every 100 ms, and each time while the owner is missed. */
-static int check_due(struct bcast_reader *reader, uint64_t now_ns)
-{
-	if (reader->report)
-		bc_node_report_beat(reader->report);
-	if (now_ns < reader->next_check_ns && reader->gone_since_ns == 0)
-		return 0;
-	reader->next_check_ns = now_ns + LIVENESS_SLICE_NS;
-	return check_owner(reader, now_ns);
-}
-
 static int spin(struct bcast_reader *reader, uint64_t until_ns)
 {
 	const unsigned looks = bc_spin_is_endless(&reader->spin)
@@ -136,7 +92,7 @@ static int spin(struct bcast_reader *reader, uint64_t until_ns)
 			bc_notify_pause();
 		}
 		now_ns = bc_monotonic_ns();
-		ret = check_due(reader, now_ns);
+		ret = bc_client_poll_due(reader, now_ns);
 		if (ret != 0)
 			return ret;
 	} while (now_ns < until_ns);
@@ -148,14 +104,6 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-uint64_t bc_client_wait_sleepy(const struct bc_segment *segment, bool counted)
-{
-	if (!bc_lease_is_local(segment))
-		return UINT64_MAX;
-	return counted && bc_sleepers_heavy_fence() ? UINT64_MAX
-						    : UNWOKEN_SLICE_NS;
-}
-
 /*
  * Before the last look: be counted, if that is needed to be woken. Returns for
  * how long we may sleep without another look.
@@ -164,7 +112,7 @@ static uint64_t begin_sleep(struct bcast_reader *reader)
 {
 	if (reader->report)
 		bc_node_report_asleep(reader->report);
-	return bc_client_wait_sleepy(&reader->segment, reader->report != NULL);
+	return bc_client_poll_sleepy(&reader->segment, reader->report != NULL);
 }
 
 /*
@@ -207,7 +155,7 @@ static void end_sleep(struct bcast_reader *reader)
 		bc_node_report_awake(reader->report);
 }
 
-/* One look, and one sleep if it finds nothing. As bc_client_reader_look(). */
+/* One look, and one sleep if it finds nothing. As bc_client_look(). */
 static int look_and_sleep(struct bcast_reader *reader, uint64_t deadline_ns)
 {
 	const bc_u32 *word = &reader->ring.head->publish_count;
@@ -218,7 +166,7 @@ static int look_and_sleep(struct bcast_reader *reader, uint64_t deadline_ns)
 	int ret = look(reader);
 
 	if (ret == 0)
-		ret = check_due(reader, now_ns);
+		ret = bc_client_poll_due(reader, now_ns);
 	if (ret == 0 && now_ns < deadline_ns) {
 		slice_ns = min_u64(slice_ns,
 				   min_u64(deadline_ns, reader->next_check_ns) -
@@ -270,14 +218,15 @@ static int wait_for_data(struct bcast_reader *reader, int timeout_ms)
 
 int bcast_wait(struct bcast_reader *reader, int timeout_ms)
 {
-	int ret = look(reader);
+	int ret;
 
+	if (timeout_ms == 0)
+		return bc_client_poll(reader);
+	ret = look(reader);
 	if (reader->report)
 		bc_node_report_beat(reader->report);
 	if (ret != 0)
 		return ret;
-	if (timeout_ms == 0)
-		return check_due(reader, bc_monotonic_ns());
 	/* the node's slot has one sleeper, and this is it now */
 	bc_client_event_disarm(reader);
 	reader->waits++;

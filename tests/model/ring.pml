@@ -256,7 +256,7 @@ lapped:
 		:: target > seen_tail -> target = seen_tail
 		:: else
 		fi;
-		/* lapped() in client_reader.c */
+		/* bc_client_look_lapped() */
 		assert(target > position);
 #ifdef LOSS_LOOKED_UP
 		lost = lost + reserved - CAPACITY - position;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_packet_seek.c - client_packet.c: where a reader of packets may go, and
+ * test_packet_seek.c - client_place.c: where a reader of packets may go, and
  * how it learns the number of the record there.
  */
 #include "nodes.h"

@@ -26,8 +26,6 @@
 #include <stdint.h>
 
 /* these two for src/nodes.c, which comes by them here */
-#include "shm/node_info.h"
-#include "shm/node_sweep.h"
 #include "shm/node_table.h"
 
 #define BC_GATE_TIMEOUT_NS_MAX (UINT64_C(60) * 1000 * 1000 * 1000)

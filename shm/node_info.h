@@ -26,12 +26,4 @@ int bc_node_info_read(const struct bc_node_table *table, uint32_t index,
 bool bc_node_info_id_is(const struct bc_node_table *table, uint32_t index,
 			const char *id);
 
-/* src/nodes.c calls it so. */
-static inline int bc_node_table_read(const struct bc_node_table *table,
-				     uint32_t index, bool alive,
-				     struct bcast_node_info *info)
-{
-	return bc_node_info_read(table, index, alive, info);
-}
-
 #endif

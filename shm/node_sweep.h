@@ -46,11 +46,4 @@ struct bc_node_census {
 int bc_node_sweep_all(const struct bc_node_table *table,
 		      struct bc_node_census *census);
 
-/* src/nodes.c calls it so. */
-static inline int bc_node_table_sweep_slot(const struct bc_node_table *table,
-					   uint32_t index)
-{
-	return bc_node_sweep_slot(table, index);
-}
-
 #endif

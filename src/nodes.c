@@ -31,6 +31,8 @@
 #include <unistd.h>
 
 #include "shm/assert.h"
+#include "shm/node_info.h"
+#include "shm/node_sweep.h"
 #include "shm/process.h"
 #include "shm/text.h"
 #include "src/log.h"
@@ -167,7 +169,7 @@ static int bury(struct daemon *daemon, uint32_t slot)
 	ret = bc_node_table_is_alive(&nodes->table, slot);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	ret = bc_node_table_sweep_slot(&nodes->table, slot);
+	ret = bc_node_sweep_slot(&nodes->table, slot);
 	if (ret == 1 && watch->claim != 0 && watch->claim == claim)
 		gone(daemon, watch, true);
 	return ret;
@@ -205,7 +207,7 @@ static void welcome(struct daemon *daemon, uint32_t slot, uint64_t claim)
 	char quoted[4 * BCAST_NODE_ID_MAX + 3];
 	struct bcast_node_info info;
 
-	if (bc_node_table_read(&nodes->table, slot, true, &info) != 1 ||
+	if (bc_node_info_read(&nodes->table, slot, true, &info) != 1 ||
 	    claim_of(nodes, slot) != claim)
 		return;
 	watch->claim = claim;

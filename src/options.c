@@ -273,10 +273,11 @@ static void print_row(FILE *out, const struct option_row *row)
 void options_print_help(FILE *out)
 {
 	(void)fputs("Usage: bcastd [OPTION]...\n"
-		    "Take one sender's bytes over TCP into a ring in shared "
-		    "memory, where local\n"
-		    "processes read them in place, and send the same bytes to "
-		    "every TCP receiver.\n",
+		    "Keep a stream in a ring in shared memory: take it from a "
+		    "TCP sender, or let a\n"
+		    "local process write it; let local processes read it in "
+		    "place, and send the same\n"
+		    "bytes to every TCP receiver.\n",
 		    out);
 	for (int i = 0; i < OPTIONS_COUNT; i++) {
 		const struct option_row *row = &options_table[i];

@@ -153,12 +153,12 @@ static inline struct bcast_packet_header *header_at(
 }
 
 /*
- * Everything but the sequence and the stamp. A record is written in the order of its
- * addresses, and only then is the next header made invalid and the number
- * stored (bc_writer_show()). A reader that polls takes the header's line again
- * and again; coming back to it after the payload would cost another transfer
- * there and back. 64 bytes at a time: 27 million a second with the header last,
- * 70 in this order.
+ * Everything but the sequence and the stamp. A record is written in the order
+ * of its addresses, and only then is the next header made invalid and the
+ * number stored (bc_writer_show()). A reader that polls takes the header's line
+ * again and again; coming back to it after the payload would cost another
+ * transfer there and back. 64 bytes at a time: 27 million a second with the
+ * header last, 70 in this order.
  */
 static inline void fill_header(const struct bcast_publisher *publisher,
 			       uint32_t length)

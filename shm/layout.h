@@ -202,7 +202,7 @@ struct bc_head_shm {
  * an instant or, after a death, until the next holder. Rejected: to hold it by
  * compare-and-swap of this word, with the holder's life read from a lock of its
  * own. It needs a generation in the word and trust in the registry's pages,
- * which any node can damage (tests/model/lease.pml has both).
+ * which any node can damage.
  *
  * limit: a local publisher reserves no byte from this position on, since the
  * daemon's sends still need those that it would overwrite. Written by the

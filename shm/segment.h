@@ -112,8 +112,8 @@ enum bc_segment_view {
 
 /*
  * bc_segment_attach - map an existing segment, read-only but for BC_VIEW_WRITE,
- * after checking all that can be checked. Returns 0, -ENOENT, -EACCES, BCAST_ENAME,
- * BCAST_ENOTREADY, BCAST_EFOREIGN, BCAST_EVERSION, BCAST_ELAYOUT,
+ * after checking all that can be checked. Returns 0, -ENOENT, -EACCES,
+ * BCAST_ENAME, BCAST_ENOTREADY, BCAST_EFOREIGN, BCAST_EVERSION, BCAST_ELAYOUT,
  * BCAST_ETOOSMALL, or -errno. Does not block.
  */
 int bc_segment_attach(struct bc_segment *segment, const char *name,

@@ -32,6 +32,37 @@ static void wish_for_room(struct bc_segment *segment, bool wished)
 			      memory_order_relaxed);
 }
 
+/*
+ * A restarted daemon may have made another registry (`--nodes`); in ours, no
+ * new gates show, and no new sleepers. It does so between its taking the
+ * segment over and its going live. Asks the kernel only around that time.
+ */
+static bool registry_stands(struct bc_writer *writer)
+{
+	const struct bc_owner_shm *owner = &writer->segment.control->owner;
+	uint32_t incarnation =
+		atomic_load_explicit(&owner->incarnation, memory_order_acquire);
+	uint32_t state;
+
+	if (incarnation == writer->incarnation)
+		return true;
+	state = atomic_load_explicit(&owner->state, memory_order_acquire);
+	if (bc_node_table_is_current(writer->node->table) < 0)
+		return false;
+	if (state == BC_STATE_LIVE)
+		writer->incarnation = incarnation;
+	return true;
+}
+
+/* May we go on? If not, no room is left for what might be smaller. */
+static bool may_go_on(struct bc_writer *writer)
+{
+	if (bc_writer_is_open(writer) && registry_stands(writer))
+		return true;
+	writer->bound = writer->at.position;
+	return false;
+}
+
 /* ---- Open and close ---------------------------------------------------- */
 
 static uint64_t word_of(const struct bc_node *node)
@@ -90,8 +121,7 @@ int bc_writer_open(struct bc_writer *writer, const char *name,
 	identity = &made.segment.control->identity;
 	made.packets = identity->format == BCAST_FORMAT_PACKET;
 	ret = BCAST_ECLOSED;
-	if (identity->epoch == node->table->geometry.epoch &&
-	    bc_writer_is_open(&made))
+	if (identity->epoch == node->table->geometry.epoch && may_go_on(&made))
 		ret = bc_lease_take_patiently(&made.segment, word_of(node),
 					      lease_wait_ms);
 	if (ret == 1)
@@ -243,10 +273,10 @@ static int try_patiently(struct bc_writer *writer, uint64_t end,
 		bool gated;
 
 		outlive_daemon(writer);
+		if (!may_go_on(writer))
+			return BCAST_ECLOSED;
 		if (try_room(writer, end))
 			return 0;
-		if (!bc_writer_is_open(writer))
-			return BCAST_ECLOSED;
 		now_ns = bc_monotonic_ns();
 		gated = end > gates_allow(writer);
 		if (gated && press_gates(writer, end, now_ns))
@@ -290,6 +320,8 @@ int bc_writer_make_room(struct bc_writer *writer, uint64_t size)
 
 	/* reserved - tail <= capacity */
 	bc_writer_flush(writer);
+	if (!may_go_on(writer))
+		return BCAST_ECLOSED;
 	for (unsigned i = 0; i < SPINS_FOR_ROOM; i++) {
 		if (try_room(writer, end))
 			return 0;

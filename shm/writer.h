@@ -42,6 +42,7 @@ struct bc_writer {
 	uint64_t indexed;     /* position of the last index entry */
 	uint64_t size_max;    /* of one publication, header included */
 	struct bc_gates gates;
+	uint32_t incarnation; /* the daemon whose registry we know; or 0 */
 	int32_t room_wait_ms;
 	bool packets;
 	bool light; /* bc_sleepers_light_fence() */

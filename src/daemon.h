@@ -68,7 +68,6 @@ struct local {
 	uint64_t sequence; /* packets: of the record at daemon.tail */
 	uint64_t limit;	   /* lease.limit, as we have stored it */
 	bool armed;	   /* a wait for head.publish_count is in flight */
-	bool is_fenced;	   /* the last heavy fence did its work */
 	char who[BCAST_NODE_ID_MAX + 1];
 };
 

@@ -33,7 +33,7 @@ static void set_limit(struct daemon *daemon, uint64_t limit)
 	daemon->local.limit = limit;
 	/* the sends that needed those bytes have ended before this */
 	atomic_store_explicit(&lease->limit, limit, memory_order_release);
-	/* pairs with those in writer.c: reserve(), sleep_for_room() */
+	/* pairs with those in writer.c: reserve(), sleep_for_daemon() */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!grown || !bc_lease_wants_room(&daemon->segment))
 		return;
@@ -165,9 +165,6 @@ static void bury(struct daemon *daemon)
 
 	if (bc_lease_take(&daemon->segment, 0) != 1)
 		return;
-	/* it may have died waiting for room */
-	atomic_store_explicit(&lease_of(daemon)->room_wanted, 0,
-			      memory_order_relaxed);
 	if (daemon->config.format == CONFIG_FORMAT_PACKET &&
 	    bc_record_takeover(&daemon->segment.ring, &place) < 0)
 		log_event(LOG_LEVEL_ERROR, "segment_damaged",

@@ -51,7 +51,7 @@ static int bind_to_cpu(int cpu)
 	return EX_UNAVAILABLE;
 }
 
-/* A descriptor a connection and a node: take what we may, and say if it will not do. */
+/* A descriptor a connection and a node: take what we may, and say if too few. */
 static void raise_descriptor_limit(const struct config *config)
 {
 	rlim_t needed = config->max_receivers + DAEMON_SENDERS_MAX +

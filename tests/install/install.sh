@@ -94,7 +94,8 @@ reader_has_all() {
 
 DESTDIR=$stage cmake --install "$build"
 must_be_there bin/bcastd bin/bcast-node bin/bcast-pub bin/bcast-shmstat \
-	bin/bcast-tail include/bcast/bcast.h include/bcast/monitor.h \
+	bin/bcast-tail include/bcast/{base,bcast,message,monitor,node}.h \
+	include/bcast/{packet,publisher,reader}.h \
 	libbcast.so libbcast.a pkgconfig/bcast.pc man1/bcast-node.1 \
 	man1/bcast-pub.1 man1/bcast-shmstat.1 man1/bcast-tail.1 man8/bcastd.8
 bin=$(dirname "$(find "$stage" -name bcastd)")
@@ -115,10 +116,13 @@ cc -std=c11 "${cflags[@]}" "$here/reader.c" "$archive" "${private[@]}" \
 	-o "$stage/reader-static"
 readelf -d "$stage/reader-shared" | grep -q 'NEEDED.*libbcast' ||
 	fail "reader-shared does not use libbcast.so"
-for header in bcast monitor; do
-	! command -v c++ >/dev/null || echo "#include <bcast/$header.h>" |
-		c++ -Wall -Wextra -Werror -pedantic "${cflags[@]}" \
-			-fsyntax-only -x c++ -
+for header in "$here"/../../include/bcast/*.h; do
+	line="#include <bcast/${header##*/}>"
+	echo "$line" | cc -std=c11 -Wall -Wextra -Werror -pedantic \
+		"${cflags[@]}" -fsyntax-only -x c -
+	! command -v c++ >/dev/null || echo "$line" |
+		c++ -std=c++11 -Wall -Wextra -Werror -pedantic \
+			"${cflags[@]}" -fsyntax-only -x c++ -
 done
 LD_LIBRARY_PATH=${so%/*} run "$stage/reader-shared"
 run "$stage/reader-static"

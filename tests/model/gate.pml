@@ -5,9 +5,9 @@
  *
  * The writer publishes one unit at a time and waits where a gate needs the
  * room. The reader sets its gate up at any moment, at the tail or behind it,
- * reads on, and at any moment ends the gate. No time-outs: the slices of the code are
- * a second net. (Nor is the writer woken less often than for each unit, as it
- * is in the code, where the slices stand for the rest.)
+ * reads on, and at any moment ends the gate. No time-outs: the slices of the
+ * code are a second net. (Nor is the writer woken less often than for each
+ * unit, as it is in the code, where the slices stand for the rest.)
  *
  * Claims: a gating reader that had room for one reservation more when it
  * looked at head.reserved is never lapped, and never uses a byte that is being

@@ -16,8 +16,9 @@
  * Claims: no reader accepts a record that was not published; what one holder
  * has published, the next does not write again.
  *
- * The rule that this needs: publish_rule is not the rule alone but counts its changes as well, and a reader reads it
- * before the header and after it, and believes the header only if both agree.
+ * The rule that this needs: publish_rule is not the rule alone but counts its
+ * changes as well, and a reader reads it before the header and after it, and
+ * believes the header only if both agree.
  * To look once, after the header, is not enough: a forged header can be loaded
  * in a time of 'by tail', and the rule in the next time of 'by header'.
  *

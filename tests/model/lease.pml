@@ -26,28 +26,10 @@
  *				holder dead stores 0 instead of swapping it in
  *	TAIL_FIRST		tail before the bytes: a death in between
  *
- * With -DBY_SWAP the scheme that was rejected: the word is the lease, taken by
- * compare-and-swap from 0 or from a holder proved dead. It needs the generation
- * of the slot in the word (node.claim's, or the incarnation); a holder is
- * proved dead when
- *	its slot's lock is free, or
- *	its slot's generation is not the one in the word, or
- *	the slot is the asker's own.
- * A generation names one tenancy: the tenant increases it when it has the
- * lock, before it does anything else. It holds; but node.claim is in pages that
- * every node can write, so a faulty one could have a living holder declared
- * dead. Each of these must fail:
- *	NO_GENERATION		holder is kind | slot: a taker that stalls
- *				before its compare-and-swap robs the slot's
- *				next tenant
- *	LOCK_ONLY		the word has the generation, but only the lock
- *				is asked: a dead holder's slot in new hands
- *				keeps the lease for ever
- *	HEARTBEAT		dead is who has not beaten for long; a stopped
- *				process is not dead
- *	NO_CAS			the word is stored, not compared and swapped
- *	LEAVE_UNLOCKS_FIRST	a leaver gives up its slot, then the lease
- *	FREED_BLINDLY		as above: here it frees a living one's lease
+ * Rejected: the word as the lease, taken by compare-and-swap from 0 or from a
+ * holder proved dead by its slot's lock and generation. It held in this model;
+ * but node.claim is in pages that every node can write, so a faulty one could
+ * have a living holder declared dead.
  */
 #ifndef LIVES
 #define LIVES 3 /* processes */
@@ -59,8 +41,6 @@
 #ifndef DEATHS
 #define DEATHS 2
 #endif
-
-/* NO_LAST: leave out the last claim, so that the others are what fails. */
 
 #define CELLS (2 * LIVES * ROUNDS + 2)
 
@@ -78,13 +58,7 @@ byte lease_lock;
 bool killed[LIVES], finished[LIVES], believes[LIVES + 1];
 byte believers;
 
-#ifdef NO_GENERATION
-#define WORD(s, g) ((s) + 1)
-#define WORD_GENERATION(w) generation[slot_of]
-#else
 #define WORD(s, g) ((g) * 4 + (s) + 1)
-#define WORD_GENERATION(w) (((w) - 1) / 4)
-#endif
 #define WORD_SLOT(w) (((w) - 1) % 4)
 
 #define BELIEVE(id) \
@@ -105,7 +79,6 @@ inline join(id)
 /* Leaves `got` as 1 when the lease is ours, 0 when it is another's. */
 inline take(id)
 {
-#ifndef BY_SWAP
 #ifdef NO_LOCK
 	got = lease_lock == 0;		/* F_OFD_GETLK */
 	if
@@ -125,58 +98,10 @@ inline take(id)
 	:: got -> holder = my_word
 	:: else
 	fi
-#else
-	got = false;
-	seen = holder;
-	if
-	:: seen == 0 -> goto swap
-	:: else
-	fi;
-	slot_of = WORD_SLOT(seen);
-#ifdef HEARTBEAT
-	if
-	:: goto swap	/* an old heartbeat */
-	:: goto taken
-	fi;
-#endif
-	if
-	:: slot_of == slot -> goto swap
-	:: else
-	fi;
-	if
-	:: slot_lock[slot_of] == 0 -> goto swap	/* F_OFD_GETLK */
-	:: else
-	fi;
-#ifndef LOCK_ONLY
-	if
-	:: generation[slot_of] != WORD_GENERATION(seen) -> goto swap
-	:: else
-	fi;
-#endif
-	goto taken;
-swap:	skip;
-	atomic {
-		if
-#ifdef NO_CAS
-		:: true ->
-#else
-		:: holder == seen ->
-#endif
-			holder = my_word; got = true;
-			BELIEVE(id)
-		:: holder != seen
-		fi
-	};
-taken:	seen = 0; slot_of = 0
-#endif
 }
 
 inline give(id)
 {
-#ifdef BY_SWAP
-	atomic { believes[id] = false; believers-- };
-	holder = 0
-#else
 	atomic {
 		assert(holder == my_word);
 		believes[id] = false; believers--
@@ -187,7 +112,6 @@ inline give(id)
 #else
 	holder = 0;
 	lease_lock = 0
-#endif
 #endif
 }
 
@@ -209,8 +133,8 @@ inline write(id)
 active [LIVES] proctype process()
 {
 	byte id = _pid;
-	byte slot, my_word, seen, slot_of, at, round = 0;
-	bool got, leaves = false;
+	byte slot, my_word, at, round = 0;
+	bool got;
 
 	{
 		join(id);
@@ -222,17 +146,7 @@ active [LIVES] proctype process()
 			:: !got
 			:: got ->
 				write(id);
-#ifdef LEAVE_UNLOCKS_FIRST
-				if
-				:: leaves = true; slot_lock[slot] = 0
-				:: skip
-				fi;
-#endif
 				give(id)
-			fi;
-			if
-			:: leaves -> goto gone
-			:: else
 			fi
 		:: break
 		od;
@@ -243,7 +157,7 @@ active [LIVES] proctype process()
 gone:		skip;
 		d_step {
 			finished[id] = true; slot = 0; my_word = 0;
-			got = false; leaves = false; round = 0
+			got = false; round = 0
 		}
 	} unless {
 		/* the kernel: no more stores, then the locks go */
@@ -261,8 +175,8 @@ gone:		skip;
 			:: else
 			fi;
 			finished[id] = true;
-			slot = 0; my_word = 0; seen = 0; slot_of = 0;
-			at = 0; got = false; leaves = false; round = 0
+			slot = 0; my_word = 0;
+			at = 0; got = false; round = 0
 		}
 	}
 }
@@ -330,11 +244,10 @@ done:	adopted = true
 }
 #endif
 
-#ifndef NO_LAST
 /* When all is quiet: in a slot of its own, asks once. */
 active proctype last()
 {
-	byte slot = SLOTS, my_word, seen, slot_of;
+	byte slot = SLOTS, my_word;
 	bool got;
 
 	finished[0] && finished[1] && finished[LIVES - 1];
@@ -347,4 +260,3 @@ active proctype last()
 	take(LIVES);
 	assert(got)
 }
-#endif

@@ -14,6 +14,7 @@
 
 #include "shm/lease.h"
 #include "shm/record_index.h"
+#include "shm/registry.h"
 
 static void records_are_read_as_they_were_published(void **state)
 {
@@ -215,25 +216,61 @@ static void aborted_claim_is_seen_by_nobody(void **state)
 	scene_close(&scene);
 }
 
-/* The daemon dies, and another one goes on with its segment. */
+/* The daemon dies, and another one takes its segment over, but no more yet. */
+static void change_daemons(struct scene *scene)
+{
+	struct bc_segment *segment = &scene->nodes.stream.segment;
+	struct bc_segment_config config = test_stream_config(scene->nodes.name);
+	const char *reason = NULL;
+
+	config.format = BCAST_FORMAT_PACKET;
+	config.index_entries = BC_RECORD_INDEX_ENTRIES;
+	bc_segment_close(segment);
+	scene_say(scene, "meanwhile");
+	assert_int_equal(bc_segment_adopt(segment, &config, &reason), 0);
+}
+
+static void replace_registry(struct scene *scene)
+{
+	const struct bc_registry_config config = {
+		.name = scene->nodes.name,
+		.epoch = scene->nodes.stream.segment.control->identity.epoch,
+		.node_count = 8,
+		.inbox_bytes = BC_PAGE,
+		.mode = 0660,
+		.group = (gid_t)-1,
+	};
+
+	assert_int_equal(bc_registry_create(&config), 0);
+}
+
+static void go_live(struct scene *scene)
+{
+	bc_segment_set_state(&scene->nodes.stream.segment, BC_STATE_LIVE);
+}
+
+/* Records of 1 KiB: what was not 0, or 0 if a whole ring went through. */
+static int publish_a_ring(struct bcast_publisher *publisher)
+{
+	static const char kilobyte[1024 - sizeof(struct bcast_packet_header)];
+	int ret = 0;
+
+	for (uint64_t done = 0; done <= TEST_CAPACITY && ret == 0; done += 1024)
+		ret = bcast_publish(publisher, kilobyte, sizeof(kilobyte));
+	return ret;
+}
+
 static void publisher_goes_on_through_an_adoption(void **state)
 {
-	struct bc_segment_config config;
-	const char *reason = NULL;
-	struct bc_segment *segment;
+	const struct bc_segment *segment;
 	struct scene scene;
 
 	(void)state;
 	scene_open(&scene, true);
 	segment = &scene.nodes.stream.segment;
-	config = test_stream_config(scene.nodes.name);
-	config.format = BCAST_FORMAT_PACKET;
-	config.index_entries = BC_RECORD_INDEX_ENTRIES;
 	scene_say(&scene, "before");
-	bc_segment_close(segment);
-	scene_say(&scene, "meanwhile");
-	assert_int_equal(bc_segment_adopt(segment, &config, &reason), 0);
-	bc_segment_set_state(segment, BC_STATE_LIVE);
+	change_daemons(&scene);
+	go_live(&scene);
 	assert_int_equal(bc_lease_held(segment), 1);
 	assert_int_equal(segment->control->head.publish_rule, BC_RULE_HEADER);
 	scene_say(&scene, "after");
@@ -241,6 +278,36 @@ static void publisher_goes_on_through_an_adoption(void **state)
 	scene_expect(scene.reader, 1, "before");
 	scene_expect(scene.reader, 2, "meanwhile");
 	scene_expect(scene.reader, 3, "after");
+	assert_int_equal(publish_a_ring(scene.publisher), 0);
+	scene_close(&scene);
+}
+
+/* Else it would heed no new gates, and wake no new sleepers. */
+static void publisher_of_a_replaced_registry_is_told_to_leave(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, true);
+	change_daemons(&scene);
+	/* a look in between is not the last one */
+	assert_int_equal(publish_a_ring(scene.publisher), 0);
+	replace_registry(&scene);
+	go_live(&scene);
+
+	assert_int_equal(publish_a_ring(scene.publisher), BCAST_ECLOSED);
+	assert_int_equal(bcast_publish(scene.publisher, "", 0), BCAST_ECLOSED);
+
+	bcast_publisher_close(scene.publisher);
+	scene.publisher = NULL;
+	assert_int_equal(
+		bcast_publisher_open(scene.node, NULL, &scene.publisher),
+		BCAST_ECLOSED);
+	bcast_leave(scene.node);
+	scene.node = test_nodes_join(&scene.nodes, "writer");
+	assert_int_equal(
+		bcast_publisher_open(scene.node, NULL, &scene.publisher), 0);
+	assert_int_equal(publish_a_ring(scene.publisher), 0);
 	scene_close(&scene);
 }
 
@@ -307,6 +374,8 @@ int main(void)
 		cmocka_unit_test(next_publisher_goes_on_with_the_numbers),
 		cmocka_unit_test(aborted_claim_is_seen_by_nobody),
 		cmocka_unit_test(publisher_goes_on_through_an_adoption),
+		cmocka_unit_test(
+			publisher_of_a_replaced_registry_is_told_to_leave),
 		cmocka_unit_test(monitor_shows_who_writes_and_how_much),
 		cmocka_unit_test(wish_for_room_does_not_outlive_who_had_it),
 	};

@@ -72,7 +72,7 @@ static void publish_many(unsigned count, uint32_t length)
 /* Died without a word: the lock is gone, all else stands. */
 static void die(void)
 {
-	bc_segment_close(&writer.segment);
+	bc_writer_forget(&writer);
 	writer = (struct bc_writer){.segment = {.fd = -1}};
 }
 

@@ -2,10 +2,10 @@
 /*
  * test_crash.c - everybody is killed, at random instants, over live traffic:
  * publishers that hold the lease, nodes and plain readers, TCP receivers, nodes
- * that send each other messages, the daemon itself. Each is started again at once. Nobody who lives reads a wrong
- * byte, misses a record without being told how many, or gets one twice; nothing
- * comes to a stop; and in the end nothing is left: no slot, no lease, no
- * descriptor, no object.
+ * that send each other messages, the daemon itself. Each is started again at
+ * once. Nobody who lives reads a wrong byte, misses a record without being told
+ * how many, or gets one twice; nothing comes to a stop; and in the end nothing
+ * is left: no slot, no lease, no descriptor, no object.
  */
 #include "crash_roles.h"
 

@@ -7,7 +7,8 @@
  * sender dies at, the receiver gets only whole messages, each of a sender's in
  * order and none twice, and the next sender is not held up. Every second kill
  * is aimed: it comes when the victim is seen to hold the inbox, or else it
- * would mostly find it waiting for room. BCAST_STRESS_KILLS sets the number of kills.
+ * would mostly find it waiting for room. BCAST_STRESS_KILLS sets the number of
+ * kills.
  */
 #include "nodes.h"
 

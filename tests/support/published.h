@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* published.h - what record n, or byte p, of a test's stream is (takers.h). */
+/* published.h - what record n, or byte p, of a test's stream is. */
 #ifndef TESTS_PUBLISHED_H
 #define TESTS_PUBLISHED_H
 

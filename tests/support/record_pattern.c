@@ -4,15 +4,7 @@
 
 #include <string.h>
 
-#include "support.h"
-
-#define SEED 23
-
-/* Where a record's payload stands in the pattern: apart from all others'. */
-static uint64_t pattern_position(uint64_t sequence)
-{
-	return sequence * 4096;
-}
+#include "published.h"
 
 uint32_t test_record_length(uint64_t sequence)
 {
@@ -24,15 +16,13 @@ uint32_t test_record_length(uint64_t sequence)
 
 void test_record_fill(uint64_t sequence, void *payload)
 {
-	test_pattern_fill(SEED, pattern_position(sequence), payload,
-			  test_record_length(sequence));
+	published_payload(sequence, payload, test_record_length(sequence));
 }
 
 bool test_record_check(uint64_t sequence, const void *payload, uint32_t length)
 {
 	return length == test_record_length(sequence) &&
-	       test_pattern_check(SEED, pattern_position(sequence), payload,
-				  length) < 0;
+	       published_wrong(sequence, payload, length) < 0;
 }
 
 static bool is_expected(const struct test_record_stream *stream,

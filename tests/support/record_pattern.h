@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record_pattern.h - a stream of packets that can be checked record by record: length
- * and payload follow from the number.
+ * record_pattern.h - a stream of packets that can be checked record by record
+ * by who may not fail a test: length and payload follow from the number. The
+ * payload is that of published.h; here, lengths are small and fixed.
  */
 #ifndef TESTS_RECORD_PATTERN_H
 #define TESTS_RECORD_PATTERN_H

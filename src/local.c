@@ -171,6 +171,9 @@ static void bury(struct daemon *daemon)
 			  "name=%s error=\"its positions cannot be\" "
 			  "fix=\"restart the daemon\"",
 			  daemon->config.name);
+	/* it may have died waiting for room */
+	atomic_store_explicit(&lease_of(daemon)->room_wanted, 0,
+			      memory_order_relaxed);
 	bc_lease_give(&daemon->segment);
 }
 

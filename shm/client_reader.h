@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_reader.h - bcast.h's reader, for the files that it is made of:
+ * client_reader.h - reader.h's reader, for the files that it is made of:
  *
  *	client_reader.c	attach, peek, consume, read, seek
  *	client_packet.c	the same for streams of packets, and bcast_next()

@@ -13,7 +13,7 @@ static const char *describe(int result)
 	case BCAST_ELAPPED:
 		return "lapped: the writer overtook this reader";
 	case BCAST_EABANDONED:
-		return "the stream's daemon died, and none has come in its place yet";
+		return "the stream's daemon died, and no other has come yet";
 	case BCAST_EVERSION:
 		return "the segment was made by another version of bcast";
 	case BCAST_EPROTO:

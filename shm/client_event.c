@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_event.c - bcast.h's reader as a descriptor, for event loops.
+ * client_event.c - reader.h's reader as a descriptor, for event loops.
  *
  * bcast_event_arm() does what bcast_wait() does before it sleeps (be counted,
  * fence, a last look), then leaves the sleeping to a thread (word_watch.h). At

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_gate.c - bcast.h's gating readers, the reader's side. The writer's is
+ * client_gate.c - node.h's gating readers, the reader's side. The writer's is
  * gate.h.
  */
 #include <errno.h>

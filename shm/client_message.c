@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_message.c - bcast.h's messages between nodes: receiving.
+ * client_message.c - message.h, messages between nodes: receiving.
  *
  * As a reader of the stream does: look, poll for a moment, sleep on the inbox's
  * count in slices, each of which gives a sign of life and sees whether the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_node.c - bcast.h's node: a slot in the registry, and the reader that
+ * client_node.c - node.h's node: a slot in the registry, and the reader that
  * shows itself there.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_node.h - what bcast.h's node is made of. client_node.c joins and
+ * client_node.h - what node.h's node is made of. client_node.c joins and
  * leaves, client_send.c and client_message.c send and receive.
  */
 #ifndef BC_CLIENT_NODE_H

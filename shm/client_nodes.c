@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_nodes.c - bcast.h's view of all nodes: list and watch.
+ * client_nodes.c - node.h's view of all nodes: list and watch.
  *
  * What changed is found by comparing fingerprints of the living before and
  * after, not by the membership word: that one only ends a sleep. So a process

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_publisher.c - bcast.h's publisher: claims and records over a writer.
+ * client_publisher.c - publisher.h: claims and records over a writer.
  *
  * The way of a record: checks and room (one comparison each), the payload by
  * the caller or memcpy, the header, the next header made invalid, the sequence:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_reader.c - bcast.h's reader: a position over a read-only mapping.
+ * client_reader.c - reader.h's reader: a position over a read-only mapping.
  *
  * The fast path is bcast_peek -> bc_ring_look and bcast_consume ->
  * bc_ring_intact: two loads each from the head line, no system call, no store

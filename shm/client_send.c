@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_send.c - bcast.h's messages between nodes: sending.
+ * client_send.c - message.h, messages between nodes: sending.
  *
  * bcast_send -> find (id to slot) -> deliver -> bc_inbox_put. In the usual case
  * that makes no system call: the slot of an id is remembered together with the

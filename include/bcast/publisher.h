@@ -28,7 +28,9 @@
  * waits for gating readers, and for TCP receivers as far as `--slow-policy` and
  * --max-lag say. It goes on while the daemon is dead, and does not notice a new
  * one's taking the stream over; what is published meanwhile is for local
- * readers, since TCP receivers join the new daemon at the live end.
+ * readers, since TCP receivers join the new daemon at the live end. Only one
+ * with other --nodes or --inbox-size makes another registry, in which the node
+ * is not: publishing then answers BCAST_ECLOSED, within a 64th of the ring.
  */
 #ifndef BCAST_PUBLISHER_H
 #define BCAST_PUBLISHER_H

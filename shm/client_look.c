@@ -21,6 +21,7 @@
 
 #define PACE_BYTES   (UINT64_C(32) << 10) /* between two looks at the clock */
 #define KEEP_AWAY_NS 6000
+#define SMALL_BYTES  512u /* a record, header included */
 
 /* ---- Nothing to read --------------------------------------------------- */
 
@@ -85,22 +86,24 @@ static void learn(struct bcast_reader *reader)
 }
 
 /*
- * Nothing at the position. A reader that has caught up with a publisher at full
- * speed (a byte a nanosecond) and stays at its heels takes each line away from
- * it while it is being written, and both go at a third of what they can. So it
- * lets the publisher get away, once, for a few us, and then has plenty to read.
- * Slower streams, and ping-pong, do not come here; the clock is read once in 32
- * KiB.
+ * Nothing at the position. A reader that has caught up with a publisher of small
+ * records at full speed and stays at its heels takes each line away from it
+ * while it is being written, and both go at a third of what they can. So it lets
+ * the publisher get away, once, for a few us, and then has plenty to read. Slower
+ * streams, larger records, and ping-pong do not come here; the clock is read
+ * once in 32 KiB.
  */
 static void keep_away(struct bcast_reader *reader)
 {
 	uint64_t bytes = reader->position - reader->paced_position;
+	uint64_t records = reader->sequence - reader->paced_sequence;
 	uint64_t now_ns, until_ns;
 
 	if (bytes < PACE_BYTES)
 		return;
 	now_ns = bc_monotonic_ns();
-	if (bytes >= now_ns - reader->paced_ns) {
+	if (2 * bytes >= 3 * (now_ns - reader->paced_ns) &&
+	    bytes < records * SMALL_BYTES) {
 		until_ns = now_ns + KEEP_AWAY_NS;
 		while (now_ns < until_ns) {
 			bc_notify_pause();
@@ -109,6 +112,7 @@ static void keep_away(struct bcast_reader *reader)
 	}
 	reader->paced_ns = now_ns;
 	reader->paced_position = reader->position;
+	reader->paced_sequence = reader->sequence;
 }
 
 int bc_client_look_packet(struct bcast_reader *reader, uint64_t *length)

@@ -39,6 +39,7 @@ struct bcast_reader {
 	uint64_t peeked_sequence;
 	uint64_t paced_ns; /* keep_away() of client_look.c */
 	uint64_t paced_position;
+	uint64_t paced_sequence;
 	bool packets;
 	bool unproved; /* packets: maybe no record begins at the position */
 	bool measure;

@@ -79,8 +79,11 @@ static void removal_is_told_once_and_the_attached_read_on(void **state)
 	assert_int_equal(daemon_fixture_logged(&daemon_, " kind=nothing "), 1);
 	assert_int_equal(daemon_fixture_logged(&daemon_, "RemoveIPC=no"), 1);
 	assert_int_equal(bcast_attach(name, NULL, &reader), -ENOENT);
-	crowd_send(&crowd, 3000000);
-	crowd_settle(&crowd);
+	/* in steps, so that the reader is not lapped by what is under way */
+	for (int i = 0; i < 30; i++) {
+		crowd_send(&crowd, 100000);
+		crowd_settle(&crowd);
+	}
 	assert_int_equal(daemon_fixture_logged(&daemon_, "segment_unlinked"),
 			 1);
 	crowd_close(&crowd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_parts.h - bcast.h's reader, for the files that it is made of. Each
+ * client_parts.h - reader.h's reader, for the files that it is made of. Each
  * calls only those above it in this list:
  *
  *	client_report.c	show in the node's slot how far it is (client_report.h)

@@ -2,8 +2,8 @@
 /*
  * client_publisher.c - publisher.h: claims and records over a writer.
  *
- * The way of a record: checks and room (one comparison each), the payload by
- * the caller or memcpy, the header, the next header made invalid, the sequence:
+ * The way of a record: checks and room (one comparison each), the header, the
+ * payload by the caller or memcpy, the next header made invalid, the sequence:
  * seen. No clock but the coarse one, no system call, unless somebody sleeps.
  */
 #include <errno.h>

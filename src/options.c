@@ -57,77 +57,85 @@ static void list_words(const char *words, char *buffer, size_t size)
 	}
 }
 
-const char *options_allowed(const struct option_row *row, char *buffer,
-			    size_t size)
+/* What does not depend on the row; NULL: the kind has a range. */
+static const char *allowed_always(enum option_kind kind)
 {
-	char low[PARSE_TEXT_MAX];
-	char high[PARSE_TEXT_MAX];
-	const char *text = "no value";
-
-	parse_print_size((uint64_t)row->minimum, low, sizeof(low));
-	parse_print_size((uint64_t)row->maximum, high, sizeof(high));
-	switch (row->kind) {
+	switch (kind) {
 	case OPTION_HEADING:
 	case OPTION_HELP:
 	case OPTION_VERSION:
-		break;
+		return "no value";
 	case OPTION_NAME:
-		text = "1 to 63 of A-Z a-z 0-9 . _ -, no dot first, and not "
+		return "1 to 63 of A-Z a-z 0-9 . _ -, no dot first, and not "
 		       ".nodes or .lock last";
-		break;
 	case OPTION_LISTEN:
 	case OPTION_INGEST:
 	case OPTION_EGRESS:
-		text = "HOST:PORT, the host a name, an IPv4 address, [IPv6] or "
+		return "HOST:PORT, the host a name, an IPv4 address, [IPv6] or "
 		       "* for all, the port from 0 to 65535, where 0 picks a "
 		       "free one; at most 16 addresses in all";
-		break;
 	case OPTION_LAG:
-		text = "from 2M, or a quarter of a ring below 8M, to 7/8 of "
+		return "from 2M, or a quarter of a ring below 8M, to 7/8 of "
 		       "the ring; in bytes or as a percentage of the ring";
-		break;
 	case OPTION_GROUP:
-		text = "the name or the number of a group of this system";
-		break;
+		return "the name or the number of a group of this system";
 	case OPTION_CONGESTION:
-		text = "auto, system, or a name of up to 15 letters, digits, _ "
+		return "auto, system, or a name of up to 15 letters, digits, _ "
 		       "and -";
-		break;
 	case OPTION_MODE:
+	case OPTION_RING:
+	case OPTION_SIZE:
+	case OPTION_DURATION:
+	case OPTION_NUMBER:
+	case OPTION_WORD:
+		break;
+	}
+	return NULL;
+}
+
+static void describe_times(const struct option_row *row, char *buffer,
+			   size_t size)
+{
+	char low[PARSE_TEXT_MAX], high[PARSE_TEXT_MAX];
+
+	parse_print_duration((uint64_t)row->minimum, low, sizeof(low));
+	parse_print_duration((uint64_t)row->maximum, high, sizeof(high));
+	(void)snprintf(buffer, size, "from %s to %s, such as 500ms, 5s or 1m",
+		       low, high);
+}
+
+const char *options_allowed(const struct option_row *row, char *buffer,
+			    size_t size)
+{
+	const char *always = allowed_always(row->kind);
+	char low[PARSE_TEXT_MAX], high[PARSE_TEXT_MAX];
+
+	parse_print_size((uint64_t)row->minimum, low, sizeof(low));
+	parse_print_size((uint64_t)row->maximum, high, sizeof(high));
+	if (always != NULL)
+		(void)snprintf(buffer, size, "%s", always);
+	else if (row->kind == OPTION_MODE)
 		(void)snprintf(buffer, size,
 			       "an octal mode from %04o to %04o with read and "
 			       "write for the owner, no write for others, and "
 			       "no execute",
 			       (unsigned int)row->minimum,
 			       (unsigned int)row->maximum);
-		return buffer;
-	case OPTION_RING:
+	else if (row->kind == OPTION_RING)
 		(void)snprintf(buffer, size, "a power of two from %s to %s",
 			       low, high);
-		return buffer;
-	case OPTION_SIZE:
+	else if (row->kind == OPTION_SIZE)
 		(void)snprintf(buffer, size,
 			       "from %s to %s, or 0 for the system's choice",
 			       low, high);
-		return buffer;
-	case OPTION_DURATION:
-		parse_print_duration((uint64_t)row->minimum, low, sizeof(low));
-		parse_print_duration((uint64_t)row->maximum, high,
-				     sizeof(high));
-		(void)snprintf(buffer, size,
-			       "from %s to %s, such as 500ms, 5s or 1m", low,
-			       high);
-		return buffer;
-	case OPTION_NUMBER:
+	else if (row->kind == OPTION_DURATION)
+		describe_times(row, buffer, size);
+	else if (row->kind == OPTION_NUMBER)
 		(void)snprintf(buffer, size, "from %lld to %lld",
 			       (long long)row->minimum,
 			       (long long)row->maximum);
-		return buffer;
-	case OPTION_WORD:
+	else
 		list_words(row->argument, buffer, size);
-		return buffer;
-	}
-	(void)snprintf(buffer, size, "%s", text);
 	return buffer;
 }
 

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "node.h"
 #include "options.h"
 #include "output.h"
@@ -66,25 +67,6 @@ static const struct options options = {
 	.rows = rows,
 	.count = OPTIONS,
 };
-
-static volatile sig_atomic_t caught;
-
-static void on_signal(int number)
-{
-	caught = number;
-}
-
-/* No SA_RESTART: a write that blocks must return. A second signal kills. */
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
-
-	action.sa_handler = on_signal;
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	/* a closed pipe is an error of write(2) */
-	(void)signal(SIGPIPE, SIG_IGN);
-}
 
 static bool take_number(const char *argument, uint64_t limit, uint64_t *number)
 {
@@ -237,19 +219,13 @@ int main(int argc, char **argv)
 	struct node_wish wish = {
 		.timeout_ms = -1,
 		.stuck_after_ms = BCAST_STUCK_AFTER_MS,
-		.interrupted = &caught,
 	};
 	int code = options_read(&options, argc, argv, take, &wish);
 
 	if (code != OPTIONS_GO_ON)
 		return code;
-	catch_signals();
+	wish.interrupted = interrupt_catch();
 	code = run(&wish, argc - optind, argv + optind);
 	code = output_finish(NODE_PROGRAM, code);
-	if (caught) {
-		/* end as the signal ends a program: shells look at that */
-		(void)signal(caught, SIG_DFL);
-		(void)raise(caught);
-	}
-	return code;
+	return interrupt_end(code);
 }

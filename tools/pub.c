@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "options.h"
 #include "pub.h"
 
@@ -182,25 +183,6 @@ static const char *take(void *to, int option, const char *text)
 	return NULL;
 }
 
-/* ---- Signals ----------------------------------------------------------- */
-
-static volatile sig_atomic_t caught;
-
-static void on_signal(int number)
-{
-	caught = number;
-}
-
-/* No SA_RESTART: what blocks must return. A second signal kills. */
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
-
-	action.sa_handler = on_signal;
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-}
-
 /* ---- Start ------------------------------------------------------------- */
 
 static int misused(const char *problem)
@@ -223,7 +205,7 @@ static int run(const struct pub_wish *wish)
 
 int main(int argc, char **argv)
 {
-	struct pub_wish wish = {.wait_ms = -1, .interrupted = &caught};
+	struct pub_wish wish = {.wait_ms = -1};
 	char id[32];
 	int code = options_read(&options, argc, argv, take, &wish);
 
@@ -241,12 +223,7 @@ int main(int argc, char **argv)
 		snprintf(id, sizeof(id), "pub-%d", (int)getpid());
 		wish.id = id;
 	}
-	catch_signals();
+	wish.interrupted = interrupt_catch();
 	code = run(&wish);
-	if (caught) {
-		/* end as the signal ends a program: shells look at that */
-		(void)signal(caught, SIG_DFL);
-		(void)raise(caught);
-	}
-	return code;
+	return interrupt_end(code);
 }

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -18,6 +17,7 @@
 #include <bcast/bcast.h>
 
 #include "attach_error.h"
+#include "interrupt.h"
 #include "options.h"
 #include "output.h"
 #include "tail_copy.h"
@@ -163,31 +163,6 @@ static const char *take(void *to, int option, const char *text)
 	return NULL;
 }
 
-/* ---- Signals ----------------------------------------------------------- */
-
-static volatile sig_atomic_t caught;
-
-static void on_signal(int number)
-{
-	caught = number;
-}
-
-/*
- * The first signal ends the work and lets the statistics be printed; a second
- * one kills, should standard output be stuck. No SA_RESTART: a write that
- * blocks must return.
- */
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
-
-	action.sa_handler = on_signal;
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	/* a closed pipe is an error of write(2) */
-	(void)signal(SIGPIPE, SIG_IGN);
-}
-
 /* ---- Start ------------------------------------------------------------- */
 
 static int attach(const struct tail_wish *wish, struct bcast_reader **reader)
@@ -216,7 +191,7 @@ static int attach_patiently(struct tail_wish *wish,
 		fprintf(stderr, PROGRAM ": waiting for stream '%s'\n",
 			wish->name);
 	while ((ret == -ENOENT || ret == BCAST_ENOTREADY) && left_ms > 0 &&
-	       !caught) {
+	       !*wish->interrupted) {
 		if (!wish->from_given) {
 			wish->from = BCAST_FROM_POSITION;
 			wish->position = 0;
@@ -241,8 +216,9 @@ static int run(struct tail_wish *wish)
 		return EX_USAGE;
 	}
 	if (ret < 0)
-		return caught ? EX_UNAVAILABLE
-			      : attach_error(PROGRAM, wish->name, ret);
+		return *wish->interrupted
+			       ? EX_UNAVAILABLE
+			       : attach_error(PROGRAM, wish->name, ret);
 	ret = tail_copy(wish, reader);
 	bcast_detach(reader);
 	return ret;
@@ -270,12 +246,10 @@ int main(int argc, char **argv)
 		.bytes_max = UINT64_MAX,
 		.idle_timeout_ms = -1,
 		.follow = true,
-		.interrupted = &caught,
+		.interrupted = interrupt_catch(),
 	};
-	int code;
+	int code = parse(&wish, argc, argv);
 
-	catch_signals();
-	code = parse(&wish, argc, argv);
 	if (code != OPTIONS_GO_ON)
 		return code;
 	wish.name = argv[optind];
@@ -284,10 +258,5 @@ int main(int argc, char **argv)
 		wish.from_given = true;
 	}
 	code = run(&wish);
-	if (caught) {
-		/* end as the signal ends a program: shells look at that */
-		(void)signal(caught, SIG_DFL);
-		(void)raise(caught);
-	}
-	return code;
+	return interrupt_end(code);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "net/uring_setup.h"
@@ -44,23 +45,80 @@ static int read_sysctl_disabled(void)
 	return digit - '0';
 }
 
-void bc_uring_setup_explain(int error, char *why, size_t size)
+/* Whether a seccomp filter is in force, and so the most likely culprit. */
+static bool is_filtered(void)
 {
-	if (error == -EPERM && read_sysctl_disabled() > 0)
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[256];
+	int mode = 0;
+
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "Seccomp: %d", &mode) == 1)
+			break;
+	(void)fclose(file);
+	return mode != 0;
+}
+
+static bool is_new_enough(struct utsname *kernel)
+{
+	int major = 0, minor = 0;
+
+	(void)uname(kernel);
+	(void)sscanf(kernel->release, "%d.%d", &major, &minor);
+	return major > 6 || (major == 6 && minor >= 1);
+}
+
+/* Not forbidden, but not there. */
+static void explain_missing(char *why, size_t size)
+{
+	struct utsname kernel = {0};
+
+	if (!is_new_enough(&kernel))
+		snprintf(why, size,
+			 "the io_uring of Linux %.32s is missing or too old: "
+			 "Linux 6.1 or newer is needed",
+			 kernel.release);
+	else if (is_filtered())
+		snprintf(why, size,
+			 "io_uring is hidden, most likely by a container's "
+			 "seccomp profile: allow io_uring_setup, "
+			 "io_uring_enter and io_uring_register in it");
+	else
+		snprintf(why, size,
+			 "this kernel, Linux %.32s, was built without io_uring "
+			 "(CONFIG_IO_URING), or with less of it than is needed",
+			 kernel.release);
+}
+
+static void explain_denied(char *why, size_t size)
+{
+	int disabled = read_sysctl_disabled();
+
+	if (disabled > 0)
 		snprintf(why, size,
 			 "the sysctl kernel.io_uring_disabled is %d: set it "
 			 "to 0, or put the daemon's group into "
 			 "kernel.io_uring_group and set it to 1",
-			 read_sysctl_disabled());
-	else if (error == -EPERM || error == -EACCES)
+			 disabled);
+	else if (is_filtered())
 		snprintf(why, size,
 			 "io_uring is denied, most likely by a container's "
 			 "seccomp profile: allow io_uring_setup, "
 			 "io_uring_enter and io_uring_register in it");
-	else if (error == -ENOSYS || error == -EINVAL)
+	else
 		snprintf(why, size,
-			 "this kernel's io_uring is missing or too old: "
-			 "Linux 6.1 or newer is needed");
+			 "io_uring is denied, most likely by a security module "
+			 "(SELinux, AppArmor): allow it for bcastd");
+}
+
+void bc_uring_setup_explain(int error, char *why, size_t size)
+{
+	if (error == -EPERM || error == -EACCES)
+		explain_denied(why, size);
+	else if (error == -ENOSYS || error == -EINVAL)
+		explain_missing(why, size);
 	else if (error == -ENOMEM)
 		snprintf(why, size,
 			 "not enough memory may be locked for io_uring: raise "

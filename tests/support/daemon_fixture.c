@@ -55,14 +55,27 @@ static void become(const struct daemon_fixture *daemon, const char *argv[])
 	_exit(127);
 }
 
+static bool has_option(const char *const options[], const char *name)
+{
+	while (*options)
+		if (strcmp(*options++, name) == 0)
+			return true;
+	return false;
+}
+
 void daemon_fixture_launch(struct daemon_fixture *daemon,
 			   const char *const options[])
 {
 	const char *argv[DAEMON_FIXTURE_OPTIONS] = {
 		daemon->program ? daemon->program : BCASTD_PATH, "--name",
 		daemon->name};
+	const char *backend = getenv("BCAST_TEST_BACKEND");
 	unsigned count = 3;
 
+	if (backend && !has_option(options, "--backend")) {
+		argv[count++] = "--backend";
+		argv[count++] = backend;
+	}
 	if (daemon->name[0] == '\0')
 		snprintf(daemon->name, sizeof(daemon->name), "%s", test_name());
 	while (*options && count < DAEMON_FIXTURE_OPTIONS - 1)

@@ -102,7 +102,7 @@ static void assert_streams(void)
 	(void)crowd_receive(&crowd);
 	(void)crowd_receive(&crowd);
 	(void)crowd_read_local(&crowd);
-	crowd_send(&crowd, 8u << 20);
+	crowd_send(&crowd, 512u << 10);
 	crowd_settle(&crowd);
 	crowd_end_sender(&crowd);
 	crowd_settle(&crowd);

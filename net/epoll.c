@@ -205,17 +205,17 @@ static int epoll_backend_wait(struct bc_backend *backend,
 			      int64_t timeout_ns, const sigset_t *mask)
 {
 	struct bc_epoll *epoll = epoll_of(backend);
-	uint64_t end_ns = 0;
+	uint64_t now_ns = bc_monotonic_ns();
+	uint64_t end_ns = now_ns + (uint64_t)timeout_ns;
 	int ret;
 
 	take_back(epoll);
+	bc_epoll_run_sweep(epoll, now_ns);
 	bc_epoll_run_again(epoll);
 	bc_epoll_run_queue(epoll);
 	if (!bc_epoll_list_is_empty(&epoll->done) ||
 	    epoll->again != BC_EPOLL_NOBODY)
 		timeout_ns = 0;
-	if (timeout_ns > 0)
-		end_ns = bc_monotonic_ns() + (uint64_t)timeout_ns;
 	for (;;) {
 		ret = look(epoll, max, timeout_ns, mask);
 		if (ret < 0 && ret != -EINTR)
@@ -224,8 +224,7 @@ static int epoll_backend_wait(struct bc_backend *backend,
 			bc_signal_gap(&epoll->busy_waits, mask);
 		else if (ret > 0 && timeout_ns > 0) {
 			/* of no use to anybody: sleep on */
-			uint64_t now_ns = bc_monotonic_ns();
-
+			now_ns = bc_monotonic_ns();
 			timeout_ns = now_ns < end_ns
 					     ? (int64_t)(end_ns - now_ns)
 					     : 0;

@@ -7,9 +7,12 @@
 
 #include "net/epoll_run.h"
 #include "shm/assert.h"
+#include "shm/clock.h"
 
-#define ACCEPTS_AT_ONCE 64
-#define RECVS_AT_ONCE	4
+#define ACCEPTS_AT_ONCE	  64
+#define RECVS_AT_ONCE	  4
+#define SWEEP_DESCRIPTORS 256
+#define SWEEP_PAUSE_NS	  (100 * (uint64_t)BC_NS_PER_MS)
 
 static struct bc_epoll_request *at(struct bc_epoll *epoll, uint32_t index)
 {
@@ -241,6 +244,21 @@ void bc_epoll_run_again(struct bc_epoll *epoll)
 		descriptor->again = false;
 		retry_all(epoll, &descriptor->readers);
 		fd = next;
+	}
+}
+
+void bc_epoll_run_sweep(struct bc_epoll *epoll, uint64_t now_ns)
+{
+	int count = epoll->table.descriptor_count;
+
+	if (now_ns < epoll->next_sweep_ns)
+		return;
+	epoll->next_sweep_ns = now_ns + SWEEP_PAUSE_NS;
+	for (int i = 0; i < SWEEP_DESCRIPTORS && i < count; i++) {
+		if (epoll->sweep_at >= count)
+			epoll->sweep_at = 0;
+		retry_all(epoll,
+			  &epoll->table.descriptors[epoll->sweep_at++].writers);
 	}
 }
 

@@ -21,6 +21,10 @@
  * if there may be more, their descriptor is put on the `again` list, which the
  * next wait goes through. Each call of theirs takes a slot for its event.
  *
+ * An edge can be missing: a send that finds no memory for sockets in the whole
+ * system would block, though nothing of its own is under way whose arrival
+ * could wake it. So parked sends are tried again in a slow round, without any.
+ *
  * Rejected: a level-triggered set with a change for each request (one more
  * system call each); O_NONBLOCK, a flag that whoever shares the file would see
  * (MSG_DONTWAIT is ours), but for listeners, whose peer may have gone.
@@ -50,6 +54,8 @@ struct bc_epoll {
 	struct bc_word_watch watch;
 	const bc_u32 *word; /* that is waited for; NULL: none */
 	uint32_t word_seen;
+	int sweep_at; /* descriptor where the next sweep begins */
+	uint64_t next_sweep_ns;
 	unsigned char *pool; /* buffers of recv_each, by number */
 	uint8_t pool_free[BC_EPOLL_POOL_BUFFERS];
 	uint8_t pool_lent[BC_EPOLL_POOL_BUFFERS]; /* until the next wait */
@@ -64,6 +70,9 @@ void bc_epoll_run_again(struct bc_epoll *epoll);
 
 /* bc_epoll_run_ready - the kernel tells of a descriptor: EPOLLIN, ... */
 void bc_epoll_run_ready(struct bc_epoll *epoll, int fd, uint32_t events);
+
+/* bc_epoll_run_sweep - ten times a second, the next part of the slow round. */
+void bc_epoll_run_sweep(struct bc_epoll *epoll, uint64_t now_ns);
 
 /* bc_epoll_run_deliver - events that are done, up to `max`. */
 int bc_epoll_run_deliver(struct bc_epoll *epoll, struct bc_event *events,

@@ -229,6 +229,39 @@ static void late_news_of_an_old_file_disturb_nobody(void **state)
 	(void)close(elsewhere);
 }
 
+/* ---- No edge ----------------------------------------------------------- */
+
+/* As if the system had had no memory for sockets, and has it again. */
+static void send_that_nobody_wakes_is_tried_again(void **state)
+{
+	int fresh[2];
+
+	(void)state;
+	if (kind->open != bc_epoll_open)
+		skip();
+	(void)fill(pair[0]);
+	assert_int_equal(bc_backend_send(backend, pair[0], "x", 1, 7), 0);
+	assert_no_event();
+
+	/* what the number stands for now can be written to, and has no edges */
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fresh), 0);
+	assert_int_equal(dup3(fresh[0], pair[0], O_CLOEXEC), pair[0]);
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct bc_event event;
+
+		if (wait_for(&event, 1, 10 * SHORT_WAIT_NS) == 0)
+			continue;
+		assert_int_equal(event.token, 7);
+		assert_int_equal(event.result, 1);
+		(void)close(fresh[0]);
+		(void)close(fresh[1]);
+		return;
+	}
+	fail_msg("no event");
+}
+
 /* ---- No descriptors left ----------------------------------------------- */
 
 static unsigned accept_all(uint64_t token, unsigned wanted, int *last_error)
@@ -335,6 +368,7 @@ int main(void)
 		BACKENDS_TEST(bad_descriptor_is_an_error_event),
 		BACKENDS_TEST(new_file_under_an_old_number_is_served),
 		BACKENDS_TEST(late_news_of_an_old_file_disturb_nobody),
+		BACKENDS_TEST(send_that_nobody_wakes_is_tried_again),
 		BACKENDS_TEST(
 			accept_without_descriptors_ends_and_can_be_asked_again),
 		BACKENDS_TEST(signal_comes_in_although_there_are_always_events),

@@ -75,7 +75,7 @@ static int await(struct trial *trial, uint64_t token, struct bc_event *event)
 /* The same, with the result that it must have. */
 static int await_result(struct trial *trial, uint64_t token, int32_t result)
 {
-	struct bc_event event;
+	struct bc_event event = {0};
 	int ret = await(trial, token, &event);
 
 	if (ret < 0)
@@ -118,8 +118,8 @@ static int listen_anywhere(struct trial *trial, struct sockaddr_un *address,
 static int try_accept(struct trial *trial)
 {
 	struct sockaddr_un address;
-	struct bc_event event;
-	socklen_t length;
+	struct bc_event event = {0};
+	socklen_t length = 0;
 	int ret = listen_anywhere(trial, &address, &length);
 
 	if (ret == 0)
@@ -157,7 +157,7 @@ static int try_recv(struct trial *trial)
 
 static int try_poll(struct trial *trial)
 {
-	struct bc_event event;
+	struct bc_event event = {0};
 	int ret = bc_backend_poll(trial->backend, trial->server, TOKEN_POLL);
 
 	if (ret == 0)
@@ -172,7 +172,7 @@ static int try_poll(struct trial *trial)
 /* Gets the byte that the poll was for. */
 static int try_recv_each(struct trial *trial)
 {
-	struct bc_event event;
+	struct bc_event event = {0};
 	int ret =
 		bc_backend_recv_each(trial->backend, trial->server, TOKEN_EACH);
 

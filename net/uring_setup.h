@@ -26,13 +26,13 @@ struct bc_uring_setup {
 };
 
 /*
- * bc_uring_setup_make - the ring, with params->flags and IORING_SETUP_R_DISABLED.
- * Returns 0, or -errno: -ENOSYS too if an operation is missing that is needed.
+ * bc_uring_setup_make - the ring, with params->flags, disabled. Returns 0, or
+ * -errno: -ENOSYS too if an operation is missing that is needed.
  */
 int bc_uring_setup_make(struct bc_uring_setup *setup, unsigned entries,
 			struct io_uring_params *params);
 
-/* bc_uring_setup_enable - by the thread that will submit. Returns 0 or -errno. */
+/* bc_uring_setup_enable - by the thread that submits. Returns 0, or -errno. */
 int bc_uring_setup_enable(struct bc_uring_setup *setup);
 
 /* bc_uring_setup_explain - one line on what this error means, and the fix. */

@@ -115,8 +115,7 @@ static void epoll_does_without_epoll_pwait2(void **state)
 	}
 }
 
-static void lack_of_descriptors_is_not_taken_for_a_lack_of_io_uring(
-	void **state)
+static void lack_of_descriptors_is_not_a_lack_of_io_uring(void **state)
 {
 	char why[BC_BACKEND_WHY_MAX] = "";
 	struct bc_backend *backend = NULL;
@@ -147,8 +146,7 @@ int main(void)
 		cmocka_unit_test(trial_is_over_in_less_than_50_ms),
 		cmocka_unit_test(without_io_uring_there_is_epoll_and_a_reason),
 		cmocka_unit_test(epoll_does_without_epoll_pwait2),
-		cmocka_unit_test(
-			lack_of_descriptors_is_not_taken_for_a_lack_of_io_uring),
+		cmocka_unit_test(lack_of_descriptors_is_not_a_lack_of_io_uring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Peers that reset, vanish or stall; numbers used again; no descriptors left. */
+/* Peers that reset, vanish or stall; numbers used again; no descriptors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -13,20 +13,20 @@ static int open_and_try(struct bc_backend **backend, opener *open,
 			unsigned connections, char why[BC_BACKEND_WHY_MAX])
 {
 	struct bc_backend *opened = NULL;
-	const char *what = "";
+	const char *name, *what = "";
 	int ret = open(&opened, connections, 0, why, BC_BACKEND_WHY_MAX);
 
 	if (ret < 0)
 		return ret;
+	name = opened->ops->name;
 	ret = bc_backend_try(opened, &what);
 	if (ret == 0) {
 		*backend = opened;
 		return 0;
 	}
 	snprintf(why, BC_BACKEND_WHY_MAX,
-		 "%s does not work here: the trial of %s failed: %s",
-		 opened->ops->name, what, strerror(-ret));
-	bc_backend_close(opened);
+		 "%s does not work here: the trial of %s failed: %s", name,
+		 what, strerror(-ret));
 	return ret;
 }
 

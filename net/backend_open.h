@@ -33,8 +33,8 @@ int bc_backend_open(struct bc_backend **backend, enum bc_backend_which which,
 
 /*
  * bc_backend_try - one round trip of each kind of request on a backend that is
- * idle, and is so again on success. After a failure it can only be closed.
- * Returns 0, or -errno with the request's name in *what.
+ * idle, and is so again on success. On failure it closes the backend. Returns
+ * 0, or -errno with the request's name in *what.
  */
 int bc_backend_try(struct bc_backend *backend, const char **what);
 

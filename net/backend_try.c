@@ -4,12 +4,11 @@
  *
  * Over AF_UNIX, which needs no port, no address and no loopback that is up.
  * After a failure some request may still be in flight, and the kernel write
- * where it was told to: so the memory for that is left behind then.
+ * where it was told to: so the backend is closed before that memory is freed.
  */
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -30,8 +29,8 @@ enum {
 	TOKENS,
 };
 
-/* Shared memory: the kernel waits on the word, and writes the byte. */
-struct page {
+/* What requests are about, and so has to outlive them. */
+struct target {
 	bc_u32 word;
 	char byte;
 };
@@ -39,7 +38,7 @@ struct page {
 struct trial {
 	struct bc_backend *backend;
 	uint64_t end_ns;
-	struct page *page;
+	struct target *target;
 	int listener;
 	int client;
 	int server;
@@ -141,7 +140,7 @@ static int try_accept(struct trial *trial)
 static int try_recv(struct trial *trial)
 {
 	int ret = bc_backend_recv(trial->backend, trial->server,
-				  &trial->page->byte, 1, 0, TOKEN_RECV);
+				  &trial->target->byte, 1, 0, TOKEN_RECV);
 
 	if (ret == 0)
 		ret = bc_backend_send(trial->backend, trial->client, "r", 1,
@@ -152,7 +151,7 @@ static int try_recv(struct trial *trial)
 		ret = await_result(trial, TOKEN_RECV, 1);
 	if (ret < 0)
 		return ret;
-	return trial->page->byte == 'r' ? 0 : -EPROTO;
+	return trial->target->byte == 'r' ? 0 : -EPROTO;
 }
 
 static int try_poll(struct trial *trial)
@@ -187,12 +186,12 @@ static int try_recv_each(struct trial *trial)
 
 static int try_word(struct trial *trial)
 {
-	int ret = bc_backend_wait_word(trial->backend, &trial->page->word, 0,
+	int ret = bc_backend_wait_word(trial->backend, &trial->target->word, 0,
 				       TOKEN_WORD);
 
-	atomic_store_explicit(&trial->page->word, 1, memory_order_release);
+	atomic_store_explicit(&trial->target->word, 1, memory_order_release);
 	if (ret == 0)
-		ret = bc_backend_wake(trial->backend, &trial->page->word);
+		ret = bc_backend_wake(trial->backend, &trial->target->word);
 	return ret == 0 ? await_result(trial, TOKEN_WORD, 0) : ret;
 }
 
@@ -244,18 +243,18 @@ int bc_backend_try(struct bc_backend *backend, const char **what)
 	};
 	int ret = 0;
 
-	*what = "shared memory";
-	trial.page = mmap(NULL, sizeof(struct page), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (trial.page == MAP_FAILED)
-		return -errno;
+	*what = "memory";
+	trial.target = calloc(1, sizeof(*trial.target));
+	if (!trial.target)
+		ret = -ENOMEM;
 	for (size_t i = 0; ret == 0 && i < sizeof(trials) / sizeof(trials[0]);
 	     i++) {
 		*what = trials[i].what;
 		ret = trials[i].run(&trial);
 	}
 	close_sockets(&trial);
-	if (ret == 0)
-		(void)munmap(trial.page, sizeof(struct page));
+	if (ret < 0)
+		bc_backend_close(backend);
+	free(trial.target);
 	return ret;
 }

@@ -26,7 +26,7 @@ static const char *name_of(enum bc_backend_which which)
 	name = backend->ops->name;
 	/* a second trial finds everything as the first did */
 	if (bc_backend_try(backend, &what) < 0)
-		name = what;
+		return what;
 	bc_backend_close(backend);
 	return name;
 }

@@ -28,7 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shm/layout.h"
+#include "shm/segment.h"
 
 #define LANE_LINE      128u /* two cache lines: they are fetched in pairs */
 #define LANE_NO_FLOOR  UINT64_MAX /* the lane needs no byte at all */

@@ -48,3 +48,9 @@ int bc_backend_open(struct bc_backend **backend, enum bc_backend_which which,
 		snprintf(why, BC_BACKEND_WHY_MAX, "%s", epoll_why);
 	return ret;
 }
+
+enum bc_backend_which bc_backend_which(const struct bc_backend *backend)
+{
+	return strcmp(backend->ops->name, "epoll") == 0 ? BC_BACKEND_EPOLL
+							: BC_BACKEND_IO_URING;
+}

@@ -31,6 +31,9 @@ enum bc_backend_which {
 int bc_backend_open(struct bc_backend **backend, enum bc_backend_which which,
 		    unsigned connections, char why[BC_BACKEND_WHY_MAX]);
 
+/* bc_backend_which - which one it is: io_uring or epoll. */
+enum bc_backend_which bc_backend_which(const struct bc_backend *backend);
+
 /*
  * bc_backend_try - one round trip of each kind of request on a backend that is
  * idle, and is so again on success. On failure it closes the backend. Returns

@@ -7,9 +7,6 @@
  * and the daemon never waits for us. It is asked to stop when the test program
  * dies. What fails here fails the test.
  *
- * BCAST_TEST_BACKEND in the environment is the backend of those that do not
- * say which: that is how one suite runs on each (tests/CMakeLists.txt).
- *
  * Every test has daemon_fixture_cleanup() as its teardown: a test that fails
  * in the middle then leaves nothing behind.
  */

@@ -90,10 +90,10 @@ uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
 	return most;
 }
 
-bool backpressure_is_slow(const struct backpressure_limits *limits,
-			  uint64_t tail, uint64_t cursor)
+bool backpressure_is_slow(uint64_t max_lag_bytes, uint64_t tail,
+			  uint64_t cursor)
 {
-	return tail - cursor > limits->max_lag_bytes;
+	return tail - cursor > max_lag_bytes;
 }
 
 bool backpressure_is_stalled(uint64_t now_ns, uint64_t waiting_since_ns,

@@ -102,8 +102,8 @@ uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
 				     bool stalled);
 
 /* backpressure_is_slow - rule 3, for one receiver. */
-bool backpressure_is_slow(const struct backpressure_limits *limits,
-			  uint64_t tail, uint64_t cursor);
+bool backpressure_is_slow(uint64_t max_lag_bytes, uint64_t tail,
+			  uint64_t cursor);
 
 /*
  * backpressure_is_stalled - have receivers that are waited for since

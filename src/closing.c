@@ -38,13 +38,13 @@ static void close_socket(const struct bc_conn *conn)
 	(void)close(conn->fd);
 }
 
-static void remember(struct daemon *daemon, const struct bc_conn *conn)
+static void remember(struct lane *lane, const struct bc_conn *conn)
 {
 	bool receiver = conn->role == BCAST_ROLE_RECEIVER;
-	uint64_t tail = daemon_tail(daemon);
+	uint64_t tail = lane->tail;
 
 	bc_peers_remember(
-		&daemon->segment,
+		lane->segment,
 		&(struct bc_peer_closing){
 			.role = conn->role,
 			.reason = conn->close_reason,
@@ -57,7 +57,7 @@ static void remember(struct daemon *daemon, const struct bc_conn *conn)
 		});
 }
 
-static void log_end(struct daemon *daemon, const struct bc_conn *conn)
+static void log_end(struct lane *lane, const struct bc_conn *conn)
 {
 	const char *reason = bcast_close_reason_name(conn->close_reason);
 	char text[128];
@@ -66,8 +66,7 @@ static void log_end(struct daemon *daemon, const struct bc_conn *conn)
 		log_event(LOG_LEVEL_WARN, "receiver_dropped",
 			  "peer=%s bytes=%llu lag_bytes=%llu reason=%s",
 			  conn->peer, (unsigned long long)conn->bytes,
-			  (unsigned long long)(daemon_tail(daemon) -
-					       conn->cursor),
+			  (unsigned long long)(lane->tail - conn->cursor),
 			  reason);
 	else
 		log_event(LOG_LEVEL_INFO,
@@ -81,43 +80,43 @@ static void log_end(struct daemon *daemon, const struct bc_conn *conn)
 					      text, sizeof(text)));
 }
 
-static void begin(struct daemon *daemon, struct bc_conn *conn)
+static void begin(struct lane *lane, struct bc_conn *conn)
 {
 	bool receiver = conn->role == BCAST_ROLE_RECEIVER;
 
 	if (receiver) {
-		egress_remove(daemon, conn);
-		bc_counter_add(daemon->counters,
+		egress_remove(lane, conn);
+		bc_counter_add(lane->counters,
 			       conn->close_reason == BCAST_CLOSE_SLOW
 				       ? BC_COUNTER_receivers_dropped
 				       : BC_COUNTER_receivers_left,
 			       1);
 	}
 	bc_conn_begin_close(conn);
-	log_end(daemon, conn);
-	remember(daemon, conn);
+	log_end(lane, conn);
+	remember(lane, conn);
 	bc_peers_close(conn->shown);
 	/* last: the next in line is shown to join after this one has left */
 	if (!receiver)
-		ingest_remove(daemon, conn);
-	request_cancel(daemon, conn, conn->in_flight);
-	closing_settle(daemon, conn);
+		ingest_remove(lane->daemon, conn);
+	request_cancel(lane, conn, conn->in_flight);
+	closing_settle(lane, conn);
 }
 
-void closing_run(struct daemon *daemon)
+void closing_run(struct lane *lane)
 {
 	struct bc_conn *conn;
 
-	while ((conn = bc_conn_take_ended(&daemon->conns)))
-		begin(daemon, conn);
+	while ((conn = bc_conn_take_ended(&lane->conns)))
+		begin(lane, conn);
 }
 
-void closing_settle(struct daemon *daemon, struct bc_conn *conn)
+void closing_settle(struct lane *lane, struct bc_conn *conn)
 {
 	if (conn->state != BC_CONN_CLOSING || conn->in_flight != 0)
 		return;
 	close_socket(conn);
-	bc_conn_release(&daemon->conns, conn);
+	bc_conn_release(&lane->conns, conn);
 }
 
 /* Our own end knows of a reset that came when no request was in flight. */
@@ -130,11 +129,10 @@ static bool is_broken(int fd)
 	       info.tcpi_state == TCP_CLOSE;
 }
 
-void closing_probe(struct daemon *daemon, struct bc_conn *conn)
+void closing_probe(struct lane *lane, struct bc_conn *conn)
 {
 	if (is_broken(conn->fd))
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET,
-			    -ECONNRESET);
-	else if (bc_peer_socket_held(&daemon->peer_socket, conn->fd) == 0)
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_PEER, 0);
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, -ECONNRESET);
+	else if (bc_peer_socket_held(&lane->peer_socket, conn->fd) == 0)
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_PEER, 0);
 }

@@ -12,18 +12,18 @@
 #ifndef SRC_CLOSING_H
 #define SRC_CLOSING_H
 
-#include "src/daemon.h"
+#include "src/lane.h"
 
 /* closing_run - begin to close all that have ended. */
-void closing_run(struct daemon *daemon);
+void closing_run(struct lane *lane);
 
 /* closing_settle - a request has ended: if it was the last, finish. */
-void closing_settle(struct daemon *daemon, struct bc_conn *conn);
+void closing_settle(struct lane *lane, struct bc_conn *conn);
 
 /*
  * closing_probe - the peer of this half-closed receiver may be gone: find out,
  * and end it if so.
  */
-void closing_probe(struct daemon *daemon, struct bc_conn *conn);
+void closing_probe(struct lane *lane, struct bc_conn *conn);
 
 #endif

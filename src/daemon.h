@@ -12,6 +12,9 @@
  *	            sent event: cursor moves
  *	ingest.c    ingest_arm: the next recv, if backpressure.c admits it
  *
+ * Receivers are served by a lane (lane.h): ours, the home lane. What all of
+ * them together mean for the sender is receivers.c's business.
+ *
  * While a local process publishes, local.c takes the place of ingest.c: it
  * follows the tail, and says how far the publisher may go.
  *
@@ -29,16 +32,14 @@
 #include <stdint.h>
 
 #include "net/backend.h"
-#include "net/conn.h"
-#include "net/peer_socket.h"
 #include "net/sockaddr.h"
-#include "shm/counters.h"
 #include "shm/gate.h"
 #include "shm/name_lock.h"
 #include "shm/node_table.h"
 #include "shm/segment.h"
 #include "src/backpressure.h"
 #include "src/config.h"
+#include "src/lane.h"
 
 #define DAEMON_LISTENERS_MAX 64u
 #define DAEMON_SENDERS_MAX   16u /* one writes, the others wait their turn */
@@ -69,19 +70,6 @@ struct local {
 	uint64_t limit;	   /* lease.limit, as we have stored it */
 	bool armed;	   /* a wait for head.publish_count is in flight */
 	char who[BCAST_NODE_ID_MAX + 1];
-};
-
-/* The receivers' side. Only egress.c writes it. */
-struct egress {
-	struct bc_conn_list ready;     /* idle, bytes to send */
-	struct bc_conn_list caught_up; /* idle, cursor at the tail */
-	uint32_t receivers;
-	uint32_t sending; /* sends in flight, closing connections' too */
-	uint64_t floor;	  /* no send needs a byte before it; may be too low */
-	uint64_t leader;  /* the furthest cursor; see leader_valid */
-	bool leader_valid;
-	uint64_t last_progress_ns;
-	unsigned char watch_byte; /* where peeks go */
 };
 
 /* What the daemon knows of a slot of the registry. */
@@ -135,23 +123,18 @@ struct daemon {
 	bool adopted;			 /* the segment was a dead daemon's */
 	const char *not_adopted;	 /* or why not, if there was one */
 	struct bc_counter_shm *counters; /* in the segment */
-	struct bc_conn_table conns;
-	struct bc_peer_socket peer_socket;
 	struct bc_backend *backend;
 	struct backpressure_limits limits;
+	struct lane home;
 	struct ingest ingest;
 	struct local local;
-	struct egress egress;
-	uint64_t tail; /* of the stream, as this turn of the loop sees it */
 	struct nodes nodes;
 	struct gating gating;
 	struct name_watch name_watch;
 	enum daemon_phase phase;
-	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
 	uint64_t next_tick_ns;
 	uint64_t drain_began_ns;
 	uint64_t drain_deadline_ns;
-	uint32_t probe_slot; /* where the tick's round of half-closed goes on */
 };
 
 /*
@@ -160,7 +143,7 @@ struct daemon {
  */
 static inline uint64_t daemon_tail(const struct daemon *daemon)
 {
-	return daemon->tail;
+	return daemon->home.tail;
 }
 
 #endif

@@ -9,10 +9,12 @@
 #include "shm/lease.h"
 #include "src/closing.h"
 #include "src/drain.h"
+#include "src/egress.h"
 #include "src/follow.h"
 #include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
+#include "src/receivers.h"
 
 /*
  * How long after the deadline, by which all is cancelled, events may take to
@@ -41,10 +43,10 @@ static void begin(struct daemon *daemon, int signal_number)
 
 	daemon->phase = DAEMON_DRAINING;
 	daemon->drain_deadline_ns =
-		daemon->now_ns +
+		daemon->home.now_ns +
 		daemon->config.drain_timeout_ms * (uint64_t)BC_NS_PER_MS;
 	log_event(LOG_LEVEL_INFO, "draining", "signal=%s receivers=%u",
-		  strsignal(signal_number), daemon->egress.receivers);
+		  strsignal(signal_number), receivers_count(daemon));
 	atomic_store_explicit(&daemon->segment.control->owner.end_reason,
 			      (uint32_t)signal_number, memory_order_relaxed);
 	bc_segment_set_state(&daemon->segment, BC_STATE_DRAINING);
@@ -54,35 +56,16 @@ static void begin(struct daemon *daemon, int signal_number)
 	nodes_drain(daemon);
 	local_drain(daemon);
 	for (uint32_t i = 0; i < ingest->line_count; i++)
-		bc_conn_end(&daemon->conns, ingest->line[i],
+		bc_conn_end(&daemon->home.conns, ingest->line[i],
 			    BCAST_CLOSE_SHUTDOWN, 0);
-	closing_run(daemon);
+	closing_run(&daemon->home);
 }
 
 /* A publication that began before it could see the state: microseconds. */
 static bool local_may_publish(const struct daemon *daemon)
 {
 	return bc_lease_is_local(&daemon->segment) &&
-	       daemon->now_ns < daemon->drain_began_ns + LAST_WORD_NS;
-}
-
-static void close_receivers(struct daemon *daemon, bool late)
-{
-	uint64_t tail = daemon_tail(daemon);
-
-	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
-		struct bc_conn *conn = &daemon->conns.conns[slot];
-
-		if (conn->state != BC_CONN_OPEN)
-			continue;
-		if (conn->cursor == tail)
-			bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_SHUTDOWN,
-				    0);
-		else if (late)
-			bc_conn_end(&daemon->conns, conn,
-				    BCAST_CLOSE_DRAIN_LATE, 0);
-	}
-	closing_run(daemon);
+	       daemon->home.now_ns < daemon->drain_began_ns + LAST_WORD_NS;
 }
 
 /* Are all slots free, and all accepts and polls back? */
@@ -93,10 +76,7 @@ static bool is_quiet(const struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)
 			return false;
-	for (uint32_t slot = 0; slot < daemon->conns.count; slot++)
-		if (daemon->conns.conns[slot].state != BC_CONN_FREE)
-			return false;
-	return true;
+	return egress_is_empty(&daemon->home);
 }
 
 void drain_step(struct daemon *daemon, int signal_number)
@@ -106,16 +86,17 @@ void drain_step(struct daemon *daemon, int signal_number)
 			return;
 		begin(daemon, signal_number);
 	} else if (signal_number != 0) {
-		daemon->drain_deadline_ns = daemon->now_ns;
+		daemon->drain_deadline_ns = daemon->home.now_ns;
 	}
 	/* the last receive may still bring bytes, a publisher its last record */
 	if (!daemon->ingest.receiving && !local_may_publish(daemon)) {
 		/* which may have come since this turn looked for it */
 		follow_stream(daemon);
-		close_receivers(daemon,
-				daemon->now_ns >= daemon->drain_deadline_ns);
+		egress_drain(&daemon->home,
+			     daemon->home.now_ns >= daemon->drain_deadline_ns);
+		closing_run(&daemon->home);
 	}
 	if (is_quiet(daemon) ||
-	    daemon->now_ns >= daemon->drain_deadline_ns + LAST_RESORT_NS)
+	    daemon->home.now_ns >= daemon->drain_deadline_ns + LAST_RESORT_NS)
 		daemon->phase = DAEMON_STOPPED;
 }

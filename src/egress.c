@@ -13,7 +13,6 @@
 
 #include <bcast/monitor.h>
 
-#include "shm/lease.h"
 #include "shm/peers.h"
 #include "src/egress.h"
 #include "src/log.h"
@@ -34,162 +33,158 @@ void egress_init(struct egress *egress)
 
 /* ---- Coming and going -------------------------------------------------- */
 
-static void watch(struct daemon *daemon, struct bc_conn *conn)
+static void watch(struct lane *lane, struct bc_conn *conn)
 {
-	(void)request_watch(daemon, conn, &daemon->egress.watch_byte);
+	(void)request_watch(lane, conn, &lane->egress.watch_byte);
 }
 
 /* No request is in flight: put it where it belongs. */
-static void make_idle(struct daemon *daemon, struct bc_conn *conn)
+static void make_idle(struct lane *lane, struct bc_conn *conn)
 {
-	struct egress *egress = &daemon->egress;
+	struct egress *egress = &lane->egress;
 
-	bc_conn_list_push(&daemon->conns,
-			  conn->cursor == daemon_tail(daemon)
-				  ? &egress->caught_up
-				  : &egress->ready,
+	bc_conn_list_push(&lane->conns,
+			  conn->cursor == lane->tail ? &egress->caught_up
+						     : &egress->ready,
 			  conn);
 }
 
-void egress_join(struct daemon *daemon, struct bc_conn *conn)
+void egress_join(struct lane *lane, struct bc_conn *conn)
 {
-	struct egress *egress = &daemon->egress;
+	struct egress *egress = &lane->egress;
 
 	conn->role = BCAST_ROLE_RECEIVER;
-	conn->cursor = daemon_tail(daemon);
+	conn->cursor = lane->tail;
 	egress->receivers++;
 	egress->leader = conn->cursor;
 	egress->leader_valid = true;
-	make_idle(daemon, conn);
-	watch(daemon, conn);
-	bc_counter_add(daemon->counters, BC_COUNTER_receivers_joined, 1);
-	bc_counter_set(daemon->counters, BC_COUNTER_receivers,
-		       egress->receivers);
+	make_idle(lane, conn);
+	watch(lane, conn);
+	bc_counter_add(lane->counters, BC_COUNTER_receivers_joined, 1);
+	bc_counter_set(lane->counters, BC_COUNTER_receivers, egress->receivers);
 	log_event(LOG_LEVEL_INFO, "receiver_joined", "peer=%s position=%llu",
 		  conn->peer, (unsigned long long)conn->cursor);
 }
 
-void egress_remove(struct daemon *daemon, struct bc_conn *conn)
+void egress_remove(struct lane *lane, struct bc_conn *conn)
 {
-	struct egress *egress = &daemon->egress;
+	struct egress *egress = &lane->egress;
 
-	bc_conn_list_remove(&daemon->conns, &egress->ready, conn);
-	bc_conn_list_remove(&daemon->conns, &egress->caught_up, conn);
+	bc_conn_list_remove(&lane->conns, &egress->ready, conn);
+	bc_conn_list_remove(&lane->conns, &egress->caught_up, conn);
 	egress->receivers--;
 	if (conn->cursor == egress->leader)
 		egress->leader_valid = false;
-	bc_counter_set(daemon->counters, BC_COUNTER_receivers,
-		       egress->receivers);
+	bc_counter_set(lane->counters, BC_COUNTER_receivers, egress->receivers);
 }
 
 /* ---- Sending ----------------------------------------------------------- */
 
-void egress_on_published(struct daemon *daemon)
+void egress_on_published(struct lane *lane)
 {
-	struct egress *egress = &daemon->egress;
+	struct egress *egress = &lane->egress;
 	struct bc_conn *conn;
 
-	while ((conn = bc_conn_list_pop(&daemon->conns, &egress->caught_up)))
-		bc_conn_list_push(&daemon->conns, &egress->ready, conn);
+	while ((conn = bc_conn_list_pop(&lane->conns, &egress->caught_up)))
+		bc_conn_list_push(&lane->conns, &egress->ready, conn);
 }
 
-static void send_next(struct daemon *daemon, struct bc_conn *conn)
+static void send_next(struct lane *lane, struct bc_conn *conn)
 {
-	uint64_t size = daemon_tail(daemon) - conn->cursor;
+	uint64_t size = lane->tail - conn->cursor;
 
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
 	conn->offered = size;
-	if (request_send(daemon, conn,
-			 bc_ring_address(&daemon->segment.ring, conn->cursor),
+	if (request_send(lane, conn,
+			 bc_ring_address(&lane->segment->ring, conn->cursor),
 			 size) < 0)
-		make_idle(daemon, conn);
+		make_idle(lane, conn);
 	else
-		daemon->egress.sending++;
+		lane->egress.sending++;
 }
 
-void egress_pump(struct daemon *daemon)
+void egress_pump(struct lane *lane)
 {
-	struct egress *egress = &daemon->egress;
+	struct egress *egress = &lane->egress;
 
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
 		struct bc_conn *conn =
-			bc_conn_list_pop(&daemon->conns, &egress->ready);
+			bc_conn_list_pop(&lane->conns, &egress->ready);
 
 		if (!conn)
 			return;
-		send_next(daemon, conn);
+		send_next(lane, conn);
 	}
 }
 
-bool egress_has_ready(const struct daemon *daemon)
+bool egress_has_ready(const struct lane *lane)
 {
-	return daemon->egress.ready.head != BC_CONN_NONE;
+	return lane->egress.ready.head != BC_CONN_NONE;
 }
 
-bool egress_has_caught_up(const struct daemon *daemon)
+bool egress_has_caught_up(const struct lane *lane)
 {
-	return daemon->egress.caught_up.head != BC_CONN_NONE;
+	return lane->egress.caught_up.head != BC_CONN_NONE;
 }
 
-static void skip_to_live(struct daemon *daemon, struct bc_conn *conn)
+static void skip_to_live(struct lane *lane, struct bc_conn *conn)
 {
-	uint64_t tail = daemon_tail(daemon);
+	uint64_t tail = lane->tail;
 	uint64_t bytes = tail - conn->cursor;
 
 	conn->skip = false;
 	conn->cursor = tail;
 	bc_peers_add(&conn->shown->skipped, bytes);
 	atomic_store_explicit(&conn->shown->cursor, tail, memory_order_relaxed);
-	bc_counter_add(daemon->counters, BC_COUNTER_receivers_skips, 1);
-	bc_counter_add(daemon->counters, BC_COUNTER_skipped_bytes, bytes);
+	bc_counter_add(lane->counters, BC_COUNTER_receivers_skips, 1);
+	bc_counter_add(lane->counters, BC_COUNTER_skipped_bytes, bytes);
 	log_event(LOG_LEVEL_WARN, "receiver_skipped",
 		  "peer=%s skipped_bytes=%llu position=%llu", conn->peer,
 		  (unsigned long long)bytes, (unsigned long long)tail);
 }
 
-static void count_sent(struct daemon *daemon, struct bc_conn *conn,
-		       uint64_t bytes)
+static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 {
-	struct egress *egress = &daemon->egress;
+	struct egress *egress = &lane->egress;
 
-	bc_peers_max(&conn->shown->lag_max, daemon_tail(daemon) - conn->cursor);
+	bc_peers_max(&conn->shown->lag_max, lane->tail - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
 	if (conn->state == BC_CONN_OPEN && conn->cursor > egress->leader)
 		egress->leader = conn->cursor;
-	egress->last_progress_ns = daemon->now_ns;
-	bc_peers_progress(conn->shown, conn->cursor, bytes, daemon->now_ns);
-	bc_counter_add(daemon->counters, BC_COUNTER_bytes_out, bytes);
-	bc_counter_add(daemon->counters, BC_COUNTER_sends, 1);
+	egress->last_progress_ns = lane->now_ns;
+	bc_peers_progress(conn->shown, conn->cursor, bytes, lane->now_ns);
+	bc_counter_add(lane->counters, BC_COUNTER_bytes_out, bytes);
+	bc_counter_add(lane->counters, BC_COUNTER_sends, 1);
 	if (bytes < conn->offered) {
 		bc_peers_add(&conn->shown->short_sends, 1);
-		bc_counter_add(daemon->counters, BC_COUNTER_short_sends, 1);
+		bc_counter_add(lane->counters, BC_COUNTER_short_sends, 1);
 	}
 }
 
-void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result)
+void egress_on_sent(struct lane *lane, struct bc_conn *conn, int result)
 {
-	daemon->egress.sending--;
+	lane->egress.sending--;
 	if (conn->role != BCAST_ROLE_RECEIVER)
 		return; /* it became the sender meanwhile */
 	if (result > 0)
-		count_sent(daemon, conn, (uint64_t)result);
+		count_sent(lane, conn, (uint64_t)result);
 	if (conn->state != BC_CONN_OPEN)
 		return;
 	if (result < 0 && result != -ECANCELED && result != -EINTR &&
 	    result != -EAGAIN) {
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, result);
 		return;
 	}
 	if (conn->skip)
-		skip_to_live(daemon, conn);
-	make_idle(daemon, conn);
+		skip_to_live(lane, conn);
+	make_idle(lane, conn);
 }
 
 /* ---- What receivers send us -------------------------------------------- */
 
-enum egress_news egress_on_watch(struct daemon *daemon, struct bc_conn *conn,
+enum egress_news egress_on_watch(struct lane *lane, struct bc_conn *conn,
 				 int result)
 {
 	if (conn->state != BC_CONN_OPEN || conn->role != BCAST_ROLE_RECEIVER)
@@ -201,30 +196,30 @@ enum egress_news egress_on_watch(struct daemon *daemon, struct bc_conn *conn,
 		return EGRESS_HALF_CLOSED;
 	}
 	if (result == -EAGAIN || result == -EINTR)
-		watch(daemon, conn);
+		watch(lane, conn);
 	else
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, result);
 	return EGRESS_NO_NEWS;
 }
 
-void egress_discard(struct daemon *daemon, struct bc_conn *conn)
+void egress_discard(struct lane *lane, struct bc_conn *conn)
 {
-	(void)request_discard(daemon, conn, DISCARD_BYTES);
+	(void)request_discard(lane, conn, DISCARD_BYTES);
 }
 
-void egress_on_discard(struct daemon *daemon, struct bc_conn *conn, int result)
+void egress_on_discard(struct lane *lane, struct bc_conn *conn, int result)
 {
 	if (result > 0) {
 		bc_peers_add(&conn->shown->discarded, (uint64_t)result);
-		bc_counter_add(daemon->counters, BC_COUNTER_discarded_bytes,
+		bc_counter_add(lane->counters, BC_COUNTER_discarded_bytes,
 			       (uint64_t)result);
 	}
 	if (conn->state != BC_CONN_OPEN || conn->role != BCAST_ROLE_RECEIVER)
 		return;
 	if (result < 0 && result != -EAGAIN && result != -EINTR)
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, result);
 	else
-		watch(daemon, conn);
+		watch(lane, conn);
 }
 
 /* ---- Who is too far behind --------------------------------------------- */
@@ -236,26 +231,13 @@ static bool holds_bytes(const struct bc_conn *conn)
 		conn->role == BCAST_ROLE_RECEIVER);
 }
 
-static void recompute_floor(struct daemon *daemon)
+static void recompute_leader(struct lane *lane)
 {
-	uint64_t floor = daemon_tail(daemon);
-
-	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
-		const struct bc_conn *conn = &daemon->conns.conns[slot];
-
-		if (holds_bytes(conn) && conn->cursor < floor)
-			floor = conn->cursor;
-	}
-	daemon->egress.floor = floor;
-}
-
-static void recompute_leader(struct daemon *daemon)
-{
-	struct egress *egress = &daemon->egress;
+	struct egress *egress = &lane->egress;
 	uint64_t leader = 0;
 
-	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
-		const struct bc_conn *conn = &daemon->conns.conns[slot];
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		const struct bc_conn *conn = &lane->conns.conns[slot];
 
 		if (conn->state == BC_CONN_OPEN &&
 		    conn->role == BCAST_ROLE_RECEIVER && conn->cursor > leader)
@@ -265,10 +247,10 @@ static void recompute_leader(struct daemon *daemon)
 	egress->leader_valid = true;
 }
 
-static void punish(struct daemon *daemon, struct bc_conn *conn)
+static void punish(struct lane *lane, struct bc_conn *conn)
 {
-	if (daemon->config.slow_policy == CONFIG_SLOW_DISCONNECT) {
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_SLOW, 0);
+	if (lane->config->slow_policy == CONFIG_SLOW_DISCONNECT) {
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SLOW, 0);
 		return;
 	}
 	if (conn->skip)
@@ -276,58 +258,91 @@ static void punish(struct daemon *daemon, struct bc_conn *conn)
 	if (conn->in_flight & BC_CONN_SEND) {
 		/* its bytes are free once the cancelled send is back */
 		conn->skip = true;
-		request_cancel(daemon, conn, BC_CONN_SEND);
+		request_cancel(lane, conn, BC_CONN_SEND);
 		return;
 	}
-	bc_conn_list_remove(&daemon->conns, &daemon->egress.ready, conn);
-	skip_to_live(daemon, conn);
-	make_idle(daemon, conn);
+	bc_conn_list_remove(&lane->conns, &lane->egress.ready, conn);
+	skip_to_live(lane, conn);
+	make_idle(lane, conn);
 }
 
-struct backpressure_positions egress_positions(struct daemon *daemon)
+void egress_refresh_floor(struct lane *lane)
 {
-	struct egress *egress = &daemon->egress;
-	uint64_t tail = daemon_tail(daemon);
-	struct backpressure_positions at = {tail, tail, tail, tail};
+	struct egress *egress = &lane->egress;
 
-	/* closing connections can hold bytes after the last has left */
-	if (!backpressure_floor_will_do(&daemon->limits, tail, egress->floor,
-					!daemon->ingest.has_lease) ||
-	    bc_lease_wants_room(&daemon->segment))
-		recompute_floor(daemon);
-	at.floor = egress->floor;
-	if (egress->receivers == 0)
-		return at;
-	if (!egress->leader_valid)
-		recompute_leader(daemon);
-	at.leader = egress->leader;
-	return at;
-}
+	egress->floor = lane->tail;
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		const struct bc_conn *conn = &lane->conns.conns[slot];
 
-void egress_enforce_lag(struct daemon *daemon)
-{
-	struct backpressure_limits lowered = daemon->limits;
-	const struct backpressure_limits *limits = &lowered;
-	uint64_t tail = daemon_tail(daemon);
-
-	if (daemon->config.slow_policy == CONFIG_SLOW_BLOCK)
-		return;
-	/* a large record may want room before anybody lags that much */
-	if (bc_lease_wants_room(&daemon->segment)) {
-		struct backpressure_positions at = egress_positions(daemon);
-
-		lowered.max_lag_bytes = backpressure_lag_for_record(
-			&daemon->limits, &at, daemon->ingest.given_up);
+		if (holds_bytes(conn) && conn->cursor < egress->floor)
+			egress->floor = conn->cursor;
 	}
-	if (!backpressure_is_slow(limits, tail, daemon->egress.floor))
-		return;
-	for (uint32_t slot = 0; slot < daemon->conns.count; slot++) {
-		struct bc_conn *conn = &daemon->conns.conns[slot];
+}
+
+uint64_t egress_lag_max(const struct lane *lane)
+{
+	uint64_t lag_max = 0;
+
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		const struct bc_conn *conn = &lane->conns.conns[slot];
 
 		if (conn->state == BC_CONN_OPEN &&
 		    conn->role == BCAST_ROLE_RECEIVER &&
-		    backpressure_is_slow(limits, tail, conn->cursor))
-			punish(daemon, conn);
+		    lane->tail - conn->cursor > lag_max)
+			lag_max = lane->tail - conn->cursor;
 	}
-	recompute_floor(daemon);
+	return lag_max;
+}
+
+uint64_t egress_leader(struct lane *lane)
+{
+	if (lane->egress.receivers == 0)
+		return lane->tail;
+	if (!lane->egress.leader_valid)
+		recompute_leader(lane);
+	return lane->egress.leader;
+}
+
+void egress_enforce_lag(struct lane *lane, uint64_t max_lag_bytes)
+{
+	uint64_t tail = lane->tail;
+
+	if (lane->config->slow_policy == CONFIG_SLOW_BLOCK ||
+	    !backpressure_is_slow(max_lag_bytes, tail, lane->egress.floor))
+		return;
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		struct bc_conn *conn = &lane->conns.conns[slot];
+
+		if (conn->state == BC_CONN_OPEN &&
+		    conn->role == BCAST_ROLE_RECEIVER &&
+		    backpressure_is_slow(max_lag_bytes, tail, conn->cursor))
+			punish(lane, conn);
+	}
+	egress_refresh_floor(lane);
+}
+
+/* ---- The end ----------------------------------------------------------- */
+
+void egress_drain(struct lane *lane, bool late)
+{
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		struct bc_conn *conn = &lane->conns.conns[slot];
+
+		if (conn->state != BC_CONN_OPEN)
+			continue;
+		if (conn->cursor == lane->tail)
+			bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SHUTDOWN,
+				    0);
+		else if (late)
+			bc_conn_end(&lane->conns, conn, BCAST_CLOSE_DRAIN_LATE,
+				    0);
+	}
+}
+
+bool egress_is_empty(const struct lane *lane)
+{
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++)
+		if (lane->conns.conns[slot].state != BC_CONN_FREE)
+			return false;
+	return true;
 }

@@ -10,7 +10,7 @@
 #ifndef SRC_EGRESS_H
 #define SRC_EGRESS_H
 
-#include "src/daemon.h"
+#include "src/lane.h"
 
 /* egress_init - no receivers. */
 void egress_init(struct egress *egress);
@@ -19,14 +19,14 @@ void egress_init(struct egress *egress);
  * egress_join - the connection receives from the tail on; local_admit() was
  * called just before.
  */
-void egress_join(struct daemon *daemon, struct bc_conn *conn);
+void egress_join(struct lane *lane, struct bc_conn *conn);
 
 /* egress_remove - it is going, or becomes the sender. */
-void egress_remove(struct daemon *daemon, struct bc_conn *conn);
+void egress_remove(struct lane *lane, struct bc_conn *conn);
 
 /* egress_on_sent, egress_on_discard - a request has ended. */
-void egress_on_sent(struct daemon *daemon, struct bc_conn *conn, int result);
-void egress_on_discard(struct daemon *daemon, struct bc_conn *conn, int result);
+void egress_on_sent(struct lane *lane, struct bc_conn *conn, int result);
+void egress_on_discard(struct lane *lane, struct bc_conn *conn, int result);
 
 /* What a watch has found, for the loop to decide about. */
 enum egress_news {
@@ -36,31 +36,46 @@ enum egress_news {
 };
 
 /* egress_on_watch - the watch of a receiver has ended. */
-enum egress_news egress_on_watch(struct daemon *daemon, struct bc_conn *conn,
+enum egress_news egress_on_watch(struct lane *lane, struct bc_conn *conn,
 				 int result);
 
 /* egress_discard - throw away what the receiver has sent, then watch on. */
-void egress_discard(struct daemon *daemon, struct bc_conn *conn);
+void egress_discard(struct lane *lane, struct bc_conn *conn);
 
 /* egress_on_published - the tail has moved. */
-void egress_on_published(struct daemon *daemon);
+void egress_on_published(struct lane *lane);
 
-/* egress_enforce_lag - apply the policy to receivers beyond --max-lag. */
-void egress_enforce_lag(struct daemon *daemon);
-
-/* egress_pump - post sends, to a bounded number of receivers. */
-void egress_pump(struct daemon *daemon);
-
-/* egress_has_caught_up - is somebody waiting for new bytes? */
-bool egress_has_caught_up(const struct daemon *daemon);
-
-/* egress_has_ready - are there receivers that the last pump left out? */
-bool egress_has_ready(const struct daemon *daemon);
+/* egress_enforce_lag - apply the policy to receivers that lag more than that. */
+void egress_enforce_lag(struct lane *lane, uint64_t max_lag_bytes);
 
 /*
- * egress_positions - where the receivers are, for backpressure. Scans all of
- * them only if what is known from before would not admit a read.
+ * egress_drain - the tail is final: end those that have all of it and, if it
+ * has got late, the others too.
  */
-struct backpressure_positions egress_positions(struct daemon *daemon);
+void egress_drain(struct lane *lane, bool late);
+
+/* egress_is_empty - are all slots of the lane free? */
+bool egress_is_empty(const struct lane *lane);
+
+/* egress_pump - post sends, to a bounded number of receivers. */
+void egress_pump(struct lane *lane);
+
+/* egress_has_caught_up - is somebody waiting for new bytes? */
+bool egress_has_caught_up(const struct lane *lane);
+
+/* egress_has_ready - are there receivers that the last pump left out? */
+bool egress_has_ready(const struct lane *lane);
+
+/*
+ * egress_refresh_floor - compute egress.floor anew, from all slots. It is a
+ * lower bound at all times, and gets too low as cursors move.
+ */
+void egress_refresh_floor(struct lane *lane);
+
+/* egress_lag_max - by how many bytes the last one is behind; 0 if none is. */
+uint64_t egress_lag_max(const struct lane *lane);
+
+/* egress_leader - the furthest cursor; the tail if there is no receiver. */
+uint64_t egress_leader(struct lane *lane);
 
 #endif

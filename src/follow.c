@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* follow.c - see follow.h. */
 #include "shm/record.h"
-#include "src/egress.h"
 #include "src/follow.h"
+#include "src/receivers.h"
 
 /* In one turn, beyond the tail: which is flushed every 256 KiB or so. */
 #define WALK_BYTES_MAX (UINT64_C(8) << 20)
@@ -11,7 +11,7 @@
 static struct bc_record_place find_tail(const struct daemon *daemon)
 {
 	const struct bc_ring *ring = &daemon->segment.ring;
-	struct bc_record_place at = {daemon->tail, daemon->local.sequence};
+	struct bc_record_place at = {daemon->home.tail, daemon->local.sequence};
 	struct bc_record_place tail = bc_record_tail(ring);
 
 	if (daemon->config.format == CONFIG_FORMAT_RAW)
@@ -24,7 +24,7 @@ static struct bc_record_place find_tail(const struct daemon *daemon)
 
 bool follow_has_news(const struct daemon *daemon)
 {
-	return find_tail(daemon).position > daemon->tail;
+	return find_tail(daemon).position > daemon->home.tail;
 }
 
 void follow_stream(struct daemon *daemon)
@@ -36,12 +36,12 @@ void follow_stream(struct daemon *daemon)
 		return;
 	at = find_tail(daemon);
 	daemon->local.sequence = at.sequence;
-	if (at.position <= daemon->tail)
+	if (at.position <= daemon->home.tail)
 		return;
-	bytes = at.position - daemon->tail;
-	daemon->tail = at.position;
+	bytes = at.position - daemon->home.tail;
+	daemon->home.tail = at.position;
 	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);
 	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
 	/* here, since it is not only the loop that follows */
-	egress_on_published(daemon);
+	receivers_published(daemon);
 }

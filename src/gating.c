@@ -64,7 +64,7 @@ static int press_inside(struct daemon *daemon, uint32_t unused)
 
 	(void)unused;
 	(void)bc_gates_press(&daemon->gating.gates, tail, reserved_of(daemon),
-			     needed, daemon->now_ns);
+			     needed, daemon->home.now_ns);
 	return 0;
 }
 
@@ -83,9 +83,9 @@ void gating_hold(struct daemon *daemon)
 	char quoted[4 * BCAST_NODE_ID_MAX + 3];
 
 	gating->waiting = true;
-	if (daemon->now_ns < gating->next_press_ns)
+	if (daemon->home.now_ns < gating->next_press_ns)
 		return;
-	gating->next_press_ns = daemon->now_ns + PRESS_EVERY_NS;
+	gating->next_press_ns = daemon->home.now_ns + PRESS_EVERY_NS;
 	(void)nodes_guarded(daemon, press_inside, 0);
 	if (given_up(daemon) == before)
 		return;
@@ -103,7 +103,7 @@ void gating_pass(struct daemon *daemon)
 	if (!daemon->gating.waiting)
 		return;
 	daemon->gating.waiting = false;
-	bc_gates_passed(&daemon->gating.gates, daemon->now_ns);
+	bc_gates_passed(&daemon->gating.gates, daemon->home.now_ns);
 }
 
 static void show(struct daemon *daemon, enum bc_counter counter,

@@ -18,6 +18,7 @@
 #include "src/follow.h"
 #include "src/ingest.h"
 #include "src/log.h"
+#include "src/receivers.h"
 #include "src/request.h"
 
 /*
@@ -35,7 +36,7 @@ static bool has_finished(const struct daemon *daemon,
 	if (poll(&poll_fd, 1, 0) == 1 &&
 	    (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
 		return true;
-	return bc_peer_socket_held(&daemon->peer_socket, conn->fd) == 0;
+	return bc_peer_socket_held(&daemon->home.peer_socket, conn->fd) == 0;
 }
 
 bool ingest_is_free(const struct daemon *daemon)
@@ -59,7 +60,7 @@ static bool take_lease(struct daemon *daemon, const struct bc_conn *conn)
 {
 	const struct bc_owner_shm *owner = &daemon->segment.control->owner;
 	uint64_t word = bc_lease_word(
-		BC_LEASE_DAEMON, bc_conn_slot(&daemon->conns, conn),
+		BC_LEASE_DAEMON, bc_conn_slot(&daemon->home.conns, conn),
 		atomic_load_explicit(&owner->incarnation,
 				     memory_order_relaxed));
 
@@ -79,7 +80,7 @@ static void take_over(struct daemon *daemon, struct bc_conn *conn)
 	uint64_t tail;
 
 	if (!take_lease(daemon, conn)) {
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_BUSY, 0);
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_BUSY, 0);
 		return;
 	}
 	tail = daemon_tail(daemon);
@@ -133,7 +134,7 @@ static void count_received(struct daemon *daemon, struct bc_conn *conn,
 	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);
 	bc_counter_add(daemon->counters, BC_COUNTER_receives, 1);
 	bc_peers_progress(conn->shown, daemon_tail(daemon) + bytes, bytes,
-			  daemon->now_ns);
+			  daemon->home.now_ns);
 }
 
 void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result)
@@ -142,9 +143,10 @@ void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result)
 	if (result > 0)
 		count_received(daemon, conn, (uint64_t)result);
 	else if (result == 0)
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_PEER, 0);
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_PEER, 0);
 	else if (result != -EAGAIN && result != -EINTR && result != -ECANCELED)
-		bc_conn_end(&daemon->conns, conn, BCAST_CLOSE_RESET, result);
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_RESET,
+			    result);
 }
 
 bool ingest_publish(struct daemon *daemon)
@@ -154,8 +156,8 @@ bool ingest_publish(struct daemon *daemon)
 	if (ingest->received == 0)
 		return false;
 	bc_ring_publish(&daemon->segment.ring, ingest->received,
-			daemon->now_ns);
-	daemon->tail += ingest->received;
+			daemon->home.now_ns);
+	daemon->home.tail += ingest->received;
 	ingest->received = 0;
 	bc_counter_add(daemon->counters, BC_COUNTER_publishes, 1);
 	(void)bc_backend_wake(daemon->backend,
@@ -183,7 +185,7 @@ void ingest_pause(struct daemon *daemon)
 {
 	if (daemon->ingest.paused_since_ns != 0)
 		return;
-	daemon->ingest.paused_since_ns = daemon->now_ns;
+	daemon->ingest.paused_since_ns = daemon->home.now_ns;
 	bc_counter_add(daemon->counters, BC_COUNTER_sender_pauses, 1);
 }
 
@@ -194,21 +196,21 @@ void ingest_resume(struct daemon *daemon)
 	if (ingest->paused_since_ns == 0)
 		return;
 	bc_counter_add(daemon->counters, BC_COUNTER_sender_paused_ns,
-		       daemon->now_ns - ingest->paused_since_ns);
+		       daemon->home.now_ns - ingest->paused_since_ns);
 	ingest->paused_since_ns = 0;
 }
 
 bool ingest_given_up(struct daemon *daemon)
 {
 	struct ingest *ingest = &daemon->ingest;
-	uint64_t last_ns = daemon->egress.last_progress_ns;
+	uint64_t last_ns = receivers_last_progress_ns(daemon);
 
 	if (ingest->given_up)
 		ingest->given_up =
-			daemon->now_ns - last_ns >= BACKPRESSURE_STALL_NS;
+			daemon->home.now_ns - last_ns >= BACKPRESSURE_STALL_NS;
 	else
 		ingest->given_up = backpressure_is_stalled(
-			daemon->now_ns, ingest->paused_since_ns, last_ns);
+			daemon->home.now_ns, ingest->paused_since_ns, last_ns);
 	return ingest->given_up;
 }
 
@@ -250,7 +252,7 @@ void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at)
 	if (!ingest_wants_to_read(daemon) || !may_read(daemon, at))
 		return;
 	conn = ingest->line[0];
-	if (request_recv(daemon, conn,
+	if (request_recv(&daemon->home, conn,
 			 bc_ring_reserve(&daemon->segment.ring, read_bytes),
 			 read_bytes) == 0)
 		ingest->receiving = true;

@@ -7,12 +7,12 @@
 #include "shm/notify.h"
 #include "shm/record.h"
 #include "shm/sleepers.h"
-#include "src/egress.h"
 #include "src/follow.h"
 #include "src/ingest.h"
 #include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
+#include "src/receivers.h"
 
 #define UNWOKEN_SLICE_NS BC_NS_PER_MS
 
@@ -43,7 +43,7 @@ static void set_limit(struct daemon *daemon, uint64_t limit)
 
 void local_admit(struct daemon *daemon)
 {
-	uint64_t most = daemon->tail + daemon->limits.capacity;
+	uint64_t most = daemon->home.tail + daemon->limits.capacity;
 
 	if (most < daemon->local.limit)
 		set_limit(daemon, most);
@@ -57,12 +57,12 @@ void local_pace(struct daemon *daemon)
 	/* one that has left: a publisher may have the lease any time now */
 	if (daemon->ingest.has_lease && !ingest_is_over(daemon))
 		return;
-	if (daemon->egress.receivers == 0 && daemon->egress.sending == 0) {
+	if (!receivers_any(daemon)) {
 		ingest_resume(daemon);
 		set_limit(daemon, UINT64_MAX);
 		return;
 	}
-	at = egress_positions(daemon);
+	at = receivers_positions(daemon);
 	if (bc_lease_wants_room(&daemon->segment))
 		ingest_pause(daemon);
 	else
@@ -85,7 +85,7 @@ static void set_sleeps(struct daemon *daemon, uint32_t sleeps)
 static bool wants_news(const struct daemon *daemon)
 {
 	return !daemon->ingest.has_lease && daemon->phase == DAEMON_RUNNING &&
-	       egress_has_caught_up(daemon);
+	       receivers_want_news(daemon);
 }
 
 /*
@@ -185,7 +185,8 @@ static void note_gone(struct daemon *daemon, bool died)
 	log_event(LOG_LEVEL_INFO, "publisher_left",
 		  "node=%s position=%llu reason=%s",
 		  log_quote(daemon->local.who, quoted, sizeof(quoted)),
-		  (unsigned long long)daemon->tail, died ? "died" : "left");
+		  (unsigned long long)daemon->home.tail,
+		  died ? "died" : "left");
 }
 
 static void note_come(struct daemon *daemon, uint64_t holder)
@@ -199,7 +200,7 @@ static void note_come(struct daemon *daemon, uint64_t holder)
 	bc_counter_add(daemon->counters, BC_COUNTER_publishers_joined, 1);
 	log_event(LOG_LEVEL_INFO, "publisher_joined", "node=%s position=%llu",
 		  log_quote(local->who, quoted, sizeof(quoted)),
-		  (unsigned long long)daemon->tail);
+		  (unsigned long long)daemon->home.tail);
 }
 
 void local_tick(struct daemon *daemon)
@@ -228,7 +229,7 @@ void local_tick(struct daemon *daemon)
 
 void local_start(struct daemon *daemon)
 {
-	daemon->tail = bc_ring_tail(&daemon->segment.ring);
+	daemon->home.tail = bc_ring_tail(&daemon->segment.ring);
 	daemon->local.limit = UINT64_MAX;
 	local_tick(daemon);
 	follow_stream(daemon);

@@ -27,6 +27,7 @@
 #include "src/log.h"
 #include "src/loop.h"
 #include "src/nodes.h"
+#include "src/receivers.h"
 #include "src/roles.h"
 #include "src/signals.h"
 #include "src/tick.h"
@@ -58,25 +59,9 @@ static void on_accept(struct daemon *daemon, uint32_t index,
 		  listener->address, strerror(-event->result));
 }
 
-static void on_watch(struct daemon *daemon, struct bc_conn *conn, int result)
-{
-	switch (egress_on_watch(daemon, conn, result)) {
-	case EGRESS_HAS_SENT:
-		if (!roles_offer_promotion(daemon, conn))
-			egress_discard(daemon, conn);
-		break;
-	case EGRESS_HALF_CLOSED:
-		closing_probe(daemon, conn);
-		break;
-	case EGRESS_NO_NEWS:
-		break;
-	}
-}
-
 static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 {
 	struct bc_token token = bc_token_unpack(event->token);
-	struct bc_conn *conn;
 
 	if (token.op == BC_OP_ACCEPT) {
 		on_accept(daemon, token.slot, event);
@@ -90,32 +75,7 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		local_on_event(daemon);
 		return;
 	}
-	conn = bc_conn_by_token(&daemon->conns, token);
-	BC_ASSERT(conn); /* a slot is not freed with requests in flight */
-	switch (token.op) {
-	case BC_OP_RECV:
-		conn->in_flight &= ~BC_CONN_RECV;
-		ingest_on_recv(daemon, conn, event->result);
-		break;
-	case BC_OP_SEND:
-		conn->in_flight &= ~BC_CONN_SEND;
-		egress_on_sent(daemon, conn, event->result);
-		break;
-	case BC_OP_WATCH:
-		conn->in_flight &= ~BC_CONN_WATCH;
-		on_watch(daemon, conn, event->result);
-		break;
-	case BC_OP_DISCARD:
-		conn->in_flight &= ~BC_CONN_DISCARD;
-		egress_on_discard(daemon, conn, event->result);
-		break;
-	case BC_OP_ACCEPT:
-	case BC_OP_LOCAL:
-	case BC_OP_NODE:
-	case BC_OP_NONE:
-		break;
-	}
-	closing_settle(daemon, conn);
+	lane_dispatch(&daemon->home, token, event->result);
 }
 
 /*
@@ -127,7 +87,7 @@ static int64_t wait_ns(const struct daemon *daemon)
 	uint64_t until_ns = daemon->next_tick_ns;
 	uint64_t now_ns;
 
-	if (egress_has_ready(daemon))
+	if (egress_has_ready(&daemon->home))
 		return 0;
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
 		until_ns = daemon->gating.next_press_ns;
@@ -143,7 +103,7 @@ static void arm(struct daemon *daemon)
 		gating_pass(daemon);
 		return;
 	}
-	at = egress_positions(daemon);
+	at = receivers_positions(daemon);
 	at.gate = gating_floor(daemon);
 	ingest_arm(daemon, &at);
 }
@@ -158,22 +118,22 @@ static int turn(struct daemon *daemon)
 	local_awake(daemon);
 	if (count < 0)
 		return count;
-	daemon->now_ns = bc_monotonic_ns();
+	daemon->home.now_ns = bc_monotonic_ns();
 	bc_counter_add(daemon->counters, BC_COUNTER_loop_passes, 1);
 	for (int i = 0; i < count; i++) {
 		dispatch_one(daemon, &events[i]);
-		closing_run(daemon);
+		closing_run(&daemon->home);
 	}
 	if (ingest_publish(daemon))
-		egress_on_published(daemon);
+		receivers_published(daemon);
 	follow_stream(daemon);
-	egress_enforce_lag(daemon);
-	closing_run(daemon);
-	egress_pump(daemon);
+	egress_enforce_lag(&daemon->home, receivers_lag_limit(daemon));
+	closing_run(&daemon->home);
+	egress_pump(&daemon->home);
 	arm(daemon);
 	local_pace(daemon);
 	ingest_release(daemon);
-	if (daemon->now_ns >= daemon->next_tick_ns)
+	if (daemon->home.now_ns >= daemon->next_tick_ns)
 		tick(daemon);
 	drain_step(daemon, signals_take());
 	return 0;
@@ -183,7 +143,7 @@ int loop_run(struct daemon *daemon)
 {
 	int ret = 0;
 
-	daemon->now_ns = bc_monotonic_ns();
+	daemon->home.now_ns = bc_monotonic_ns();
 	tick(daemon); /* the first arms the listeners */
 	while (daemon->phase != DAEMON_STOPPED && ret == 0)
 		ret = turn(daemon);

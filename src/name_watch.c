@@ -10,9 +10,9 @@ void name_watch_tick(struct daemon *daemon)
 {
 	struct name_watch *watch = &daemon->name_watch;
 
-	if (watch->lost || daemon->now_ns < watch->next_ns)
+	if (watch->lost || daemon->home.now_ns < watch->next_ns)
 		return;
-	watch->next_ns = daemon->now_ns + LOOK_NS;
+	watch->next_ns = daemon->home.now_ns + LOOK_NS;
 	/* an error, such as no descriptor left, proves nothing */
 	if (bc_segment_is_named(&daemon->segment) != 0)
 		return;

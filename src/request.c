@@ -4,38 +4,36 @@
 
 #include "src/request.h"
 
-int request_recv(struct daemon *daemon, struct bc_conn *conn, void *buffer,
+int request_recv(struct lane *lane, struct bc_conn *conn, void *buffer,
 		 size_t size)
 {
-	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_RECV);
+	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_RECV);
 	int ret;
 
 	BC_ASSERT((conn->in_flight & BC_CONN_RECV) == 0);
-	ret = bc_backend_recv(daemon->backend, conn->fd, buffer, size, 0,
-			      token);
+	ret = bc_backend_recv(lane->backend, conn->fd, buffer, size, 0, token);
 	if (ret == 0)
 		conn->in_flight |= BC_CONN_RECV;
 	return ret;
 }
 
-int request_send(struct daemon *daemon, struct bc_conn *conn, const void *bytes,
+int request_send(struct lane *lane, struct bc_conn *conn, const void *bytes,
 		 size_t size)
 {
-	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_SEND);
+	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_SEND);
 	int ret;
 
 	BC_ASSERT((conn->in_flight & BC_CONN_SEND) == 0);
-	ret = bc_backend_send(daemon->backend, conn->fd, bytes, size, token);
+	ret = bc_backend_send(lane->backend, conn->fd, bytes, size, token);
 	if (ret == 0)
 		conn->in_flight |= BC_CONN_SEND;
 	return ret;
 }
 
-int request_watch(struct daemon *daemon, struct bc_conn *conn,
-		  unsigned char *byte)
+int request_watch(struct lane *lane, struct bc_conn *conn, unsigned char *byte)
 {
-	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_WATCH);
-	int ret = bc_backend_recv(daemon->backend, conn->fd, byte, 1, MSG_PEEK,
+	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_WATCH);
+	int ret = bc_backend_recv(lane->backend, conn->fd, byte, 1, MSG_PEEK,
 				  token);
 
 	if (ret == 0)
@@ -43,10 +41,10 @@ int request_watch(struct daemon *daemon, struct bc_conn *conn,
 	return ret;
 }
 
-int request_discard(struct daemon *daemon, struct bc_conn *conn, size_t size)
+int request_discard(struct lane *lane, struct bc_conn *conn, size_t size)
 {
-	uint64_t token = bc_conn_token(&daemon->conns, conn, BC_OP_DISCARD);
-	int ret = bc_backend_recv(daemon->backend, conn->fd, NULL, size,
+	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_DISCARD);
+	int ret = bc_backend_recv(lane->backend, conn->fd, NULL, size,
 				  MSG_TRUNC, token);
 
 	if (ret == 0)
@@ -54,8 +52,7 @@ int request_discard(struct daemon *daemon, struct bc_conn *conn, size_t size)
 	return ret;
 }
 
-void request_cancel(struct daemon *daemon, struct bc_conn *conn,
-		    uint32_t requests)
+void request_cancel(struct lane *lane, struct bc_conn *conn, uint32_t requests)
 {
 	static const struct {
 		uint32_t request;
@@ -70,6 +67,6 @@ void request_cancel(struct daemon *daemon, struct bc_conn *conn,
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (conn->in_flight & requests & all[i].request)
 			(void)bc_backend_cancel(
-				daemon->backend,
-				bc_conn_token(&daemon->conns, conn, all[i].op));
+				lane->backend,
+				bc_conn_token(&lane->conns, conn, all[i].op));
 }

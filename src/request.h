@@ -10,25 +10,23 @@
 
 #include <stddef.h>
 
-#include "src/daemon.h"
+#include "src/lane.h"
 
 /* request_recv - receive into the ring. */
-int request_recv(struct daemon *daemon, struct bc_conn *conn, void *buffer,
+int request_recv(struct lane *lane, struct bc_conn *conn, void *buffer,
 		 size_t size);
 
 /* request_send - send ring bytes. */
-int request_send(struct daemon *daemon, struct bc_conn *conn, const void *bytes,
+int request_send(struct lane *lane, struct bc_conn *conn, const void *bytes,
 		 size_t size);
 
 /* request_watch - tell us when the peer has sent something, or has ended. */
-int request_watch(struct daemon *daemon, struct bc_conn *conn,
-		  unsigned char *byte);
+int request_watch(struct lane *lane, struct bc_conn *conn, unsigned char *byte);
 
 /* request_discard - throw away up to size bytes that the peer has sent. */
-int request_discard(struct daemon *daemon, struct bc_conn *conn, size_t size);
+int request_discard(struct lane *lane, struct bc_conn *conn, size_t size);
 
 /* request_cancel - end these requests (BC_CONN_...) early. */
-void request_cancel(struct daemon *daemon, struct bc_conn *conn,
-		    uint32_t requests);
+void request_cancel(struct lane *lane, struct bc_conn *conn, uint32_t requests);
 
 #endif

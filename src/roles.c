@@ -14,6 +14,7 @@
 #include "src/ingest.h"
 #include "src/local.h"
 #include "src/log.h"
+#include "src/receivers.h"
 #include "src/request.h"
 #include "src/roles.h"
 
@@ -50,10 +51,10 @@ static void introduce(struct daemon *daemon, struct bc_conn *conn,
 		.peer = conn->peer,
 		.local = local_text,
 		.position = daemon_tail(daemon),
-		.now_ns = daemon->now_ns,
+		.now_ns = daemon->home.now_ns,
 	};
 	conn->shown = bc_peers_slot(&daemon->segment,
-				    bc_conn_slot(&daemon->conns, conn));
+				    bc_conn_slot(&daemon->home.conns, conn));
 	bc_peers_open(conn->shown, &opening);
 }
 
@@ -96,7 +97,7 @@ static uint32_t choose_role(const struct daemon *daemon, enum config_role door,
 	if (door == CONFIG_ROLE_INGEST)
 		return 0;
 	*reason = BCAST_CLOSE_LIMIT;
-	if (daemon->egress.receivers >= daemon->config.max_receivers)
+	if (receivers_count(daemon) >= daemon->config.max_receivers)
 		return 0;
 	return BCAST_ROLE_RECEIVER;
 }
@@ -117,7 +118,7 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 		       role ? BCAST_CLOSE_SHUTDOWN : reason);
 		return;
 	}
-	conn = bc_conn_open(&daemon->conns, fd);
+	conn = bc_conn_open(&daemon->home.conns, fd);
 	if (!conn) {
 		refuse(daemon, fd, refused_role, BCAST_CLOSE_LIMIT);
 		return;
@@ -129,7 +130,7 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 		return;
 	}
 	local_admit(daemon);
-	egress_join(daemon, conn);
+	egress_join(&daemon->home, conn);
 }
 
 /* ---- A receiver that starts to send ------------------------------------ */
@@ -146,12 +147,12 @@ bool roles_offer_promotion(struct daemon *daemon, struct bc_conn *conn)
 {
 	if (!may_become_sender(daemon, conn))
 		return false;
-	egress_remove(daemon, conn);
+	egress_remove(&daemon->home, conn);
 	bc_counter_add(daemon->counters, BC_COUNTER_receivers_left, 1);
 	log_event(LOG_LEVEL_INFO, "receiver_left",
 		  "peer=%s bytes=%llu reason=starts_to_send", conn->peer,
 		  (unsigned long long)conn->bytes);
-	request_cancel(daemon, conn, BC_CONN_SEND);
+	request_cancel(&daemon->home, conn, BC_CONN_SEND);
 	conn->bytes = 0;
 	conn->role = BCAST_ROLE_WAITING;
 	bc_peers_set_role(conn->shown, conn->role, daemon_tail(daemon));

@@ -18,7 +18,6 @@
 
 #include "shm/facts.h"
 #include "src/dev_shm.h"
-#include "src/egress.h"
 #include "src/gating.h"
 #include "src/ipc_removal.h"
 #include "src/listening.h"
@@ -81,6 +80,7 @@ static int open_backend(struct daemon *daemon)
 			      daemon->config.max_receivers + DAEMON_SENDERS_MAX,
 			      0, why, sizeof(why));
 
+	daemon->home.backend = daemon->backend;
 	if (ret == 0)
 		return 0;
 	log_event(LOG_LEVEL_ERROR, "start_failed",
@@ -97,13 +97,15 @@ static int init_parts(struct daemon *daemon)
 	daemon->limits = backpressure_limits(
 		config->ring_size_bytes, read_bytes, config->max_lag_bytes,
 		config->slow_policy == CONFIG_SLOW_BLOCK);
-	egress_init(&daemon->egress);
-	/* without it, half-closed receivers are found out when sent to */
-	(void)bc_peer_socket_open(&daemon->peer_socket);
-	if (bc_conn_table_init(&daemon->conns,
-			       config->max_receivers + DAEMON_SENDERS_MAX) < 0)
-		return EX_OSERR;
-	return 0;
+	daemon->home.daemon = daemon;
+	daemon->home.segment = &daemon->segment;
+	daemon->home.config = config;
+	daemon->home.limits = &daemon->limits;
+	daemon->home.counters = daemon->counters;
+	return lane_init(&daemon->home,
+			 config->max_receivers + DAEMON_SENDERS_MAX) < 0
+		       ? EX_OSERR
+		       : 0;
 }
 
 static const char *policy_name(enum config_slow_policy policy)
@@ -164,7 +166,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		.config = *config,
 		.name_lock.fd = -1,
 		.segment.fd = -1,
-		.peer_socket.fd = -1,
+		.home.peer_socket.fd = -1,
 		.nodes.table = {.fd = -1, .segment.fd = -1},
 	};
 	raise_descriptor_limit(config);
@@ -205,8 +207,7 @@ void daemon_stop(struct daemon *daemon)
 	daemon->backend = NULL;
 	gating_stop(daemon);
 	nodes_stop(daemon);
-	bc_conn_table_fini(&daemon->conns);
-	bc_peer_socket_close(&daemon->peer_socket);
+	lane_fini(&daemon->home);
 	listening_close(daemon);
 	stream_remove(daemon);
 }

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* lane.c - see lane.h. */
+#include <bcast/monitor.h>
+
+#include "shm/assert.h"
+#include "src/closing.h"
+#include "src/egress.h"
+#include "src/ingest.h"
+#include "src/lane.h"
+#include "src/roles.h"
+
+#define PROBES_PER_TICK 64u
+
+int lane_init(struct lane *lane, uint32_t max_connections)
+{
+	egress_init(&lane->egress);
+	/* without it, half-closed receivers are found out when sent to */
+	(void)bc_peer_socket_open(&lane->peer_socket);
+	return bc_conn_table_init(&lane->conns, max_connections);
+}
+
+void lane_fini(struct lane *lane)
+{
+	bc_conn_table_fini(&lane->conns);
+	bc_peer_socket_close(&lane->peer_socket);
+}
+
+/* A thread's lane has no senders, so nobody can become one there. */
+static bool becomes_sender(struct lane *lane, struct bc_conn *conn)
+{
+	return lane->daemon && roles_offer_promotion(lane->daemon, conn);
+}
+
+static void on_watch(struct lane *lane, struct bc_conn *conn, int result)
+{
+	switch (egress_on_watch(lane, conn, result)) {
+	case EGRESS_HAS_SENT:
+		if (!becomes_sender(lane, conn))
+			egress_discard(lane, conn);
+		break;
+	case EGRESS_HALF_CLOSED:
+		closing_probe(lane, conn);
+		break;
+	case EGRESS_NO_NEWS:
+		break;
+	}
+}
+
+void lane_dispatch(struct lane *lane, struct bc_token token, int result)
+{
+	struct bc_conn *conn = bc_conn_by_token(&lane->conns, token);
+
+	BC_ASSERT(conn); /* a slot is not freed with requests in flight */
+	switch (token.op) {
+	case BC_OP_RECV:
+		BC_ASSERT(lane->daemon);
+		conn->in_flight &= ~BC_CONN_RECV;
+		ingest_on_recv(lane->daemon, conn, result);
+		break;
+	case BC_OP_SEND:
+		conn->in_flight &= ~BC_CONN_SEND;
+		egress_on_sent(lane, conn, result);
+		break;
+	case BC_OP_WATCH:
+		conn->in_flight &= ~BC_CONN_WATCH;
+		on_watch(lane, conn, result);
+		break;
+	case BC_OP_DISCARD:
+		conn->in_flight &= ~BC_CONN_DISCARD;
+		egress_on_discard(lane, conn, result);
+		break;
+	case BC_OP_ACCEPT:
+	case BC_OP_LOCAL:
+	case BC_OP_NODE:
+	case BC_OP_NONE:
+		break;
+	}
+	closing_settle(lane, conn);
+}
+
+/* Goes round all slots, some each time. */
+void lane_tick(struct lane *lane)
+{
+	uint32_t probes = 0;
+
+	for (uint32_t i = 0; i < lane->conns.count && probes < PROBES_PER_TICK;
+	     i++) {
+		struct bc_conn *conn = &lane->conns.conns[lane->probe_slot];
+
+		lane->probe_slot = (lane->probe_slot + 1) % lane->conns.count;
+		if (conn->state != BC_CONN_OPEN || !conn->half_closed)
+			continue;
+		probes++;
+		closing_probe(lane, conn);
+	}
+	closing_run(lane);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lane.h - receivers that one event loop serves, and what it serves them with.
+ *
+ * The daemon's own thread has the home lane. Without --egress-threads all
+ * receivers are in it; with them, each thread has a lane of its own, and only
+ * senders are in the home lane. A lane is touched by its thread alone; what
+ * lanes and the daemon's thread tell each other stands in lane_link.h.
+ */
+#ifndef SRC_LANE_H
+#define SRC_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/backend.h"
+#include "net/conn.h"
+#include "net/peer_socket.h"
+#include "shm/counters.h"
+#include "shm/segment.h"
+#include "src/backpressure.h"
+#include "src/config.h"
+
+/* The receivers' side. Only egress.c writes it. */
+struct egress {
+	struct bc_conn_list ready;     /* idle, bytes to send */
+	struct bc_conn_list caught_up; /* idle, cursor at the tail */
+	uint32_t receivers;
+	uint32_t sending; /* sends in flight, closing connections' too */
+	uint64_t floor;	  /* no send needs a byte before it; may be too low */
+	uint64_t leader;  /* the furthest cursor; see leader_valid */
+	bool leader_valid;
+	uint64_t last_progress_ns;
+	unsigned char watch_byte; /* where peeks go */
+};
+
+struct daemon;
+
+struct lane {
+	/* constant while it runs */
+	struct daemon *daemon; /* of the home lane; else NULL: no senders */
+	struct bc_segment *segment;
+	const struct config *config;
+	const struct backpressure_limits *limits;
+	struct bc_counter_shm *counters; /* the segment's, or a thread's own */
+	struct bc_backend *backend;
+	uint32_t first_slot; /* where its slots begin in the table of peers */
+
+	struct bc_conn_table conns;
+	struct bc_peer_socket peer_socket;
+	struct egress egress;
+	uint64_t tail;	 /* of the stream, as this turn of the loop sees it */
+	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
+	uint32_t probe_slot; /* where the round of half-closed ones goes on */
+};
+
+/*
+ * lane_init - no connections yet, up to max_connections. The constant fields
+ * are set. Returns 0 or -ENOMEM.
+ */
+int lane_init(struct lane *lane, uint32_t max_connections);
+
+/* lane_fini - free it. The backend is closed by now. Safe on a zeroed one. */
+void lane_fini(struct lane *lane);
+
+/* lane_dispatch - a connection's request has ended. */
+void lane_dispatch(struct lane *lane, struct bc_token token, int result);
+
+/* lane_tick - ten times a second: find out which half-closed ones have gone. */
+void lane_tick(struct lane *lane);
+
+#endif

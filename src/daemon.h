@@ -40,6 +40,7 @@
 #include "src/backpressure.h"
 #include "src/config.h"
 #include "src/lane.h"
+#include "src/socket_memory.h"
 
 #define DAEMON_LISTENERS_MAX 64u
 #define DAEMON_SENDERS_MAX   16u /* one writes, the others wait their turn */
@@ -126,6 +127,7 @@ struct daemon {
 	struct bc_backend *backend;
 	struct backpressure_limits limits;
 	struct lane home;
+	struct socket_memory socket_memory;
 	struct ingest ingest;
 	struct local local;
 	struct nodes nodes;

@@ -130,6 +130,8 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 		return;
 	}
 	local_admit(daemon);
+	socket_memory_admit(&daemon->socket_memory, &daemon->home,
+			    receivers_count(daemon) + 1, fd);
 	egress_join(&daemon->home, conn);
 }
 

@@ -170,6 +170,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		.nodes.table = {.fd = -1, .segment.fd = -1},
 	};
 	raise_descriptor_limit(config);
+	socket_memory_start(&daemon->socket_memory, config);
 	dev_shm_check();
 	ret = bind_to_cpu(config->cpu);
 	if (ret == 0)

@@ -41,8 +41,8 @@
 #define COMPLETIONS_OTHER    2u /* the wait for a word, and a cancel of it */
 #define RING_FLAGS                                                 \
 	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
-	 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL |     \
-	 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
+	 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |   \
+	 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
 
 struct uring {
 	struct bc_backend backend;
@@ -220,6 +220,19 @@ static unsigned reap(struct uring *uring, struct bc_event *events, unsigned max)
 	return count;
 }
 
+/*
+ * For a caller that looks again and again, without waiting: is there a reason
+ * to enter the kernel? TASKRUN_FLAG has it tell us when there are completions
+ * to be worked on, which happens only inside.
+ */
+static bool has_work(const struct io_uring *ring)
+{
+	unsigned flags = __atomic_load_n(ring->sq.kflags, __ATOMIC_ACQUIRE);
+
+	return io_uring_sq_ready(ring) > 0 ||
+	       (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
 static int uring_wait(struct bc_backend *backend, struct bc_event *events,
 		      unsigned max, int64_t timeout_ns, const sigset_t *mask)
 {
@@ -232,6 +245,8 @@ static int uring_wait(struct bc_backend *backend, struct bc_event *events,
 	sigset_t wait_mask = *mask;
 	int ret;
 
+	if (timeout_ns == 0 && !has_work(&uring->ring))
+		return (int)reap(uring, events, max);
 	ret = io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1, &timeout,
 					       &wait_mask);
 	/* busy: completions overflowed; taking some makes room */

@@ -38,6 +38,7 @@
 #include "shm/node_table.h"
 #include "shm/segment.h"
 #include "src/backpressure.h"
+#include "src/busy_poll.h"
 #include "src/config.h"
 #include "src/lane.h"
 #include "src/socket_memory.h"
@@ -128,6 +129,7 @@ struct daemon {
 	struct backpressure_limits limits;
 	struct lane home;
 	struct socket_memory socket_memory;
+	struct busy_poll busy_poll;
 	struct ingest ingest;
 	struct local local;
 	struct nodes nodes;

@@ -17,6 +17,7 @@
 #include <sysexits.h>
 
 #include "shm/facts.h"
+#include "src/busy_poll.h"
 #include "src/dev_shm.h"
 #include "src/gating.h"
 #include "src/ipc_removal.h"
@@ -172,6 +173,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	raise_descriptor_limit(config);
 	socket_memory_start(&daemon->socket_memory, config);
 	dev_shm_check();
+	busy_poll_start(&daemon->busy_poll, config->busy_poll_us);
 	ret = bind_to_cpu(config->cpu);
 	if (ret == 0)
 		ret = placement_check(config->numa_node);

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
+#include "net/fault.h"
 #include "shm/facts.h"
 #include "src/busy_poll.h"
 #include "src/dev_shm.h"
@@ -81,6 +82,9 @@ static int open_backend(struct daemon *daemon)
 			      daemon->config.max_receivers + DAEMON_SENDERS_MAX,
 			      0, why, sizeof(why));
 
+	if (ret == 0)
+		ret = bc_fault_from_environment(&daemon->backend,
+						daemon->home.conns.count);
 	daemon->home.backend = daemon->backend;
 	if (ret == 0)
 		return 0;

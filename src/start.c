@@ -107,10 +107,15 @@ static int init_parts(struct daemon *daemon)
 	daemon->home.config = config;
 	daemon->home.limits = &daemon->limits;
 	daemon->home.counters = daemon->counters;
-	return lane_init(&daemon->home,
-			 config->max_receivers + DAEMON_SENDERS_MAX) < 0
-		       ? EX_OSERR
-		       : 0;
+	if (lane_init(&daemon->home,
+		      config->max_receivers + DAEMON_SENDERS_MAX) == 0)
+		return 0;
+	log_event(LOG_LEVEL_ERROR, "start_failed",
+		  "option=--max-receivers value=%" PRIu32
+		  " error=\"not enough memory for that many connections\" "
+		  "fix=\"lower it\"",
+		  config->max_receivers);
+	return EX_OSERR;
 }
 
 static const char *policy_name(enum config_slow_policy policy)

@@ -13,11 +13,8 @@ static bool has_one_cpu(void)
 	       CPU_COUNT(&usable) == 1;
 }
 
-void busy_poll_start(struct busy_poll *busy_poll, uint32_t microseconds)
+void busy_poll_check(uint32_t microseconds)
 {
-	*busy_poll = (struct busy_poll){
-		.budget_ns = (uint64_t)microseconds * 1000,
-	};
 	if (microseconds > 0 && has_one_cpu())
 		log_event(LOG_LEVEL_WARN, "busy_poll_harmful",
 			  "option=--busy-poll error=\"there is one CPU: what "

@@ -20,10 +20,10 @@ struct busy_poll {
 };
 
 /*
- * busy_poll_start - as asked for; warns if that can only do harm. Before we
- * bind ourselves to one of several CPUs.
+ * busy_poll_check - warn if it can only do harm. Before we bind ourselves to
+ * one of several CPUs.
  */
-void busy_poll_start(struct busy_poll *busy_poll, uint32_t microseconds);
+void busy_poll_check(uint32_t microseconds);
 
 /* busy_poll_extend - something has happened. */
 static inline void busy_poll_extend(struct busy_poll *busy_poll,

@@ -14,6 +14,8 @@
 int lane_init(struct lane *lane, uint32_t max_connections)
 {
 	egress_init(&lane->egress);
+	socket_memory_ask(&lane->socket_memory);
+	lane->busy_poll.budget_ns = (uint64_t)lane->config->busy_poll_us * 1000;
 	/* without it, half-closed receivers are found out when sent to */
 	(void)bc_peer_socket_open(&lane->peer_socket);
 	return bc_conn_table_init(&lane->conns, max_connections);
@@ -70,12 +72,21 @@ void lane_dispatch(struct lane *lane, struct bc_token token, int result)
 		egress_on_discard(lane, conn, result);
 		break;
 	case BC_OP_ACCEPT:
+	case BC_OP_LANES:
 	case BC_OP_LOCAL:
+	case BC_OP_NEWS:
 	case BC_OP_NODE:
 	case BC_OP_NONE:
 		break;
 	}
 	closing_settle(lane, conn);
+}
+
+void lane_remember(struct lane *lane, const struct bc_peer_closing *closing)
+{
+	(void)pthread_mutex_lock(lane->closed_lock);
+	bc_peers_remember(lane->segment, closing);
+	(void)pthread_mutex_unlock(lane->closed_lock);
 }
 
 /* Goes round all slots, some each time. */

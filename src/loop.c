@@ -24,6 +24,7 @@
 #include "src/follow.h"
 #include "src/gating.h"
 #include "src/ingest.h"
+#include "src/lanes.h"
 #include "src/local.h"
 #include "src/log.h"
 #include "src/loop.h"
@@ -76,6 +77,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		local_on_event(daemon);
 		return;
 	}
+	if (token.op == BC_OP_LANES) {
+		lanes_on_event(daemon);
+		return;
+	}
 	lane_dispatch(&daemon->home, token, event->result);
 }
 
@@ -94,7 +99,7 @@ static int64_t wait_ns(const struct daemon *daemon)
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
 		until_ns = daemon->gating.next_press_ns;
 	now_ns = bc_monotonic_ns();
-	if (busy_poll_goes_on(&daemon->busy_poll, now_ns))
+	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
 		return 0;
 	return until_ns > now_ns ? (int64_t)(until_ns - now_ns) : 0;
 }
@@ -133,17 +138,19 @@ static int turn(struct daemon *daemon)
 		receivers_published(daemon);
 	follow_stream(daemon);
 	if (count > 0 || daemon_tail(daemon) != tail)
-		busy_poll_extend(&daemon->busy_poll, daemon->home.now_ns);
+		busy_poll_extend(&daemon->home.busy_poll, daemon->home.now_ns);
 	egress_enforce_lag(&daemon->home, receivers_lag_limit(daemon));
 	closing_run(&daemon->home);
 	egress_pump(&daemon->home);
 	arm(daemon);
 	local_pace(daemon);
 	ingest_release(daemon);
+	bc_tally_flush(&daemon->home.tally, daemon->counters);
 	if (daemon->home.now_ns >= daemon->next_tick_ns)
 		tick(daemon);
 	drain_step(daemon, signals_take());
-	return 0;
+	lanes_arm(daemon);
+	return -lanes_failed(daemon);
 }
 
 int loop_run(struct daemon *daemon)
@@ -154,6 +161,7 @@ int loop_run(struct daemon *daemon)
 	tick(daemon); /* the first arms the listeners */
 	while (daemon->phase != DAEMON_STOPPED && ret == 0)
 		ret = turn(daemon);
+	bc_tally_flush(&daemon->home.tally, daemon->counters);
 	if (ret == 0)
 		return 0;
 	log_event(LOG_LEVEL_ERROR, "backend_failed", "backend=%s error=\"%s\"",

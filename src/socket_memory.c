@@ -18,6 +18,9 @@
  * receivers are limited by the CPU); newcomers get more once three of four
  * have left.
  *
+ * Each lane keeps its own plan, for as many as it has times the threads there
+ * are: a lane's connections are touched by its thread alone.
+ *
  * Rejected: to divide by --max-receivers, since the default of 1024 would then
  * cost 16 receivers a tenth of their throughput; to give newcomers a part of
  * what is left, since the last to come would be the slowest for good.
@@ -28,6 +31,7 @@
 
 #include <bcast/monitor.h>
 
+#include "src/lane.h"
 #include "src/log.h"
 #include "src/socket_memory.h"
 
@@ -116,10 +120,9 @@ static void warn(const struct socket_memory *memory,
 		  config->sndbuf_bytes > 0 ? "lower or drop --sndbuf, " : "");
 }
 
-void socket_memory_start(struct socket_memory *memory,
-			 const struct config *config)
+void socket_memory_ask(struct socket_memory *memory)
 {
-	uint64_t pages[3], buffers[3], worst;
+	uint64_t pages[3], buffers[3];
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
 	*memory = (struct socket_memory){0};
@@ -130,9 +133,17 @@ void socket_memory_start(struct socket_memory *memory,
 	memory->pressure_bytes = pages[1] * page;
 	memory->limit_bytes = pages[2] * page;
 	memory->largest_bytes = buffers[2];
-	worst = socket_memory_worst(memory, config);
-	if (worst > memory->pressure_bytes)
-		warn(memory, config, worst);
+}
+
+void socket_memory_check(const struct config *config)
+{
+	struct socket_memory memory;
+	uint64_t worst;
+
+	socket_memory_ask(&memory);
+	worst = socket_memory_worst(&memory, config);
+	if (memory.largest_bytes > 0 && worst > memory.pressure_bytes)
+		warn(&memory, config, worst);
 }
 
 /* ---- Receivers --------------------------------------------------------- */
@@ -156,12 +167,21 @@ static void set_all(const struct lane *lane, uint64_t share)
 	}
 }
 
-void socket_memory_admit(struct socket_memory *memory, struct lane *lane,
-			 uint32_t receivers, int fd)
+/* Receivers are dealt out to the threads evenly. */
+static uint32_t receivers_of_all(const struct lane *lane)
 {
+	uint32_t threads = lane->config->egress_threads;
+
+	return (lane->egress.receivers + 1) * (threads > 0 ? threads : 1);
+}
+
+void socket_memory_admit(struct lane *lane, int fd)
+{
+	struct socket_memory *memory = &lane->socket_memory;
+
 	if (lane->config->sndbuf_bytes > 0 || memory->largest_bytes == 0)
 		return;
-	if (socket_memory_plan(memory, receivers)) {
+	if (socket_memory_plan(memory, receivers_of_all(lane))) {
 		set_all(lane, memory->share_bytes);
 		log_event(LOG_LEVEL_INFO, "send_buffers",
 			  "receivers=%" PRIu32 " bytes=%" PRIu64

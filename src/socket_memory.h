@@ -14,7 +14,8 @@
 #include <stdio.h>
 
 #include "src/config.h"
-#include "src/lane.h"
+
+struct lane;
 
 /* Below this a send over loopback, which has segments of 64 KiB, stalls. */
 #define SOCKET_MEMORY_SHARE_MIN (UINT64_C(64) << 10)
@@ -52,17 +53,17 @@ uint64_t socket_memory_worst(const struct socket_memory *memory,
 			     const struct config *config);
 
 /*
- * socket_memory_start - ask the kernel, and warn if the worst is too much for
- * it. Where it does not say, there is no share and no warning.
+ * socket_memory_ask - ask the kernel. Where it does not say, there is no share.
  */
-void socket_memory_start(struct socket_memory *memory,
-			 const struct config *config);
+void socket_memory_ask(struct socket_memory *memory);
+
+/* socket_memory_check - warn if the worst is too much for the kernel. */
+void socket_memory_check(const struct config *config);
 
 /*
- * socket_memory_admit - a receiver is about to join: the so-many-th, in this
- * lane. Does nothing where --sndbuf says how large its buffer is.
+ * socket_memory_admit - a receiver is about to join this lane, which has its
+ * part of all. Does nothing where --sndbuf says how large its buffer is.
  */
-void socket_memory_admit(struct socket_memory *memory, struct lane *lane,
-			 uint32_t receivers, int fd);
+void socket_memory_admit(struct lane *lane, int fd);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <bcast/monitor.h>
 
+#include "src/lane.h"
 #include "src/socket_memory.h"
 
 #define KIB (UINT64_C(1) << 10)
@@ -153,10 +154,10 @@ static uint64_t buffer_of(int fd)
 /* Room for 4 KiB, 64 KiB a share: the second receiver is one too many. */
 static void first_receiver_is_set_when_the_second_comes(void **state)
 {
-	struct socket_memory memory = {.calm_bytes = 4 * KIB,
-				       .largest_bytes = 4 * KIB};
 	struct config config = {.max_receivers = 2};
-	struct lane lane = {.config = &config};
+	struct lane lane = {.config = &config,
+			    .socket_memory = {.calm_bytes = 4 * KIB,
+					      .largest_bytes = 4 * KIB}};
 	int fds[2][2];
 	uint64_t before;
 
@@ -168,10 +169,11 @@ static void first_receiver_is_set_when_the_second_comes(void **state)
 	assert_int_equal(bc_conn_table_init(&lane.conns, 2), 0);
 	before = buffer_of(fds[0][0]);
 
-	socket_memory_admit(&memory, &lane, 1, fds[0][0]);
+	socket_memory_admit(&lane, fds[0][0]);
 	assert_int_equal(buffer_of(fds[0][0]), before);
 	bc_conn_open(&lane.conns, fds[0][0])->role = BCAST_ROLE_RECEIVER;
-	socket_memory_admit(&memory, &lane, 2, fds[1][0]);
+	lane.egress.receivers = 1;
+	socket_memory_admit(&lane, fds[1][0]);
 
 	assert_int_equal(buffer_of(fds[0][0]), 64 * KIB);
 	assert_int_equal(buffer_of(fds[1][0]), 64 * KIB);
@@ -180,12 +182,34 @@ static void first_receiver_is_set_when_the_second_comes(void **state)
 		(void)close(fds[i / 2][i % 2]);
 }
 
+/* Four threads with one receiver each are four receivers. */
+static void lane_counts_for_all_threads(void **state)
+{
+	struct config config = {.max_receivers = 8, .egress_threads = 4};
+	struct lane lane = {.config = &config,
+			    .socket_memory = {.calm_bytes = 16 * KIB,
+					      .largest_bytes = 8 * KIB}};
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+
+	socket_memory_admit(&lane, fds[0]);
+
+	assert_int_equal(lane.socket_memory.planned_for, 4);
+	assert_int_equal(buffer_of(fds[0]), 64 * KIB);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
 static void chosen_buffer_is_left_alone(void **state)
 {
-	struct socket_memory memory = {.calm_bytes = 4 * KIB,
-				       .largest_bytes = 8 * KIB};
 	struct config config = {.max_receivers = 2, .sndbuf_bytes = 1 << 20};
-	struct lane lane = {.config = &config};
+	struct lane lane = {.config = &config,
+			    .egress.receivers = 999,
+			    .socket_memory = {.calm_bytes = 4 * KIB,
+					      .largest_bytes = 8 * KIB}};
 	int fds[2];
 	uint64_t before;
 
@@ -194,7 +218,7 @@ static void chosen_buffer_is_left_alone(void **state)
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	before = buffer_of(fds[0]);
 
-	socket_memory_admit(&memory, &lane, 1000, fds[0]);
+	socket_memory_admit(&lane, fds[0]);
 
 	assert_int_equal(buffer_of(fds[0]), before);
 	(void)close(fds[0]);
@@ -213,6 +237,7 @@ int main(void)
 		cmocka_unit_test(worst_is_all_buffers_full),
 		cmocka_unit_test(three_numbers_are_read_and_less_is_refused),
 		cmocka_unit_test(first_receiver_is_set_when_the_second_comes),
+		cmocka_unit_test(lane_counts_for_all_threads),
 		cmocka_unit_test(chosen_buffer_is_left_alone),
 	};
 

@@ -13,6 +13,7 @@
 
 static struct daemon_fixture daemon_;
 static struct crowd crowd;
+static const char *threads = "0";
 
 static void set_faults(void *argument)
 {
@@ -21,11 +22,21 @@ static void set_faults(void *argument)
 
 static void start(const char *spec)
 {
-	const char *options[] = {
-		"--ring-size", "4M",	      "--ingest",      "127.0.0.1:0",
-		"--egress",    "127.0.0.1:0", "--slow-policy", "block",
-		"--sndbuf",    "256K",	      "--rcvbuf",      "256K",
-		NULL};
+	const char *options[] = {"--ring-size",
+				 "4M",
+				 "--ingest",
+				 "127.0.0.1:0",
+				 "--egress",
+				 "127.0.0.1:0",
+				 "--slow-policy",
+				 "block",
+				 "--sndbuf",
+				 "256K",
+				 "--rcvbuf",
+				 "256K",
+				 "--egress-threads",
+				 threads,
+				 NULL};
 	union {
 		const char *text;
 		void *argument;
@@ -40,6 +51,7 @@ static void start(const char *spec)
 static int prepare(void **state)
 {
 	(void)state;
+	threads = "0";
 	daemon_ = (struct daemon_fixture){0};
 	crowd_open(&crowd, &daemon_);
 	return 0;
@@ -171,6 +183,14 @@ static void broken_pipes_and_no_memory_do_not_harm_the_others(void **state)
 	three_lose("pipe=15,nomem=15,times=3,on=send,after=20,again=30");
 }
 
+static void egress_threads_lose_nothing_either(void **state)
+{
+	(void)state;
+	threads = "2";
+	nothing_is_lost("short=3,again=20,delay=4,empty=5,seed=6",
+			"short_sends");
+}
+
 static void unreadable_faults_are_refused(void **state)
 {
 	static const char *const options[] = {"--listen", "127.0.0.1:0", NULL};
@@ -198,6 +218,7 @@ int main(void)
 		TEST(reset_receivers_do_not_harm_the_others),
 		TEST(receivers_without_buffers_do_not_harm_the_others),
 		TEST(broken_pipes_and_no_memory_do_not_harm_the_others),
+		TEST(egress_threads_lose_nothing_either),
 		TEST(unreadable_faults_are_refused),
 	};
 

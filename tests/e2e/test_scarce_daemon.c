@@ -35,10 +35,11 @@ static void assert_nothing_left(void)
 }
 
 /* True if there was such an allocation. */
-static bool start_without(unsigned n)
+static bool start_without(unsigned n, const char *threads)
 {
-	static const char *const options[] = {"--ring-size", "64K", "--listen",
-					      "127.0.0.1:0", NULL};
+	const char *const options[] = {
+		"--ring-size",	    "64K",   "--listen", "127.0.0.1:0",
+		"--egress-threads", threads, NULL};
 	bool failed, refused;
 	int code;
 
@@ -72,22 +73,34 @@ static bool start_without(unsigned n)
 	return true;
 }
 
-static void each_allocation_may_fail(void **state)
+static unsigned count_allocations(const char *threads)
 {
 	unsigned n = 1;
 
-	(void)state;
-	while (n < ALLOCATIONS_MAX && start_without(n))
+	while (n < ALLOCATIONS_MAX && start_without(n, threads))
 		n++;
+	return n - 1;
+}
 
+static void each_allocation_may_fail(void **state)
+{
+	(void)state;
 	/* those of the backend, the connections and the nodes at least */
-	assert_in_range(n, 4, ALLOCATIONS_MAX - 1);
+	assert_in_range(count_allocations("0"), 3, ALLOCATIONS_MAX - 2);
+}
+
+static void each_allocation_for_threads_may_fail(void **state)
+{
+	(void)state;
+	assert_in_range(count_allocations("2"), 7, ALLOCATIONS_MAX - 2);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(each_allocation_may_fail,
+					  daemon_fixture_cleanup),
+		cmocka_unit_test_teardown(each_allocation_for_threads_may_fail,
 					  daemon_fixture_cleanup),
 	};
 

@@ -51,6 +51,7 @@ struct bc_conn {
 	uint64_t bytes;	  /* sent or received, in this role */
 	uint64_t connected_realtime_ns;
 	uint32_t listener; /* index of where it came in */
+	bool unix_socket;  /* not TCP */
 	bool half_closed;  /* the peer sends no more */
 	bool skip;	   /* to be moved to live once its send is back */
 

@@ -79,10 +79,13 @@ static int set_options(int fd, int family,
 }
 
 static int bind_patiently(int fd, const struct bc_sockaddr *address,
-			  uint32_t extra_wait_ms)
+			  const struct bc_listener_options *options)
 {
 	const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * 1000000};
-	unsigned attempts = BIND_ATTEMPTS + extra_wait_ms / BIND_PAUSE_MS;
+	unsigned attempts = options->impatient
+				    ? 0
+				    : BIND_ATTEMPTS + options->extra_wait_ms /
+							      BIND_PAUSE_MS;
 	bool bound = false;
 
 	for (unsigned attempt = 0;; attempt++) {
@@ -112,7 +115,7 @@ int bc_listener_open(const struct bc_sockaddr *address,
 		return -errno;
 	ret = set_options(fd, family, options);
 	if (ret == 0)
-		ret = bind_patiently(fd, address, options->extra_wait_ms);
+		ret = bind_patiently(fd, address, options);
 	if (ret == 0 && getsockname(fd, (struct sockaddr *)bound, &length) < 0)
 		ret = -errno;
 	if (ret < 0) {

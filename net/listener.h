@@ -8,6 +8,7 @@
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "net/sockaddr.h"
@@ -17,6 +18,7 @@ struct bc_listener_options {
 	uint32_t sndbuf_bytes;	/* 0: the system's choice */
 	uint32_t rcvbuf_bytes;	/* 0: the system's choice */
 	uint32_t extra_wait_ms; /* beyond the 2 s below */
+	bool impatient;		/* do not wait at all */
 };
 
 /*

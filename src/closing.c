@@ -16,25 +16,48 @@
 #include "src/log.h"
 #include "src/request.h"
 
+#define DROP_ROUNDS_MAX 256u
+
 static bool is_graceful(uint32_t reason)
 {
 	return reason == BCAST_CLOSE_PEER || reason == BCAST_CLOSE_SHUTDOWN;
 }
 
-/* What was written is sent on in the background, or else purged by a reset. */
+/*
+ * Bytes of the peer that we have not read would turn the end into a reset: drop
+ * them. A unix socket's have to be copied; it is told first that no more may
+ * come, so there is an end to them.
+ */
+static void drop_unread(const struct bc_conn *conn)
+{
+	char bytes[4096];
+	unsigned rounds = DROP_ROUNDS_MAX;
+
+	if (!conn->unix_socket) {
+		(void)shutdown(conn->fd, SHUT_WR);
+		(void)recv(conn->fd, NULL, SIZE_MAX / 2,
+			   MSG_TRUNC | MSG_DONTWAIT);
+		return;
+	}
+	(void)shutdown(conn->fd, SHUT_RDWR);
+	while (rounds-- > 0 &&
+	       recv(conn->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+/*
+ * What was written is sent on in the background, or else purged by a reset. A
+ * unix socket knows no reset: what was written can always be read.
+ */
 static void close_socket(const struct bc_conn *conn)
 {
 	const struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
 
-	if (!is_graceful(conn->close_reason)) {
+	if (is_graceful(conn->close_reason))
+		drop_unread(conn);
+	else
 		(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &abort_now,
 				 sizeof(abort_now));
-	} else {
-		/* unread bytes would turn the end into a reset: drop them */
-		(void)shutdown(conn->fd, SHUT_WR);
-		(void)recv(conn->fd, NULL, SIZE_MAX / 2,
-			   MSG_TRUNC | MSG_DONTWAIT);
-	}
 	(void)close(conn->fd);
 }
 

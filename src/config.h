@@ -49,7 +49,7 @@ enum config_backend {
 
 struct config_listen {
 	enum config_role role;
-	char address[256]; /* HOST:PORT, for bc_sockaddr_parse() */
+	char address[256]; /* for bc_sockaddr_parse() */
 };
 
 struct config {

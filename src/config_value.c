@@ -182,12 +182,12 @@ static const char *set_group(struct config *config,
 static const char *add_listen(struct config *config, enum config_role role,
 			      const char *text)
 {
-	char host[BC_SOCKADDR_HOST_MAX];
 	struct config_listen *listen;
-	uint16_t port;
+	int ret = bc_sockaddr_check(text);
 
-	if (bc_sockaddr_split(text, host, &port) < 0 ||
-	    strlen(text) >= sizeof(listen->address))
+	if (ret == -ENAMETOOLONG)
+		return "is longer than a socket's path can be";
+	if (ret < 0 || strlen(text) >= sizeof(listen->address))
 		return "is not an address";
 	if (config->listen_count == CONFIG_LISTEN_MAX)
 		return "is one address too many";

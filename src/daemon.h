@@ -33,6 +33,7 @@
 
 #include "net/backend.h"
 #include "net/sockaddr.h"
+#include "net/unix_listener.h"
 #include "shm/gate.h"
 #include "shm/name_lock.h"
 #include "shm/node_table.h"
@@ -49,6 +50,8 @@ struct listener {
 	enum config_role role;
 	bool armed;   /* an accept is in flight */
 	bool failing; /* the last one failed, and the log has it */
+	struct bc_sockaddr bound;
+	struct bc_unix_file file; /* of a unix socket with a path */
 	char address[BC_SOCKADDR_TEXT_MAX];
 };
 

@@ -31,7 +31,8 @@ struct egress {
 	uint64_t leader;  /* the furthest cursor; see leader_valid */
 	bool leader_valid;
 	uint64_t last_progress_ns;
-	unsigned char watch_byte; /* where peeks go */
+	unsigned char watch_byte;  /* where peeks go */
+	unsigned char scrap[4096]; /* where bytes go that nobody reads */
 };
 
 struct daemon;

@@ -29,6 +29,17 @@ static void tune_for_same_host(const struct daemon *daemon, int fd)
 				 sizeof(cubic) - 1);
 }
 
+/* Accepted unix sockets do not inherit it, and theirs is the only buffer. */
+static void tune_unix(const struct daemon *daemon, int fd)
+{
+	int bytes = (int)daemon->config.sndbuf_bytes;
+
+	if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
+				    sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes,
+				 sizeof(bytes));
+}
+
 /* Fill in who the peer is; show it, with a role that may still change. */
 static void introduce(struct daemon *daemon, struct bc_conn *conn,
 		      uint32_t role)
@@ -40,9 +51,13 @@ static void introduce(struct daemon *daemon, struct bc_conn *conn,
 
 	(void)getsockname(conn->fd, (struct sockaddr *)&local, &local_length);
 	(void)getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length);
-	if (role == BCAST_ROLE_RECEIVER && bc_sockaddr_same_host(&local, &peer))
+	conn->unix_socket = local.ss_family == AF_UNIX;
+	if (conn->unix_socket)
+		tune_unix(daemon, conn->fd);
+	else if (role == BCAST_ROLE_RECEIVER &&
+		 bc_sockaddr_same_host(&local, &peer))
 		tune_for_same_host(daemon, conn->fd);
-	bc_sockaddr_format(&peer, conn->peer, sizeof(conn->peer));
+	bc_peer_socket_describe(conn->fd, conn->peer, sizeof(conn->peer));
 	bc_sockaddr_format(&local, local_text, sizeof(local_text));
 	conn->connected_realtime_ns = bc_realtime_ns();
 	conn->role = role;
@@ -62,13 +77,10 @@ static void introduce(struct daemon *daemon, struct bc_conn *conn,
 static void refuse(struct daemon *daemon, int fd, uint32_t role,
 		   uint32_t reason)
 {
-	struct sockaddr_storage peer = {0};
-	socklen_t length = sizeof(peer);
 	char text[BC_SOCKADDR_TEXT_MAX];
 	bool sender = role == BCAST_ROLE_SENDER;
 
-	(void)getpeername(fd, (struct sockaddr *)&peer, &length);
-	bc_sockaddr_format(&peer, text, sizeof(text));
+	bc_peer_socket_describe(fd, text, sizeof(text));
 	(void)close(fd);
 	bc_counter_add(daemon->counters,
 		       sender ? BC_COUNTER_senders_refused

@@ -124,7 +124,7 @@ static const char *policy_name(enum config_slow_policy policy)
 static void state_facts(struct daemon *daemon)
 {
 	struct bc_segment *segment = &daemon->segment;
-	char key[32], value[128];
+	char key[32], value[192];
 
 	(void)bc_facts_set(segment, "version", BCAST_VERSION);
 	(void)bc_facts_set(segment, "backend", daemon->backend->ops->name);

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -11,7 +12,6 @@
 
 #include "net/listener.h"
 
-#define BACKLOG	      4096 /* the kernel cuts it to net.core.somaxconn */
 #define BIND_ATTEMPTS 200
 #define BIND_PAUSE_MS 10
 
@@ -94,7 +94,7 @@ static int bind_patiently(int fd, const struct bc_sockaddr *address,
 			bound = bind(fd,
 				     (const struct sockaddr *)&address->storage,
 				     address->length) == 0;
-		if (bound && listen(fd, BACKLOG) == 0)
+		if (bound && listen(fd, BC_LISTENER_BACKLOG) == 0)
 			return 0;
 		if (errno != EADDRINUSE || attempt == attempts)
 			return -errno;
@@ -123,4 +123,17 @@ int bc_listener_open(const struct bc_sockaddr *address,
 		return ret;
 	}
 	return fd;
+}
+
+unsigned bc_listener_backlog(void)
+{
+	FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+	unsigned limit = BC_LISTENER_BACKLOG;
+
+	if (!file)
+		return limit;
+	if (fscanf(file, "%u", &limit) != 1 || limit > BC_LISTENER_BACKLOG)
+		limit = BC_LISTENER_BACKLOG;
+	(void)fclose(file);
+	return limit;
 }

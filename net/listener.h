@@ -13,6 +13,9 @@
 
 #include "net/sockaddr.h"
 
+/* How many wait to be accepted; the kernel cuts it to net.core.somaxconn. */
+#define BC_LISTENER_BACKLOG 4096
+
 struct bc_listener_options {
 	const char *congestion; /* "": the system's choice */
 	uint32_t sndbuf_bytes;	/* 0: the system's choice */
@@ -31,5 +34,8 @@ struct bc_listener_options {
 int bc_listener_open(const struct bc_sockaddr *address,
 		     const struct bc_listener_options *options,
 		     struct sockaddr_storage *bound);
+
+/* bc_listener_backlog - how many really; BC_LISTENER_BACKLOG if unknown. */
+unsigned bc_listener_backlog(void);
 
 #endif

@@ -27,9 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/listener.h"
 #include "net/unix_listener.h"
 
-#define BACKLOG	      4096 /* the kernel cuts it to net.core.somaxconn */
 #define ATTEMPTS      200
 #define LOCK_ATTEMPTS 100 /* then without it: anybody can hold it */
 #define PAUSE_MS      10
@@ -138,7 +138,7 @@ static int bind_and_listen(int fd, const struct bc_sockaddr *address,
 		return -errno;
 	if (path)
 		ret = grant(path, options, file);
-	if (ret == 0 && listen(fd, BACKLOG) < 0)
+	if (ret == 0 && listen(fd, BC_LISTENER_BACKLOG) < 0)
 		ret = -errno;
 	if (ret < 0 && path)
 		bc_unix_listener_remove(address, file);

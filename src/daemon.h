@@ -48,8 +48,8 @@
 struct listener {
 	int fd;
 	enum config_role role;
-	bool armed;   /* an accept is in flight */
-	bool failing; /* the last one failed, and the log has it */
+	bool armed;	    /* an accept is in flight */
+	uint64_t failed_ns; /* when one failed last; 0: never */
 	struct bc_sockaddr bound;
 	struct bc_unix_file file; /* of a unix socket with a path */
 	char address[BC_SOCKADDR_TEXT_MAX];

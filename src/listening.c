@@ -259,6 +259,17 @@ static int open_addresses(struct daemon *daemon,
 
 /* ---- All --------------------------------------------------------------- */
 
+static void check_backlog(void)
+{
+	unsigned backlog = bc_listener_backlog();
+
+	if (backlog < BC_LISTENER_BACKLOG)
+		log_event(LOG_LEVEL_WARN, "small_backlog",
+			  "limit=%u wanted=%u fix=\"sysctl "
+			  "net.core.somaxconn=%u\"",
+			  backlog, BC_LISTENER_BACKLOG, BC_LISTENER_BACKLOG);
+}
+
 int listening_open(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
@@ -269,6 +280,7 @@ int listening_open(struct daemon *daemon)
 		if (ret != 0)
 			return ret;
 	}
+	check_backlog();
 	return 0;
 }
 

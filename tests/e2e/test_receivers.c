@@ -293,6 +293,7 @@ static void out_of_descriptors_it_serves_on_and_recovers(void **state)
 	crowd_receive(&crowd);
 	crowd_send(&crowd, MIB);
 	crowd_settle(&crowd);
+	assert_int_equal(daemon_fixture_logged(&daemon_, "accept_failed"), 1);
 	daemon_fixture_stop(&daemon_);
 }
 

@@ -14,6 +14,7 @@
 
 #define BIND_ATTEMPTS 200
 #define BIND_PAUSE_MS 10
+#define KEEPALIVES    3
 
 static int set_int(int fd, int level, int option, int value)
 {
@@ -41,18 +42,30 @@ static int set_congestion(int fd, const char *name)
 		       : 0;
 }
 
-/* So that a peer that vanished without a word is noticed within a minute. */
-static int set_keepalive(int fd)
+/* So that a peer that vanished without a word is noticed, after twice that. */
+static int set_keepalive(int fd, uint32_t milliseconds)
 {
-	int ret = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	int idle = (int)((milliseconds + 999) / 1000);
+	int ret;
 
+	if (idle == 0)
+		return 0;
+	ret = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	if (ret == 0)
-		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
 	if (ret == 0)
-		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+			      idle < KEEPALIVES ? 1 : idle / KEEPALIVES);
 	if (ret == 0)
-		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVES);
 	return ret;
+}
+
+static int set_user_timeout(int fd, uint32_t milliseconds)
+{
+	if (milliseconds == 0)
+		return 0;
+	return set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)milliseconds);
 }
 
 static int set_options(int fd, int family,
@@ -66,7 +79,9 @@ static int set_options(int fd, int family,
 	if (ret == 0)
 		ret = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (ret == 0)
-		ret = set_keepalive(fd);
+		ret = set_keepalive(fd, options->keepalive_ms);
+	if (ret == 0)
+		ret = set_user_timeout(fd, options->user_timeout_ms);
 	if (ret == 0)
 		ret = set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE,
 				 options->sndbuf_bytes);

@@ -2,8 +2,9 @@
 /*
  * listener.h - a listening socket, made so that what it accepts is right.
  *
- * Accepted sockets inherit buffers, TCP_NODELAY and congestion control, so
- * these are set here, once, and accepting costs no further system call.
+ * Accepted sockets inherit buffers, TCP_NODELAY, congestion control, keepalive
+ * and TCP_USER_TIMEOUT, so these are set here, once, and accepting costs no
+ * further system call.
  */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
@@ -17,11 +18,13 @@
 #define BC_LISTENER_BACKLOG 4096
 
 struct bc_listener_options {
-	const char *congestion; /* "": the system's choice */
-	uint32_t sndbuf_bytes;	/* 0: the system's choice */
-	uint32_t rcvbuf_bytes;	/* 0: the system's choice */
-	uint32_t extra_wait_ms; /* beyond the 2 s below */
-	bool impatient;		/* do not wait at all */
+	const char *congestion;	  /* "": the system's choice */
+	uint32_t sndbuf_bytes;	  /* 0: the system's choice */
+	uint32_t rcvbuf_bytes;	  /* 0: the system's choice */
+	uint32_t keepalive_ms;	  /* rounded up to seconds; 0: none */
+	uint32_t user_timeout_ms; /* of bytes that are not acknowledged */
+	uint32_t extra_wait_ms;	  /* beyond the 2 s below */
+	bool impatient;		  /* do not wait at all */
 };
 
 /*

@@ -80,12 +80,27 @@ static void remember(struct lane *lane, const struct bc_conn *conn)
 		});
 }
 
+/* Is it our doing, and the receiver's fault? */
+static bool is_drop(uint32_t reason)
+{
+	return reason == BCAST_CLOSE_SLOW || reason == BCAST_CLOSE_SEND_TIMEOUT;
+}
+
+static enum bc_counter counter_of(uint32_t reason)
+{
+	if (reason == BCAST_CLOSE_SLOW)
+		return BC_COUNTER_receivers_dropped;
+	if (reason == BCAST_CLOSE_SEND_TIMEOUT)
+		return BC_COUNTER_receivers_stalled;
+	return BC_COUNTER_receivers_left;
+}
+
 static void log_end(struct lane *lane, const struct bc_conn *conn)
 {
 	const char *reason = bcast_close_reason_name(conn->close_reason);
 	char text[128];
 
-	if (conn->close_reason == BCAST_CLOSE_SLOW)
+	if (is_drop(conn->close_reason))
 		log_event(LOG_LEVEL_WARN, "receiver_dropped",
 			  "peer=%s bytes=%llu lag_bytes=%llu reason=%s",
 			  conn->peer, (unsigned long long)conn->bytes,
@@ -109,10 +124,7 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 
 	if (receiver) {
 		egress_remove(lane, conn);
-		bc_counter_add(lane->counters,
-			       conn->close_reason == BCAST_CLOSE_SLOW
-				       ? BC_COUNTER_receivers_dropped
-				       : BC_COUNTER_receivers_left,
+		bc_counter_add(lane->counters, counter_of(conn->close_reason),
 			       1);
 	}
 	bc_conn_begin_close(conn);

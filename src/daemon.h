@@ -48,6 +48,7 @@
 struct listener {
 	int fd;
 	enum config_role role;
+	uint32_t door;	    /* its index in config.listens */
 	bool armed;	    /* an accept is in flight */
 	uint64_t failed_ns; /* when one failed last; 0: never */
 	struct bc_sockaddr bound;

@@ -38,9 +38,9 @@ static int report_listen_error(const char *address, const char *error,
 	return code;
 }
 
-static int explain_listen_error(const struct daemon *daemon,
-				const char *address, int error)
+static int explain_listen_error(const struct config_listen *listen, int error)
 {
+	const char *address = listen->address;
 	char text[160];
 
 	if (error == -EADDRINUSE)
@@ -57,7 +57,7 @@ static int explain_listen_error(const struct daemon *daemon,
 					   EX_NOPERM);
 	if (error == -ENOENT || error == -EPERM) {
 		snprintf(text, sizeof(text), "congestion control %s is not %s",
-			 daemon->config.congestion,
+			 listen->congestion,
 			 error == -ENOENT ? "there" : "permitted");
 		return report_listen_error(
 			address, text,
@@ -95,12 +95,12 @@ static int explain_unix_error(const char *address, int error)
 
 /* ---- One address ------------------------------------------------------- */
 
-static const char *inherited_congestion(const struct config *config)
+static const char *inherited_congestion(const struct config_listen *listen)
 {
-	if (strcmp(config->congestion, "auto") == 0 ||
-	    strcmp(config->congestion, "system") == 0)
+	if (strcmp(listen->congestion, "auto") == 0 ||
+	    strcmp(listen->congestion, "system") == 0)
 		return "";
-	return config->congestion;
+	return listen->congestion;
 }
 
 /*
@@ -139,17 +139,19 @@ static int open_unix(const struct daemon *daemon, struct listener *made)
 	return bc_unix_listener_open(&made->bound, &options, &made->file);
 }
 
-static int open_tcp(const struct daemon *daemon, struct listener *made,
+static int open_tcp(const struct daemon *daemon,
+		    const struct config_listen *listen, struct listener *made,
 		    bool impatient)
 {
-	const struct config *config = &daemon->config;
 	const struct bc_listener_options options = {
-		.congestion = inherited_congestion(config),
-		.sndbuf_bytes = config->sndbuf_bytes,
+		.congestion = inherited_congestion(listen),
+		.sndbuf_bytes = listen->sndbuf_bytes,
 		/* a receiver's connection brings us next to nothing */
-		.rcvbuf_bytes = made->role == CONFIG_ROLE_EGRESS
+		.rcvbuf_bytes = listen->role == CONFIG_ROLE_EGRESS
 					? 0
-					: config->rcvbuf_bytes,
+					: listen->rcvbuf_bytes,
+		.keepalive_ms = listen->keepalive_ms,
+		.user_timeout_ms = listen->user_timeout_ms,
 		.extra_wait_ms = extra_wait_ms(daemon),
 		.impatient = impatient,
 	};
@@ -164,9 +166,14 @@ static int open_listener(struct daemon *daemon,
 	struct listener *made = &daemon->listeners[daemon->listener_count];
 	int fd;
 
-	*made = (struct listener){.role = listen->role, .bound = *address};
-	fd = bc_sockaddr_is_unix(address) ? open_unix(daemon, made)
-					  : open_tcp(daemon, made, impatient);
+	*made = (struct listener){
+		.role = listen->role,
+		.door = (uint32_t)(listen - daemon->config.listens),
+		.bound = *address,
+	};
+	fd = bc_sockaddr_is_unix(address)
+		     ? open_unix(daemon, made)
+		     : open_tcp(daemon, listen, made, impatient);
 	if (fd < 0)
 		return fd;
 	made->fd = fd;
@@ -254,7 +261,7 @@ static int open_addresses(struct daemon *daemon,
 	while (ret == -EADDRINUSE && --attempts > 0);
 	if (ret < 0 && bc_sockaddr_is_unix(&addresses[0]))
 		return explain_unix_error(listen->address, ret);
-	return ret < 0 ? explain_listen_error(daemon, listen->address, ret) : 0;
+	return ret < 0 ? explain_listen_error(listen, ret) : 0;
 }
 
 /* ---- All --------------------------------------------------------------- */

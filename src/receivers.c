@@ -15,19 +15,32 @@ bool receivers_any(const struct daemon *daemon)
 	       daemon->home.egress.sending > 0;
 }
 
+static void take_claims(const struct lane *lane,
+			struct backpressure_positions *at)
+{
+	at->floor = lane->egress.floor;
+	at->hold = lane->egress.hold;
+	at->hold_floor = lane->egress.hold_floor;
+}
+
 struct backpressure_positions receivers_positions(struct daemon *daemon)
 {
 	struct lane *home = &daemon->home;
 	uint64_t tail = daemon_tail(daemon);
-	struct backpressure_positions at = {tail, tail, tail, tail};
+	struct backpressure_positions at = {
+		.tail = tail,
+		.leader = tail,
+		.gate = tail,
+	};
 
+	take_claims(home, &at);
 	/* closing connections can hold bytes after the last has left */
-	if (!backpressure_floor_will_do(&daemon->limits, tail,
-					home->egress.floor,
-					!daemon->ingest.has_lease) ||
-	    bc_lease_wants_room(&daemon->segment))
+	if (!backpressure_will_do(&daemon->limits, &at,
+				  !daemon->ingest.has_lease) ||
+	    bc_lease_wants_room(&daemon->segment)) {
 		egress_refresh_floor(home);
-	at.floor = home->egress.floor;
+		take_claims(home, &at);
+	}
 	at.leader = egress_leader(home);
 	return at;
 }
@@ -38,7 +51,7 @@ uint64_t receivers_lag_limit(struct daemon *daemon)
 
 	/* a large record may want room before anybody lags that much */
 	if (!bc_lease_wants_room(&daemon->segment))
-		return daemon->limits.max_lag_bytes;
+		return UINT64_MAX;
 	at = receivers_positions(daemon);
 	return backpressure_lag_for_record(&daemon->limits, &at,
 					   daemon->ingest.given_up);

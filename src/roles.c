@@ -19,20 +19,20 @@
 #include "src/roles.h"
 
 /* cubic is 1.7 times bbr between processes of one machine (bench/fanout). */
-static void tune_for_same_host(const struct daemon *daemon, int fd)
+static void tune_for_same_host(const struct config_listen *door, int fd)
 {
 	static const char cubic[] = "cubic";
 
 	/* not being allowed or not having it is no reason to refuse anybody */
-	if (strcmp(daemon->config.congestion, "auto") == 0)
+	if (strcmp(door->congestion, "auto") == 0)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic,
 				 sizeof(cubic) - 1);
 }
 
 /* Accepted unix sockets do not inherit it, and theirs is the only buffer. */
-static void tune_unix(const struct daemon *daemon, int fd)
+static void tune_unix(const struct config_listen *door, int fd)
 {
-	int bytes = (int)daemon->config.sndbuf_bytes;
+	int bytes = (int)door->sndbuf_bytes;
 
 	if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
 				    sizeof(bytes)) < 0)
@@ -44,6 +44,7 @@ static void tune_unix(const struct daemon *daemon, int fd)
 static void introduce(struct daemon *daemon, struct bc_conn *conn,
 		      uint32_t role)
 {
+	const struct config_listen *door = &daemon->config.listens[conn->door];
 	struct sockaddr_storage local = {0}, peer = {0};
 	socklen_t local_length = sizeof(local), peer_length = sizeof(peer);
 	char local_text[BC_SOCKADDR_TEXT_MAX];
@@ -53,10 +54,10 @@ static void introduce(struct daemon *daemon, struct bc_conn *conn,
 	(void)getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length);
 	conn->unix_socket = local.ss_family == AF_UNIX;
 	if (conn->unix_socket)
-		tune_unix(daemon, conn->fd);
+		tune_unix(door, conn->fd);
 	else if (role == BCAST_ROLE_RECEIVER &&
 		 bc_sockaddr_same_host(&local, &peer))
-		tune_for_same_host(daemon, conn->fd);
+		tune_for_same_host(door, conn->fd);
 	bc_peer_socket_describe(conn->fd, conn->peer, sizeof(conn->peer));
 	bc_sockaddr_format(&local, local_text, sizeof(local_text));
 	conn->connected_realtime_ns = bc_realtime_ns();
@@ -136,6 +137,7 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 		return;
 	}
 	conn->listener = listener_index;
+	conn->door = daemon->listeners[listener_index].door;
 	introduce(daemon, conn, role);
 	if (role != BCAST_ROLE_RECEIVER) {
 		ingest_join(daemon, conn);

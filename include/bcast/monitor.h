@@ -121,6 +121,7 @@ enum bcast_close_reason {
 	BCAST_CLOSE_DRAIN_LATE = 7,  /* not drained by --drain-timeout */
 	BCAST_CLOSE_SETUP = 8,	     /* socket options could not be set */
 	BCAST_CLOSE_DAEMON_DIED = 9, /* its daemon; noted by the next one */
+	BCAST_CLOSE_SEND_TIMEOUT = 10, /* took nothing for --send-timeout */
 };
 
 /* bcast_close_reason_name - a stable word such as "slow", for logs and JSON. */

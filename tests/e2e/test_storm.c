@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bcast/monitor.h>
+
 #include "crowd.h"
 
 #define MIB	(1u << 20)
@@ -137,6 +139,26 @@ static void two_thousand_at_once_are_served(void **state)
 	die_down();
 }
 
+/* The memory is full: with the newest, each with its reason, newest first. */
+static void assert_the_last_are_remembered(uint32_t reason)
+{
+	struct bcast_closed_info info;
+	struct bcast_monitor *monitor;
+	uint64_t before_ns = UINT64_MAX;
+	unsigned count = 0;
+	uint32_t next = 0;
+
+	assert_int_equal(bcast_monitor_open(daemon_.name, &monitor), 0);
+	while (bcast_monitor_closed(monitor, &next, &info) == 1) {
+		count++;
+		assert_int_equal(info.reason, reason);
+		assert_true(info.closed_realtime_ns <= before_ns);
+		before_ns = info.closed_realtime_ns;
+	}
+	bcast_monitor_close(monitor);
+	assert_in_range(count, 1000, 1024);
+}
+
 static void flood_beyond_max_receivers_is_refused(void **state)
 {
 	uint64_t refused;
@@ -151,6 +173,8 @@ static void flood_beyond_max_receivers_is_refused(void **state)
 	assert_true(daemon_fixture_counter(&daemon_, "receivers") <= 100);
 	daemon_fixture_await_log(&daemon_, " reason=max_receivers\n",
 				 (unsigned)refused);
+	if (refused == EARLY + STORMS * A_STORM - 100)
+		assert_the_last_are_remembered(BCAST_CLOSE_LIMIT);
 	die_down();
 }
 

@@ -167,6 +167,7 @@ static void stalled_skipper_does_not_hold_the_blockers_sender(void **state)
 	assert_int_equal(blocker->bytes, 48 * MIB);
 	assert_true(daemon_fixture_counter(&daemon_, "skipped_bytes") >
 		    32 * MIB);
+	crowd_leave(skips);
 	daemon_fixture_stop(&daemon_);
 }
 

@@ -132,10 +132,28 @@ static const char *policy_name(enum config_slow_policy policy)
 	return "unknown";
 }
 
+/* What holds for receivers there, if it was said of this address. */
+static const char *own_options(const struct daemon *daemon,
+			       const struct listener *listener, char *text,
+			       size_t size)
+{
+	const struct config_listen *door =
+		&daemon->config.listens[listener->door];
+
+	text[0] = '\0';
+	if (door->has_options && door->role != CONFIG_ROLE_INGEST)
+		snprintf(text, size,
+			 " slow_policy=%s max_lag_bytes=%" PRIu64
+			 " send_timeout_ms=%" PRIu32,
+			 policy_name(door->slow_policy), door->max_lag_bytes,
+			 door->send_timeout_ms);
+	return text;
+}
+
 static void state_facts(struct daemon *daemon)
 {
 	struct bc_segment *segment = &daemon->segment;
-	char key[32], value[216];
+	char key[32], value[256], own[96];
 
 	(void)bc_facts_set(segment, "version", BCAST_VERSION);
 	(void)bc_facts_set(segment, "backend", daemon->backend->ops->name);
@@ -149,9 +167,9 @@ static void state_facts(struct daemon *daemon)
 		const struct listener *listener = &daemon->listeners[i];
 
 		snprintf(key, sizeof(key), "listener_%u", i);
-		snprintf(value, sizeof(value), "%s %s",
-			 listening_role_name(listener->role),
-			 listener->address);
+		snprintf(value, sizeof(value), "%s %s%s",
+			 listening_role_name(listener->role), listener->address,
+			 own_options(daemon, listener, own, sizeof(own)));
 		(void)bc_facts_set(segment, key, value);
 	}
 }
@@ -159,18 +177,11 @@ static void state_facts(struct daemon *daemon)
 static void announce_listener(const struct daemon *daemon,
 			      const struct listener *listener)
 {
-	const struct config_listen *door =
-		&daemon->config.listens[listener->door];
-	char own[96] = "";
+	char own[96];
 
-	if (door->has_options && door->role != CONFIG_ROLE_INGEST)
-		snprintf(own, sizeof(own),
-			 " slow_policy=%s max_lag_bytes=%" PRIu64
-			 " send_timeout_ms=%" PRIu32,
-			 policy_name(door->slow_policy), door->max_lag_bytes,
-			 door->send_timeout_ms);
 	log_event(LOG_LEVEL_INFO, "listening", "addr=%s role=%s%s",
-		  listener->address, listening_role_name(listener->role), own);
+		  listener->address, listening_role_name(listener->role),
+		  own_options(daemon, listener, own, sizeof(own)));
 }
 
 static void announce(struct daemon *daemon)

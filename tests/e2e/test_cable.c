@@ -140,13 +140,19 @@ static struct bcast_closed_info last_closed(void)
 /* With policy block, it could hold up the stream for a quarter of an hour. */
 static void receiver_behind_a_cut_cable_is_dropped(void **state)
 {
-	static const char *const options[] = {
-		"--ring-size", "4M",
-		"--sndbuf",    "256K",
-		"--ingest",    "127.0.0.1:0",
-		"--egress",    "127.0.0.1:0",
-		"--egress",    HERE ":0,slow-policy=block,user-timeout=1s",
-		NULL};
+	static const char *const options[] = {"--ring-size",
+					      "4M",
+					      "--sndbuf",
+					      "256K",
+					      "--slow-policy",
+					      "block",
+					      "--ingest",
+					      "127.0.0.1:0",
+					      "--egress",
+					      "127.0.0.1:0",
+					      "--egress",
+					      HERE ":0,user-timeout=1s",
+					      NULL};
 	struct bcast_closed_info closed;
 	uint16_t port;
 

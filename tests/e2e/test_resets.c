@@ -88,7 +88,7 @@ static uint16_t egress_port(void)
 static void before_the_first_byte(void **state)
 {
 	(void)state;
-	start("4M", "disconnect");
+	start("4M", "block");
 	crowd_send_from(&crowd, "ingest");
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		/* perhaps before it has been accepted, perhaps after */
@@ -139,7 +139,7 @@ static void with_bytes_that_nobody_has_read(void **state)
 	static unsigned char garbage[200000];
 
 	(void)state;
-	start("4M", "disconnect");
+	start("4M", "block");
 	crowd_send_from(&crowd, "ingest");
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		int fd = crowd_connect(egress_port(), 0);
@@ -212,7 +212,7 @@ static void while_the_daemon_drains(void **state)
 static void sender_before_its_first_byte(void **state)
 {
 	(void)state;
-	start("4M", "disconnect");
+	start("4M", "block");
 	for (unsigned i = 0; i < ROUNDS; i++)
 		reset(crowd_connect(daemon_fixture_port(&daemon_, "ingest"),
 				    0));

@@ -74,12 +74,14 @@ static bool may_open(unsigned count)
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= count;
 }
 
+/* They come in at the second address, and stall; at the first nobody does. */
 static void start(const char *max_receivers)
 {
 	const char *options[] = {
-		"--ring-size",	   "16M",	  "--ingest",
-		"127.0.0.1:0",	   "--egress",	  "127.0.0.1:0",
-		"--max-receivers", max_receivers, NULL};
+		"--ring-size", "16M",	      "--ingest",
+		"127.0.0.1:0", "--egress",    "127.0.0.1:0,slow-policy=block",
+		"--egress",    "127.0.0.1:0", "--max-receivers",
+		max_receivers, NULL};
 
 	daemon_fixture_start(&daemon_, options);
 	crowd_open(&crowd, &daemon_);
@@ -102,7 +104,7 @@ static bool all_are_dealt_with(void *argument)
 
 static void break_loose(void)
 {
-	uint16_t port = daemon_fixture_port(&daemon_, "egress");
+	uint16_t port = daemon_fixture_port_of(&daemon_, "egress", 1);
 
 	for (unsigned i = 0; i < STORMS; i++)
 		storms[i] = test_fork(storm, &port);

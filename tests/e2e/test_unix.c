@@ -154,8 +154,7 @@ static void same_bytes_by_unix_sockets_and_tcp(void **state)
 
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(crowd.consumers[i].bytes, 32 * MIB);
-	assert_int_equal(daemon_fixture_counter(&daemon_, "bytes_out"),
-			 3 * 32 * MIB);
+	daemon_fixture_await(&daemon_, "bytes_out", 3 * 32 * MIB);
 	assert_int_equal(kill(daemon_.pid, SIGTERM), 0);
 	crowd_run_to_end(&crowd);
 	for (unsigned i = 0; i < 3; i++)

@@ -75,20 +75,24 @@ static void make_idle(struct lane *lane, struct bc_conn *conn)
 			  conn);
 }
 
-void egress_join(struct lane *lane, struct bc_conn *conn)
+void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 {
 	struct egress *egress = &lane->egress;
 
 	conn->role = BCAST_ROLE_RECEIVER;
-	conn->cursor = lane->tail;
+	conn->cursor = position;
+	if (position < egress->floor)
+		egress->floor = position;
+	if (position >= egress->leader || egress->receivers == 0) {
+		egress->leader = position;
+		egress->leader_valid = true;
+	}
 	egress->receivers++;
-	egress->leader = conn->cursor;
-	egress->leader_valid = true;
 	include(lane, conn);
 	make_idle(lane, conn);
 	watch(lane, conn);
-	bc_counter_add(lane->counters, BC_COUNTER_receivers_joined, 1);
-	bc_counter_set(lane->counters, BC_COUNTER_receivers, egress->receivers);
+	bc_tally_add(&lane->tally, BC_COUNTER_receivers_joined, 1);
+	bc_tally_add(&lane->tally, BC_COUNTER_receivers, 1);
 	log_event(LOG_LEVEL_INFO, "receiver_joined", "peer=%s position=%llu",
 		  conn->peer, (unsigned long long)conn->cursor);
 }
@@ -102,7 +106,8 @@ void egress_remove(struct lane *lane, struct bc_conn *conn)
 	egress->receivers--;
 	if (conn->cursor == egress->leader)
 		egress->leader_valid = false;
-	bc_counter_set(lane->counters, BC_COUNTER_receivers, egress->receivers);
+	/* one less */
+	bc_tally_add(&lane->tally, BC_COUNTER_receivers, UINT64_MAX);
 }
 
 /* ---- Sending ----------------------------------------------------------- */
@@ -166,8 +171,8 @@ static void skip_to_live(struct lane *lane, struct bc_conn *conn)
 	conn->cursor = tail;
 	bc_peers_add(&conn->shown->skipped, bytes);
 	atomic_store_explicit(&conn->shown->cursor, tail, memory_order_relaxed);
-	bc_counter_add(lane->counters, BC_COUNTER_receivers_skips, 1);
-	bc_counter_add(lane->counters, BC_COUNTER_skipped_bytes, bytes);
+	bc_tally_add(&lane->tally, BC_COUNTER_receivers_skips, 1);
+	bc_tally_add(&lane->tally, BC_COUNTER_skipped_bytes, bytes);
 	log_event(LOG_LEVEL_WARN, "receiver_skipped",
 		  "peer=%s skipped_bytes=%llu position=%llu", conn->peer,
 		  (unsigned long long)bytes, (unsigned long long)tail);
@@ -186,11 +191,11 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 		egress->leader = conn->cursor;
 	egress->last_progress_ns = lane->now_ns;
 	bc_peers_progress(conn->shown, conn->cursor, bytes, lane->now_ns);
-	bc_counter_add(lane->counters, BC_COUNTER_bytes_out, bytes);
-	bc_counter_add(lane->counters, BC_COUNTER_sends, 1);
+	bc_tally_add(&lane->tally, BC_COUNTER_bytes_out, bytes);
+	bc_tally_add(&lane->tally, BC_COUNTER_sends, 1);
 	if (bytes < conn->offered) {
 		bc_peers_add(&conn->shown->short_sends, 1);
-		bc_counter_add(lane->counters, BC_COUNTER_short_sends, 1);
+		bc_tally_add(&lane->tally, BC_COUNTER_short_sends, 1);
 	}
 }
 
@@ -242,8 +247,8 @@ void egress_on_discard(struct lane *lane, struct bc_conn *conn, int result)
 {
 	if (result > 0) {
 		bc_peers_add(&conn->shown->discarded, (uint64_t)result);
-		bc_counter_add(lane->counters, BC_COUNTER_discarded_bytes,
-			       (uint64_t)result);
+		bc_tally_add(&lane->tally, BC_COUNTER_discarded_bytes,
+			     (uint64_t)result);
 	}
 	if (conn->state != BC_CONN_OPEN || conn->role != BCAST_ROLE_RECEIVER)
 		return;
@@ -315,6 +320,13 @@ void egress_refresh_floor(struct lane *lane)
 		if (is_receiver(conn))
 			include(lane, conn);
 	}
+}
+
+void egress_claims(const struct lane *lane, struct backpressure_positions *at)
+{
+	at->floor = lane->egress.floor;
+	at->hold = lane->egress.hold;
+	at->hold_floor = lane->egress.hold_floor;
 }
 
 uint64_t egress_lag_max(const struct lane *lane)
@@ -422,8 +434,5 @@ void egress_drain(struct lane *lane, bool late)
 
 bool egress_is_empty(const struct lane *lane)
 {
-	for (uint32_t slot = 0; slot < lane->conns.count; slot++)
-		if (lane->conns.conns[slot].state != BC_CONN_FREE)
-			return false;
-	return true;
+	return lane->conns.used == 0;
 }

@@ -16,10 +16,10 @@
 void egress_init(struct egress *egress);
 
 /*
- * egress_join - the connection receives from the tail on; local_admit() was
- * called just before.
+ * egress_join - the connection receives from `position` on; local_admit() was
+ * called just before that was the tail.
  */
-void egress_join(struct lane *lane, struct bc_conn *conn);
+void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position);
 
 /* egress_remove - it is going, or becomes the sender. */
 void egress_remove(struct lane *lane, struct bc_conn *conn);
@@ -71,6 +71,9 @@ bool egress_has_caught_up(const struct lane *lane);
 
 /* egress_has_ready - are there receivers that the last pump left out? */
 bool egress_has_ready(const struct lane *lane);
+
+/* egress_claims - floor, hold and hold_floor as they are known, for *at. */
+void egress_claims(const struct lane *lane, struct backpressure_positions *at);
 
 /*
  * egress_refresh_floor - compute floor, hold and patience anew, from all slots. It is a

@@ -13,6 +13,7 @@
 
 static struct daemon_fixture daemon_;
 static struct crowd crowd;
+static const char *threads = "0"; /* --egress-threads */
 
 static int prepare(void **state)
 {
@@ -33,11 +34,11 @@ static void start_with(const char *ring_size, const char *first,
 		       const char *second)
 {
 	char addresses[2][96];
-	const char *options[] = {"--ring-size", ring_size,     "--sndbuf",
-				 "256K",	"--rcvbuf",    "256K",
-				 "--ingest",	"127.0.0.1:0", "--egress",
-				 addresses[0],	"--egress",    addresses[1],
-				 NULL};
+	const char *options[] = {
+		"--egress-threads", threads,	   "--ring-size", ring_size,
+		"--sndbuf",	    "256K",	   "--rcvbuf",	  "256K",
+		"--ingest",	    "127.0.0.1:0", "--egress",	  addresses[0],
+		"--egress",	    addresses[1],  NULL};
 
 	snprintf(addresses[0], sizeof(addresses[0]), "127.0.0.1:0%s", first);
 	snprintf(addresses[1], sizeof(addresses[1]), "127.0.0.1:0%s", second);
@@ -257,5 +258,8 @@ int main(void)
 		TEST(log_says_what_holds_where),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	threads = "2";
+	return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

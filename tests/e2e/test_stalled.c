@@ -19,6 +19,7 @@
 
 static struct daemon_fixture daemon_;
 static struct crowd crowd;
+static const char *threads = "0"; /* --egress-threads */
 
 static int prepare(void **state)
 {
@@ -38,9 +39,19 @@ static void start(const char *ring_size, const char *at_ingest,
 		  const char *at_egress)
 {
 	char ingest[96], egress[96];
-	const char *options[] = {"--ring-size", ring_size, "--sndbuf", "256K",
-				 "--rcvbuf",	"256K",	   "--ingest", ingest,
-				 "--egress",	egress,	   NULL};
+	const char *options[] = {"--egress-threads",
+				 threads,
+				 "--ring-size",
+				 ring_size,
+				 "--sndbuf",
+				 "256K",
+				 "--rcvbuf",
+				 "256K",
+				 "--ingest",
+				 ingest,
+				 "--egress",
+				 egress,
+				 NULL};
 
 	snprintf(ingest, sizeof(ingest), "127.0.0.1:0%s", at_ingest);
 	snprintf(egress, sizeof(egress), "127.0.0.1:0%s", at_egress);
@@ -343,5 +354,14 @@ int main(void)
 		TEST(vanished_sender_is_found_by_keepalive),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest with_threads[] = {
+		TEST(stalled_one_of_eight_delays_nobody),
+		TEST(who_takes_nothing_is_dropped_in_time),
+		TEST(stalled_skipper_is_dropped_in_time_too),
+		TEST(half_dead_receiver_holds_a_blocking_sender_only_so_long),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	threads = "2";
+	return failed + cmocka_run_group_tests(with_threads, NULL, NULL);
 }

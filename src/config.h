@@ -46,6 +46,7 @@ enum config_format {
 enum config_backend {
 	CONFIG_BACKEND_AUTO,
 	CONFIG_BACKEND_IO_URING,
+	CONFIG_BACKEND_EPOLL,
 };
 
 /* user_timeout_ms, while it depends on the policy. */

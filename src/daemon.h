@@ -35,7 +35,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "net/backend.h"
+#include "net/backend_open.h"
 #include "net/sockaddr.h"
 #include "net/unix_listener.h"
 #include "shm/gate.h"
@@ -146,6 +146,7 @@ struct daemon {
 	const char *not_adopted;	 /* or why not, if there was one */
 	struct bc_counter_shm *counters; /* in the segment */
 	struct bc_backend *backend;
+	char backend_why[BC_BACKEND_WHY_MAX]; /* not io_uring; or empty */
 	struct backpressure_limits limits;
 	struct lane home;
 	struct lanes lanes;

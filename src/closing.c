@@ -16,25 +16,48 @@
 #include "src/log.h"
 #include "src/request.h"
 
+#define DROP_ROUNDS_MAX 256u
+
 static bool is_graceful(uint32_t reason)
 {
 	return reason == BCAST_CLOSE_PEER || reason == BCAST_CLOSE_SHUTDOWN;
 }
 
-/* What was written is sent on in the background, or else purged by a reset. */
+/*
+ * Bytes of the peer that we have not read would turn the end into a reset: drop
+ * them. A unix socket's have to be copied; it is told first that no more may
+ * come, so there is an end to them.
+ */
+static void drop_unread(const struct bc_conn *conn)
+{
+	char bytes[4096];
+	unsigned rounds = DROP_ROUNDS_MAX;
+
+	if (!conn->unix_socket) {
+		(void)shutdown(conn->fd, SHUT_WR);
+		(void)recv(conn->fd, NULL, SIZE_MAX / 2,
+			   MSG_TRUNC | MSG_DONTWAIT);
+		return;
+	}
+	(void)shutdown(conn->fd, SHUT_RDWR);
+	while (rounds-- > 0 &&
+	       recv(conn->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+/*
+ * What was written is sent on in the background, or else purged by a reset. A
+ * unix socket knows no reset: what was written can always be read.
+ */
 static void close_socket(const struct bc_conn *conn)
 {
 	const struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
 
-	if (!is_graceful(conn->close_reason)) {
+	if (is_graceful(conn->close_reason))
+		drop_unread(conn);
+	else
 		(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &abort_now,
 				 sizeof(abort_now));
-	} else {
-		/* unread bytes would turn the end into a reset: drop them */
-		(void)shutdown(conn->fd, SHUT_WR);
-		(void)recv(conn->fd, NULL, SIZE_MAX / 2,
-			   MSG_TRUNC | MSG_DONTWAIT);
-	}
 	(void)close(conn->fd);
 }
 
@@ -56,12 +79,27 @@ static void remember(struct lane *lane, const struct bc_conn *conn)
 			    });
 }
 
+/* Is it our doing, and the receiver's fault? */
+static bool is_drop(uint32_t reason)
+{
+	return reason == BCAST_CLOSE_SLOW || reason == BCAST_CLOSE_SEND_TIMEOUT;
+}
+
+static enum bc_counter counter_of(uint32_t reason)
+{
+	if (reason == BCAST_CLOSE_SLOW)
+		return BC_COUNTER_receivers_dropped;
+	if (reason == BCAST_CLOSE_SEND_TIMEOUT)
+		return BC_COUNTER_receivers_stalled;
+	return BC_COUNTER_receivers_left;
+}
+
 static void log_end(struct lane *lane, const struct bc_conn *conn)
 {
 	const char *reason = bcast_close_reason_name(conn->close_reason);
 	char text[128];
 
-	if (conn->close_reason == BCAST_CLOSE_SLOW)
+	if (is_drop(conn->close_reason))
 		log_event(LOG_LEVEL_WARN, "receiver_dropped",
 			  "peer=%s bytes=%llu lag_bytes=%llu reason=%s",
 			  conn->peer, (unsigned long long)conn->bytes,
@@ -85,11 +123,7 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 
 	if (receiver) {
 		egress_remove(lane, conn);
-		bc_tally_add(&lane->tally,
-			     conn->close_reason == BCAST_CLOSE_SLOW
-				     ? BC_COUNTER_receivers_dropped
-				     : BC_COUNTER_receivers_left,
-			     1);
+		bc_tally_add(&lane->tally, counter_of(conn->close_reason), 1);
 	}
 	bc_conn_begin_close(conn);
 	log_end(lane, conn);

@@ -104,5 +104,6 @@ void lane_tick(struct lane *lane)
 		probes++;
 		closing_probe(lane, conn);
 	}
+	egress_tick(lane);
 	closing_run(lane);
 }

@@ -35,7 +35,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 1024u
+#define CONNECTIONS_MAX 16384u
 #define CHUNK_BYTES	((size_t)1 << 20)
 #define WALK_BYTES	((size_t)256 << 20)
 #define RING_ENTRIES	1024u
@@ -54,7 +54,7 @@ struct limit {
 	const uint8_t *memory;
 	size_t memory_bytes; /* CHUNK_BYTES (hot) or WALK_BYTES */
 	size_t chunk_bytes;
-	unsigned live;
+	unsigned first_free; /* none before it */
 	struct connection connections[CONNECTIONS_MAX];
 };
 
@@ -68,13 +68,13 @@ static void stop(int number)
 
 static struct connection *take(struct limit *limit, int fd)
 {
-	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+	for (unsigned i = limit->first_free; i < CONNECTIONS_MAX; i++) {
 		struct connection *one = &limit->connections[i];
 
 		if (one->fd >= 0)
 			continue;
 		*one = (struct connection){.fd = fd};
-		limit->live++;
+		limit->first_free = i + 1;
 		return one;
 	}
 	(void)close(fd);
@@ -83,9 +83,12 @@ static struct connection *take(struct limit *limit, int fd)
 
 static void drop(struct limit *limit, struct connection *one)
 {
+	const unsigned index = (unsigned)(one - limit->connections);
+
 	(void)close(one->fd);
 	one->fd = -1;
-	limit->live--;
+	if (index < limit->first_free)
+		limit->first_free = index;
 }
 
 /* The next piece for one: from its offset, not past the end of memory. */
@@ -213,7 +216,10 @@ static int run_uring(struct limit *limit)
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SINGLE_ISSUER |
 			 IORING_SETUP_DEFER_TASKRUN |
-			 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+			 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL |
+			 IORING_SETUP_CQSIZE,
+		/* one event for everybody, and none waits in a list */
+		.cq_entries = 2 * CONNECTIONS_MAX,
 	};
 	struct io_uring ring;
 	int ret = io_uring_queue_init_params(RING_ENTRIES, &ring, &params);

@@ -122,10 +122,13 @@ static int join_all(struct scale *scale)
 
 	if (ret >= 0)
 		ret = join_receivers(joining, fds);
+	for (unsigned i = 0; i < joining->receivers && ret >= 0; i++) {
+		scale->receivers[i].fd = fds[i];
+		if (joining->protocol->settle != NULL)
+			ret = joining->protocol->settle(fds[i]);
+	}
 	if (ret < 0)
 		return ret;
-	for (unsigned i = 0; i < joining->receivers; i++)
-		scale->receivers[i].fd = fds[i];
 	if (joining->ingest != NULL) {
 		scale->sender = join_sender(joining, fds);
 		if (scale->sender < 0)

@@ -19,8 +19,9 @@ static int of_process(pid_t server, struct memory *memory)
 	if (file == NULL)
 		return -errno;
 	while (fgets(line, sizeof(line), file) != NULL) {
-		if (sscanf(line, "Pss: %ld kB", &kib) == 1)
-			memory->pss_bytes = kib * 1024;
+		if (sscanf(line, "Pss_Anon: %ld kB", &kib) == 1 ||
+		    sscanf(line, "Pss_Shmem: %ld kB", &kib) == 1)
+			memory->user_bytes += kib * 1024;
 		else if (sscanf(line, "Private_Dirty: %ld kB", &kib) == 1)
 			memory->private_bytes = kib * 1024;
 	}

@@ -2,9 +2,9 @@
 /*
  * memory.h - what a server holds: in its own pages, and in sockets' buffers.
  *
- * Pages of a process are counted by /proc/PID/smaps_rollup: Pss shares out
- * what several processes map, the private ones are its alone. The kernel's
- * buffers are no process's: /proc/net/sockstat has the sum of all TCP sockets
+ * Pages of a process are counted by /proc/PID/smaps_rollup: what is anonymous
+ * or in shared memory. (Of files, programs and libraries, its share changes
+ * with who else runs them.) The kernel's buffers are no process's: /proc/net/sockstat has the sum of all TCP sockets
  * of this machine, both ends.
  */
 #ifndef BENCH_SCALE_MEMORY_H
@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 struct memory {
-	int64_t pss_bytes;
+	int64_t user_bytes;    /* shared ones divided by who maps them */
 	int64_t private_bytes; /* dirty, private to the process */
 	int64_t socket_bytes;
 };

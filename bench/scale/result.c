@@ -64,11 +64,12 @@ static void print_memory(const struct scale *scale)
 	const double n = scale->options.joining.receivers;
 	const struct memory *before = &scale->before, *loaded = &scale->loaded;
 
-	(void)printf("\"pss_bytes\": %lld, \"pss_per_receiver\": %.0f, ",
-		     (long long)loaded->pss_bytes,
-		     (double)(loaded->pss_bytes - before->pss_bytes) / n);
-	(void)printf("\"joined_pss_per_receiver\": %.0f, ",
-		     (double)(scale->joined.pss_bytes - before->pss_bytes) / n);
+	(void)printf("\"user_bytes\": %lld, \"user_per_receiver\": %.0f, ",
+		     (long long)loaded->user_bytes,
+		     (double)(loaded->user_bytes - before->user_bytes) / n);
+	(void)printf("\"joined_user_per_receiver\": %.0f, ",
+		     (double)(scale->joined.user_bytes - before->user_bytes) /
+			     n);
 	(void)printf("\"private_per_receiver\": %.0f, ",
 		     (double)(loaded->private_bytes - before->private_bytes) /
 			     n);

@@ -112,6 +112,7 @@ def finish(options, programs=()):
         if not os.access(path, os.X_OK):
             sys.exit(f"no {path}: build the tree first, or give --build")
     machine.enter_namespace()
+    options.skipped = set()
     options.routed = machine.set_up_network(options.congestion)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -245,6 +246,7 @@ class Bench:
                         "kind": case.system.kind,
                         "receivers": case.receivers, "round": number,
                         "attempt": attempt, "line_before_ns": before,
+                        "seconds": self.options.seconds,
                         "line_after_ns": after, "other_cpu_s": 0.0}, **run)
             self.record("run", run)
             if "error" in run or self.steady(run):
@@ -314,13 +316,14 @@ def show(value, form):
 
 def table(bench, cases, columns, extra=None):
     """columns: (title, width, form, value(bench, cell, system))."""
-    head = f"{'':<19}{'system':<17} n " + " ".join(
+    wide = max(len(case.cell) for case in cases) + 2
+    head = f"{'':<{wide}}{'system':<17} n " + " ".join(
         f"{title:>{width}}" for title, width, _, _ in columns)
     lines = [head]
     last = None
     for case in cases:
         cell, name = case.cell, case.system.name
-        start = f"{cell if cell != last else '':<19}{name:<17}"
+        start = f"{cell if cell != last else '':<{wide}}{name:<17}"
         last = cell
         good = bench.good(cell, name)
         if not good:
@@ -332,7 +335,7 @@ def table(bench, cases, columns, extra=None):
         lines.append(f"{start}{len(good):>2}{mark}" + " ".join(
             f"{show(value(bench, cell, name), form):>{width}}"
             for _, width, form, value in columns))
-    if any("*" in line[36:40] for line in lines):
+    if any(bench.disturbed(case.cell, case.system.name) for case in cases):
         lines.append("* only disturbed runs: machine in a worse state, or"
                      " others at work")
     return "\n".join(lines + ([extra] if extra else []))
@@ -381,7 +384,10 @@ def available(options, wanted):
     for system in wanted:
         reason = system.missing(options)
         if reason:
-            print(f"skipped {system.name}: {reason}")
+            line = f"skipped {system.name}: {reason}"
+            if line not in options.skipped:
+                print(line)
+            options.skipped.add(line)
         else:
             found.append(system)
     return found

@@ -83,7 +83,7 @@ def cases(options):
         for system in [systems.find(name) for name in limits] \
                 + variants(options, extra):
             made.append(tcp.Case(system, f"{receivers} saturated", receivers,
-                                 unchecked=system.kind == "limit", **load))
+                                 **load))
     for receivers in tcp.numbers(options.paced):
         pace = updates(options, receivers)
         load = {"message": options.message,
@@ -93,8 +93,7 @@ def cases(options):
         for name in limits:
             system = PacedLimit(name, options.message, pace,
                                 sockets(receivers))
-            made.append(tcp.Case(system, cell, receivers, unchecked=True,
-                                 **load))
+            made.append(tcp.Case(system, cell, receivers, **load))
         for system in variants(options, extra):
             made.append(tcp.Case(system, cell, receivers, updates=pace, **load))
     return made

@@ -97,7 +97,8 @@ class Mixed:
             return None
         return subprocess.Popen(
             [os.path.join(options.build, "bench", "bench_scale_load"),
-             "--egress", server.egress, "--receivers", str(case.receivers),
+             "--unchecked", "--egress", server.egress,
+             "--receivers", str(case.receivers),
              "--server-pid", str(server.pid), "--warmup",
              str(options.warmup), "--seconds", str(options.seconds + LONGER_S),
              "--congestion", options.congestion],

@@ -10,7 +10,8 @@
  * Order of events: connect and subscribe all; start sending; after the warm-up
  * read all counters and the CPU times, after the window once more; stop
  * sending; wait until everybody has everything. Without --ingest nobody sends:
- * the server does so by itself (fanout/limit.c), and nothing is checked.
+ * the server does so by itself (fanout/limit.c); its bytes are looked at as
+ * well, so that the load is the same, but nobody knows what they should be.
  */
 #include "scale.h"
 #include "clock.h"
@@ -73,7 +74,8 @@ static bool all_are_well(const struct scale *scale)
 {
 	for (unsigned i = 0; i < scale->options.joining.receivers; i++)
 		if (atomic_load(&scale->receivers[i].ended) ||
-		    atomic_load(&scale->receivers[i].wrong))
+		    (scale->options.joining.ingest != NULL &&
+		     atomic_load(&scale->receivers[i].wrong)))
 			return false;
 	return !atomic_load(&scale->failed);
 }
@@ -169,7 +171,7 @@ static int run(struct scale *scale)
 		ret = measure(scale);
 	if (ret < 0)
 		return ret;
-	if (sends)
+	if (sends && !scale->options.leaves)
 		complete = settle(scale);
 	/* The process ends here, and its threads and sockets with it. */
 	atomic_store(&scale->over, true);
@@ -200,6 +202,9 @@ static const char usage_text[] =
 	"  --congestion NAME               for own sockets (the system's)\n"
 	"  --rcvbuf SIZE                   of the receivers' sockets (grows)\n"
 	"  --unchecked                     do not look at the bytes\n"
+	"  --leave                         at the window's end, instead of "
+	"when\n"
+	"                                  everybody has everything\n"
 	"Without --ingest nobody sends. Prints one line of JSON. Exit code 1 "
 	"if\n"
 	"a byte was wrong or missing, or a receiver was disconnected.\n";
@@ -222,6 +227,7 @@ static const struct option option_table[] = {
 	{"congestion", required_argument, NULL, 'c'},
 	{"rcvbuf", required_argument, NULL, 'r'},
 	{"unchecked", no_argument, NULL, 'x'},
+	{"leave", no_argument, NULL, 'l'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -284,6 +290,9 @@ static void set_option(struct options *options, int letter, const char *value)
 	case 'x':
 		options->unchecked = true;
 		break;
+	case 'l':
+		options->leaves = true;
+		break;
 	default:
 		options->joining.protocol = NULL;
 		break;
@@ -342,8 +351,6 @@ int main(int argc, char **argv)
 		(void)fputs(usage_text, stderr);
 		return 64;
 	}
-	if (options->joining.ingest == NULL)
-		options->unchecked = true;
 	raise_limits();
 	(void)signal(SIGPIPE, SIG_IGN);
 	ret = run(&scale);

@@ -64,6 +64,7 @@ static void take(struct share *share, unsigned index)
 	}
 	if (scale->delays_us != NULL)
 		note_delays(scale, index, bytes, bytes + (uint64_t)n);
+	/* bytes of a server's own are looked at too: the load is the same */
 	if (!scale->options.unchecked &&
 	    !content_right(&scale->content, bytes, share->buffer, (size_t)n))
 		atomic_store(&one->wrong, true);

@@ -137,6 +137,8 @@ static void print_window(const struct scale *scale)
 void result_print(struct scale *scale, bool complete)
 {
 	const struct options *options = &scale->options;
+	const bool checked =
+		!options->unchecked && options->joining.ingest != NULL;
 	unsigned ended = 0, wrong = 0;
 
 	for (unsigned i = 0; i < options->joining.receivers; i++) {
@@ -159,9 +161,9 @@ void result_print(struct scale *scale, bool complete)
 		     options->stalled, options->sip_bytes,
 		     atomic_load(&scale->stalled.dropped));
 	(void)printf("\"checked\": %s, \"wrong_receivers\": %u, ",
-		     options->unchecked ? "false" : "true", wrong);
+		     checked ? "true" : "false", checked ? wrong : 0);
 	(void)printf("\"ended_receivers\": %u, \"complete\": %s, ", ended,
-		     complete ? "true" : "false");
+		     complete && !options->leaves ? "true" : "false");
 	(void)printf("\"sender_failed\": %s}\n",
 		     atomic_load(&scale->failed) ? "true" : "false");
 }

@@ -95,16 +95,16 @@ def wanted(options, receivers):
 
 def saturated(options, system, receivers):
     """How it is loaded. Peers hold a copy of what each receiver lags: their
-    window is smaller when there are many."""
-    held = 8 * SOCKETS if system.kind != "peer" else SOCKETS
+    window is smaller when there are many. The others end with so much to come
+    that nobody waits for it."""
     message = "64K" if system.kind != "peer" or receivers <= 1000 else "16K"
     if "@" in system.name:
         message = system.message
-    window = min(32 * MIB, max(held // receivers, 8 * systems.size(message)))
-    load = {"message": message, "window": window}
-    if system.kind == "limit":
-        load["unchecked"] = True
-    return load
+    if system.kind != "peer":
+        return {"message": message, "window": 32 * MIB,
+                "leave": receivers > NCAT_MAX}
+    window = max(SOCKETS // receivers, 8 * systems.size(message))
+    return {"message": message, "window": min(32 * MIB, window)}
 
 
 def cases(options):

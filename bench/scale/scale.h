@@ -33,7 +33,8 @@ struct options {
 	unsigned threads;	/* that receive */
 	unsigned stalled;	/* receivers more that do not keep up */
 	unsigned sip_bytes;	/* what those take in a second */
-	bool unchecked;		/* content unknown, or not cared for */
+	bool unchecked;		/* do not look at the bytes */
+	bool leaves;		/* at the window's end, with bytes to come */
 	size_t message_bytes;
 	double updates_s; /* 0: as fast as it goes */
 	size_t window_bytes;

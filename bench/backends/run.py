@@ -24,7 +24,7 @@ DELIVERY = tcp.field("cpu_us_per_delivery")
 
 
 def parse():
-    parser = tcp.parser(__doc__, "backends", rounds=5)
+    parser = tcp.parser(__doc__, "backends", rounds=2)
     parser.add_argument("--saturated", default="1,16,64",
                         help="receivers (%(default)s)")
     parser.add_argument("--paced", default="16,1000",

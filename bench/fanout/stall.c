@@ -4,7 +4,6 @@
 #include "clock.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,15 +62,30 @@ static void *stall(void *argument)
 
 int stall_start(struct stalled *stalled)
 {
+	int ret;
+
 	if (stalled->joining.rcvbuf_bytes == 0)
 		stalled->joining.rcvbuf_bytes = STALLED_RCVBUF;
 	for (unsigned i = 0; i < stalled->joining.receivers; i++) {
-		int ret = join(stalled, &stalled->sockets[i]);
-
+		ret = join(stalled, &stalled->sockets[i]);
 		if (ret < 0)
 			return ret;
 	}
 	if (stalled->joining.receivers == 0)
 		return 0;
-	return -pthread_create(&stalled->thread, NULL, stall, stalled);
+	atomic_store(&stalled->stop, false);
+	ret = -pthread_create(&stalled->thread, NULL, stall, stalled);
+	stalled->running = ret == 0;
+	return ret;
+}
+
+void stall_stop(struct stalled *stalled)
+{
+	if (!stalled->running)
+		return;
+	atomic_store(&stalled->stop, true);
+	(void)pthread_join(stalled->thread, NULL);
+	stalled->running = false;
+	for (unsigned i = 0; i < stalled->joining.receivers; i++)
+		(void)close(stalled->sockets[i].fd);
 }

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #define STALLED_MAX 1024u
 
@@ -23,14 +24,18 @@ struct stalled {
 	unsigned sip_bytes;	/* each takes that many a second; 0: none */
 	struct pollfd sockets[STALLED_MAX];
 	pthread_t thread;
+	bool running;
 	atomic_uint dropped;
 	atomic_bool stop;
 };
 
 /*
  * stall_start - connect them and keep them stalled; joining, sip_bytes are set.
- * Returns 0 or -errno. The thread ends within 20 ms of `stop`.
+ * Returns 0 or -errno.
  */
 int stall_start(struct stalled *stalled);
+
+/* stall_stop - all of them leave. They can be started again. */
+void stall_stop(struct stalled *stalled);
 
 #endif

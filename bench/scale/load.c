@@ -41,7 +41,7 @@ static int look(const struct scale *scale, struct snapshot *snapshot)
 	return usage_now(scale->options.server, &snapshot->usage);
 }
 
-static int measure(struct scale *scale)
+static int window(struct scale *scale)
 {
 	int ret;
 
@@ -50,7 +50,51 @@ static int measure(struct scale *scale)
 	if (ret < 0)
 		return ret;
 	pause_ns((long)(scale->options.window_s * 1e9));
-	ret = look(scale, &scale->last);
+	return look(scale, &scale->last);
+}
+
+static struct phase this_phase(const struct scale *scale, bool stalled)
+{
+	const struct snapshot *first = &scale->first, *last = &scale->last;
+	struct phase phase = {.stalled = stalled,
+			      .seconds = last->at_s - first->at_s,
+			      .server_s = last->usage.server_s -
+					  first->usage.server_s};
+
+	for (unsigned i = 0; i < scale->options.joining.receivers; i++)
+		phase.bytes += last->bytes[i] - first->bytes[i];
+	return phase;
+}
+
+/* Without, with, with, without ...: a drift meets both alike. */
+static int alternate(struct scale *scale)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < scale->options.phases && ret >= 0; i++) {
+		const bool stalled = i % 4 == 1 || i % 4 == 2;
+
+		if (stalled)
+			ret = stall_start(&scale->stalled);
+		if (ret >= 0)
+			ret = window(scale);
+		scale->phases[i] = this_phase(scale, stalled);
+		stall_stop(&scale->stalled);
+	}
+	return ret;
+}
+
+static int measure(struct scale *scale)
+{
+	int ret;
+
+	if (scale->options.phases > 0) {
+		ret = alternate(scale);
+	} else {
+		ret = stall_start(&scale->stalled);
+		if (ret >= 0)
+			ret = window(scale);
+	}
 	return ret < 0 ? ret
 		       : memory_now(scale->options.server, &scale->loaded);
 }
@@ -141,14 +185,13 @@ static int join_all(struct scale *scale)
 	return memory_now(scale->options.server, &scale->joined);
 }
 
-static int stall_some(struct scale *scale)
+static void prepare_stalled(struct scale *scale)
 {
 	const struct options *options = &scale->options;
 
 	scale->stalled.joining = options->joining;
 	scale->stalled.joining.receivers = options->stalled;
 	scale->stalled.sip_bytes = options->sip_bytes;
-	return stall_start(&scale->stalled);
 }
 
 static int run(struct scale *scale)
@@ -161,8 +204,7 @@ static int run(struct scale *scale)
 	ret = prepare_pace(scale);
 	if (ret >= 0)
 		ret = join_all(scale);
-	if (ret >= 0)
-		ret = stall_some(scale);
+	prepare_stalled(scale);
 	if (ret >= 0)
 		ret = receive_start(scale);
 	if (ret >= 0 && sends)
@@ -190,6 +232,8 @@ static const char usage_text[] =
 	"  --threads N                     that receive, 1..16 (1)\n"
 	"  --stalled N                     and as many that never read (0)\n"
 	"  --sip BYTES                     but take that many a second (0)\n"
+	"  --phases N                      windows without and with those, in\n"
+	"                                  turns (one, with them)\n"
 	"  --message SIZE                  payload of an update, a multiple "
 	"of\n"
 	"                                  8 (64K)\n"
@@ -215,6 +259,7 @@ static const struct option option_table[] = {
 	{"threads", required_argument, NULL, 't'},
 	{"stalled", required_argument, NULL, 'S'},
 	{"sip", required_argument, NULL, 'I'},
+	{"phases", required_argument, NULL, 'h'},
 	{"egress", required_argument, NULL, 'e'},
 	{"ingest", required_argument, NULL, 'i'},
 	{"message", required_argument, NULL, 'm'},
@@ -253,6 +298,9 @@ static void set_option(struct options *options, int letter, const char *value)
 		break;
 	case 'I':
 		options->sip_bytes = number(value);
+		break;
+	case 'h':
+		options->phases = number(value);
 		break;
 	case 'e':
 		options->joining.egress = value;
@@ -307,14 +355,16 @@ static bool sound(const struct options *options)
 	return joining->protocol != NULL && joining->egress != NULL &&
 	       joining->receivers >= 1 && joining->receivers <= RECEIVERS_MAX &&
 	       options->threads >= 1 && options->threads <= THREADS_MAX &&
-	       options->stalled <= STALLED_MAX && options->message_bytes >= 8 &&
+	       options->stalled <= STALLED_MAX &&
+	       options->phases <= PHASES_MAX && options->message_bytes >= 8 &&
 	       options->message_bytes % 8 == 0 &&
 	       options->buffer_bytes >= 4096 &&
 	       options->buffer_bytes % 4096 == 0 && options->updates_s >= 0 &&
 	       options->updates_s <= 1e5 &&
 	       options->window_bytes >= 2 * options->message_bytes &&
 	       options->window_s > 0 && options->window_s <= 3600 &&
-	       options->warmup_s >= 0 && options->warmup_s <= 3600;
+	       options->warmup_s >= 0 && options->warmup_s <= 3600 &&
+	       (options->phases == 0 || options->updates_s <= 0);
 }
 
 /* Ten thousand of us: the soft limit would not do. */

@@ -134,6 +134,27 @@ static void print_window(const struct scale *scale)
 		     scale->last.usage.steal_s - scale->first.usage.steal_s);
 }
 
+static void print_phases(const struct scale *scale)
+{
+	const struct options *options = &scale->options;
+
+	(void)printf("\"phases\": [");
+	for (unsigned i = 0; i < options->phases; i++) {
+		const struct phase *phase = &scale->phases[i];
+		const double payload = (double)protocol_payload(
+			options->joining.protocol, phase->bytes,
+			options->message_bytes);
+
+		(void)printf(
+			"%s{\"stalled\": %s, \"egress_gbit_s\": %.4f, "
+			"\"server_cpu_s_per_gb\": %.5f}",
+			i > 0 ? ", " : "", phase->stalled ? "true" : "false",
+			payload * 8 / 1e9 / phase->seconds,
+			payload > 0 ? phase->server_s / (payload / 1e9) : 0.0);
+	}
+	(void)printf("], ");
+}
+
 void result_print(struct scale *scale, bool complete)
 {
 	const struct options *options = &scale->options;
@@ -156,6 +177,8 @@ void result_print(struct scale *scale, bool complete)
 	print_memory(scale);
 	if (scale->delays_us != NULL)
 		print_delays(scale);
+	if (options->phases > 0)
+		print_phases(scale);
 	(void)printf("\"stalled\": %u, \"sip_bytes\": %u, "
 		     "\"stalled_dropped\": %u, ",
 		     options->stalled, options->sip_bytes,

@@ -27,7 +27,7 @@ EGRESS = tcp.field("egress_gbit_s")
 
 
 def parse():
-    parser = tcp.parser(__doc__, "scale", rounds=2)
+    parser = tcp.parser(__doc__, "scale", rounds=1)
     parser.add_argument("--receivers", default="16,1000,10000",
                         help="N,... up to 16384 (%(default)s)")
     parser.add_argument("--sweep", action="store_true",

@@ -27,12 +27,14 @@
 
 #define RECEIVERS_MAX 16384u
 #define THREADS_MAX   16u
+#define PHASES_MAX    256u
 
 struct options {
 	struct joining joining; /* ingest NULL: nobody sends */
 	unsigned threads;	/* that receive */
 	unsigned stalled;	/* receivers more that do not keep up */
 	unsigned sip_bytes;	/* what those take in a second */
+	unsigned phases;	/* windows, with stalled ones and without */
 	bool unchecked;		/* do not look at the bytes */
 	bool leaves;		/* at the window's end, with bytes to come */
 	size_t message_bytes;
@@ -58,14 +60,22 @@ struct snapshot {
 	uint64_t bytes[RECEIVERS_MAX];
 };
 
+/* A window with the stalled receivers, or without. */
+struct phase {
+	bool stalled;
+	double seconds;
+	double server_s;
+	uint64_t bytes; /* as all got them */
+};
+
 struct scale {
 	struct options options;
 	struct content content;
 	struct receiver receivers[RECEIVERS_MAX];
 	struct stalled stalled;
 	struct snapshot first, last;
+	struct phase phases[PHASES_MAX];
 	struct memory before, joined, loaded;
-	int64_t settled_socket_bytes;
 	/* Paced. */
 	uint64_t updates;      /* how many in all */
 	uint64_t counted_from; /* those before are warm-up */

@@ -211,8 +211,9 @@ class Bench:
         return {"counters": found}
 
     def load(self, case, server):
-        seconds = (case.warmup or self.options.warmup) + \
-            (case.seconds or self.options.seconds)
+        seconds = ((case.warmup or self.options.warmup) +
+                   (case.seconds or self.options.seconds)) * \
+            max(1, case.load.get("phases") or 1)
         done = subprocess.run(self.command(case, server),
                               capture_output=True, text=True, check=False,
                               timeout=seconds + LOAD_EXTRA_S,

@@ -35,6 +35,7 @@ struct bc_conn *bc_conn_open(struct bc_conn_table *table, int fd)
 
 	if (!conn)
 		return NULL;
+	table->used++;
 	generation = conn->generation;
 	*conn = (struct bc_conn){
 		.fd = fd,
@@ -81,6 +82,8 @@ void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn)
 	conn->state = BC_CONN_FREE;
 	conn->fd = -1;
 	conn->generation++;
+	table->used--;
+	table->released++;
 	bc_conn_list_push(table, &table->free, conn);
 }
 

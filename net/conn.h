@@ -71,6 +71,8 @@ struct bc_conn_list {
 struct bc_conn_table {
 	struct bc_conn *conns;
 	uint32_t count;
+	uint32_t used;	   /* slots that are not FREE */
+	uint64_t released; /* slots that became FREE again, since the start */
 	struct bc_conn_list free;
 	uint32_t ended; /* the first ENDED one, or BC_CONN_NONE */
 };

@@ -25,6 +25,8 @@ enum bc_op {
 	BC_OP_DISCARD = 5, /* throw away what a receiver sent */
 	BC_OP_NODE = 6,	   /* a local node's process; slot: in the registry */
 	BC_OP_LOCAL = 7,   /* a local publisher has published */
+	BC_OP_LANES = 8,   /* an egress thread has reported something */
+	BC_OP_NEWS = 9,	   /* an egress thread has been told something */
 };
 
 #define BC_TOKEN_SLOTS (UINT32_C(1) << 24)

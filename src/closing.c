@@ -43,18 +43,17 @@ static void remember(struct lane *lane, const struct bc_conn *conn)
 	bool receiver = conn->role == BCAST_ROLE_RECEIVER;
 	uint64_t tail = lane->tail;
 
-	bc_peers_remember(
-		lane->segment,
-		&(struct bc_peer_closing){
-			.role = conn->role,
-			.reason = conn->close_reason,
-			.error = conn->close_error,
-			.peer = conn->peer,
-			.cursor = receiver ? conn->cursor : tail,
-			.lag = receiver ? tail - conn->cursor : 0,
-			.bytes = conn->bytes,
-			.connected_realtime_ns = conn->connected_realtime_ns,
-		});
+	lane_remember(lane, &(struct bc_peer_closing){
+				    .role = conn->role,
+				    .reason = conn->close_reason,
+				    .error = conn->close_error,
+				    .peer = conn->peer,
+				    .cursor = receiver ? conn->cursor : tail,
+				    .lag = receiver ? tail - conn->cursor : 0,
+				    .bytes = conn->bytes,
+				    .connected_realtime_ns =
+					    conn->connected_realtime_ns,
+			    });
 }
 
 static void log_end(struct lane *lane, const struct bc_conn *conn)
@@ -86,11 +85,11 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 
 	if (receiver) {
 		egress_remove(lane, conn);
-		bc_counter_add(lane->counters,
-			       conn->close_reason == BCAST_CLOSE_SLOW
-				       ? BC_COUNTER_receivers_dropped
-				       : BC_COUNTER_receivers_left,
-			       1);
+		bc_tally_add(&lane->tally,
+			     conn->close_reason == BCAST_CLOSE_SLOW
+				     ? BC_COUNTER_receivers_dropped
+				     : BC_COUNTER_receivers_left,
+			     1);
 	}
 	bc_conn_begin_close(conn);
 	log_end(lane, conn);

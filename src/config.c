@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -192,6 +193,29 @@ static int check_format(const struct request *request)
 	return -EINVAL;
 }
 
+/* Threads cannot be without receivers, nor give one back to be a sender. */
+static int check_threads(const struct request *request)
+{
+	const struct config *config = request->config;
+
+	if (config->egress_threads == 0)
+		return 0;
+	if (config->reassign == CONFIG_REASSIGN_ANY) {
+		(void)fprintf(request->err,
+			      "bcastd: --egress-threads does not go with "
+			      "--reassign any (allowed: new)\n");
+		return -EINVAL;
+	}
+	if (config->egress_threads <= config->max_receivers)
+		return 0;
+	(void)fprintf(request->err,
+		      "bcastd: --egress-threads %" PRIu32
+		      ": not allowed (allowed: up to one a receiver, with "
+		      "--max-receivers %" PRIu32 ")\n",
+		      config->egress_threads, config->max_receivers);
+	return -EINVAL;
+}
+
 static void fill_table(struct option table[OPTIONS_COUNT + 1])
 {
 	int used = 0;
@@ -275,5 +299,7 @@ int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
 		ret = apply_defaults(&request, true);
 	if (ret == 0)
 		ret = check_format(&request);
+	if (ret == 0)
+		ret = check_threads(&request);
 	return ret < 0 ? ret : resolve_lag(&request);
 }

@@ -67,14 +67,15 @@ struct config {
 	uint64_t max_lag_bytes; /* a percentage has been resolved */
 	uint32_t drain_timeout_ms;
 	enum config_backend backend;
-	char congestion[16];   /* "auto", "system" or a name */
-	uint32_t sndbuf_bytes; /* 0: the system's choice */
-	uint32_t rcvbuf_bytes; /* likewise */
-	int cpu;	       /* -1: not bound */
-	int numa_node;	       /* -1: any */
-	uint32_t mode;	       /* permission bits of the segment */
-	char group[32];	       /* as given; "" for none */
-	gid_t gid;	       /* of that group; (gid_t)-1 for none */
+	uint32_t egress_threads; /* 0: the daemon's own thread serves all */
+	char congestion[16];	 /* "auto", "system" or a name */
+	uint32_t sndbuf_bytes;	 /* 0: the system's choice */
+	uint32_t rcvbuf_bytes;	 /* likewise */
+	int cpu;		 /* -1: not bound */
+	int numa_node;		 /* -1: any */
+	uint32_t mode;		 /* permission bits of the segment */
+	char group[32];		 /* as given; "" for none */
+	gid_t gid;		 /* of that group; (gid_t)-1 for none */
 	enum log_level log_level;
 };
 

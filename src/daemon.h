@@ -2,7 +2,7 @@
 /*
  * daemon.h - all parts of a running bcastd, and who may touch what.
  *
- * One thread, one struct, made by start.c and taken apart by it in reverse. The
+ * One struct, made by start.c and taken apart by it in reverse. The
  * way of a byte through it:
  *
  *	loop.c      wait -> dispatch -> publish + wake -> pump -> arm -> tick
@@ -12,8 +12,10 @@
  *	            sent event: cursor moves
  *	ingest.c    ingest_arm: the next recv, if backpressure.c admits it
  *
- * Receivers are served by a lane (lane.h): ours, the home lane. What all of
- * them together mean for the sender is receivers.c's business.
+ * Receivers are served by a lane (lane.h): ours, the home lane; or those of
+ * --egress-threads, with which lanes.c deals: nobody else touches anything in
+ * here but the daemon's own thread. What all receivers together mean for the
+ * sender is receivers.c's business.
  *
  * While a local process publishes, local.c takes the place of ingest.c: it
  * follows the tail, and says how far the publisher may go.
@@ -28,6 +30,8 @@
 #ifndef SRC_DAEMON_H
 #define SRC_DAEMON_H
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -102,6 +106,20 @@ struct gating {
 	uint64_t floor;		/* of the last look */
 };
 
+struct lane_thread;
+struct lane_news;
+
+/* The egress threads. Only lanes.c writes it. */
+struct lanes {
+	struct lane_thread *threads;
+	struct lane_news *news;
+	uint32_t count;
+	int eventfd;		     /* threads call us by it */
+	bool armed;		     /* a poll of it is in flight */
+	cpu_set_t cpus;		     /* where the process may run */
+	pthread_mutex_t closed_lock; /* see lane.h */
+};
+
 /* Whether the segment still has its name. Only name_watch.c writes it. */
 struct name_watch {
 	uint64_t next_ns; /* when to look again */
@@ -126,6 +144,7 @@ struct daemon {
 	struct bc_backend *backend;
 	struct backpressure_limits limits;
 	struct lane home;
+	struct lanes lanes;
 	struct ingest ingest;
 	struct local local;
 	struct nodes nodes;

@@ -9,7 +9,6 @@
 #include "shm/lease.h"
 #include "src/closing.h"
 #include "src/drain.h"
-#include "src/egress.h"
 #include "src/follow.h"
 #include "src/local.h"
 #include "src/log.h"
@@ -76,7 +75,7 @@ static bool is_quiet(const struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)
 			return false;
-	return egress_is_empty(&daemon->home);
+	return receivers_are_gone(daemon);
 }
 
 void drain_step(struct daemon *daemon, int signal_number)
@@ -92,9 +91,8 @@ void drain_step(struct daemon *daemon, int signal_number)
 	if (!daemon->ingest.receiving && !local_may_publish(daemon)) {
 		/* which may have come since this turn looked for it */
 		follow_stream(daemon);
-		egress_drain(&daemon->home,
-			     daemon->home.now_ns >= daemon->drain_deadline_ns);
-		closing_run(&daemon->home);
+		receivers_drain(daemon, daemon->home.now_ns >=
+						daemon->drain_deadline_ns);
 	}
 	if (is_quiet(daemon) ||
 	    daemon->home.now_ns >= daemon->drain_deadline_ns + LAST_RESORT_NS)

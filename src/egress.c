@@ -49,19 +49,23 @@ static void make_idle(struct lane *lane, struct bc_conn *conn)
 			  conn);
 }
 
-void egress_join(struct lane *lane, struct bc_conn *conn)
+void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 {
 	struct egress *egress = &lane->egress;
 
 	conn->role = BCAST_ROLE_RECEIVER;
-	conn->cursor = lane->tail;
+	conn->cursor = position;
+	if (position < egress->floor)
+		egress->floor = position;
+	if (position >= egress->leader || egress->receivers == 0) {
+		egress->leader = position;
+		egress->leader_valid = true;
+	}
 	egress->receivers++;
-	egress->leader = conn->cursor;
-	egress->leader_valid = true;
 	make_idle(lane, conn);
 	watch(lane, conn);
-	bc_counter_add(lane->counters, BC_COUNTER_receivers_joined, 1);
-	bc_counter_set(lane->counters, BC_COUNTER_receivers, egress->receivers);
+	bc_tally_add(&lane->tally, BC_COUNTER_receivers_joined, 1);
+	bc_tally_add(&lane->tally, BC_COUNTER_receivers, 1);
 	log_event(LOG_LEVEL_INFO, "receiver_joined", "peer=%s position=%llu",
 		  conn->peer, (unsigned long long)conn->cursor);
 }
@@ -75,7 +79,8 @@ void egress_remove(struct lane *lane, struct bc_conn *conn)
 	egress->receivers--;
 	if (conn->cursor == egress->leader)
 		egress->leader_valid = false;
-	bc_counter_set(lane->counters, BC_COUNTER_receivers, egress->receivers);
+	/* one less */
+	bc_tally_add(&lane->tally, BC_COUNTER_receivers, UINT64_MAX);
 }
 
 /* ---- Sending ----------------------------------------------------------- */
@@ -137,8 +142,8 @@ static void skip_to_live(struct lane *lane, struct bc_conn *conn)
 	conn->cursor = tail;
 	bc_peers_add(&conn->shown->skipped, bytes);
 	atomic_store_explicit(&conn->shown->cursor, tail, memory_order_relaxed);
-	bc_counter_add(lane->counters, BC_COUNTER_receivers_skips, 1);
-	bc_counter_add(lane->counters, BC_COUNTER_skipped_bytes, bytes);
+	bc_tally_add(&lane->tally, BC_COUNTER_receivers_skips, 1);
+	bc_tally_add(&lane->tally, BC_COUNTER_skipped_bytes, bytes);
 	log_event(LOG_LEVEL_WARN, "receiver_skipped",
 		  "peer=%s skipped_bytes=%llu position=%llu", conn->peer,
 		  (unsigned long long)bytes, (unsigned long long)tail);
@@ -155,11 +160,11 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 		egress->leader = conn->cursor;
 	egress->last_progress_ns = lane->now_ns;
 	bc_peers_progress(conn->shown, conn->cursor, bytes, lane->now_ns);
-	bc_counter_add(lane->counters, BC_COUNTER_bytes_out, bytes);
-	bc_counter_add(lane->counters, BC_COUNTER_sends, 1);
+	bc_tally_add(&lane->tally, BC_COUNTER_bytes_out, bytes);
+	bc_tally_add(&lane->tally, BC_COUNTER_sends, 1);
 	if (bytes < conn->offered) {
 		bc_peers_add(&conn->shown->short_sends, 1);
-		bc_counter_add(lane->counters, BC_COUNTER_short_sends, 1);
+		bc_tally_add(&lane->tally, BC_COUNTER_short_sends, 1);
 	}
 }
 
@@ -211,8 +216,8 @@ void egress_on_discard(struct lane *lane, struct bc_conn *conn, int result)
 {
 	if (result > 0) {
 		bc_peers_add(&conn->shown->discarded, (uint64_t)result);
-		bc_counter_add(lane->counters, BC_COUNTER_discarded_bytes,
-			       (uint64_t)result);
+		bc_tally_add(&lane->tally, BC_COUNTER_discarded_bytes,
+			     (uint64_t)result);
 	}
 	if (conn->state != BC_CONN_OPEN || conn->role != BCAST_ROLE_RECEIVER)
 		return;
@@ -341,8 +346,5 @@ void egress_drain(struct lane *lane, bool late)
 
 bool egress_is_empty(const struct lane *lane)
 {
-	for (uint32_t slot = 0; slot < lane->conns.count; slot++)
-		if (lane->conns.conns[slot].state != BC_CONN_FREE)
-			return false;
-	return true;
+	return lane->conns.used == 0;
 }

@@ -16,10 +16,10 @@
 void egress_init(struct egress *egress);
 
 /*
- * egress_join - the connection receives from the tail on; local_admit() was
- * called just before.
+ * egress_join - the connection receives from `position` on; local_admit() was
+ * called just before that was the tail.
  */
-void egress_join(struct lane *lane, struct bc_conn *conn);
+void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position);
 
 /* egress_remove - it is going, or becomes the sender. */
 void egress_remove(struct lane *lane, struct bc_conn *conn);

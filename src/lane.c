@@ -70,12 +70,21 @@ void lane_dispatch(struct lane *lane, struct bc_token token, int result)
 		egress_on_discard(lane, conn, result);
 		break;
 	case BC_OP_ACCEPT:
+	case BC_OP_LANES:
 	case BC_OP_LOCAL:
+	case BC_OP_NEWS:
 	case BC_OP_NODE:
 	case BC_OP_NONE:
 		break;
 	}
 	closing_settle(lane, conn);
+}
+
+void lane_remember(struct lane *lane, const struct bc_peer_closing *closing)
+{
+	(void)pthread_mutex_lock(lane->closed_lock);
+	bc_peers_remember(lane->segment, closing);
+	(void)pthread_mutex_unlock(lane->closed_lock);
 }
 
 /* Goes round all slots, some each time. */

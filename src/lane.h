@@ -10,6 +10,7 @@
 #ifndef SRC_LANE_H
 #define SRC_LANE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@
 #include "net/conn.h"
 #include "net/peer_socket.h"
 #include "shm/counters.h"
+#include "shm/peers.h"
 #include "shm/segment.h"
 #include "src/backpressure.h"
 #include "src/config.h"
@@ -42,13 +44,15 @@ struct lane {
 	struct bc_segment *segment;
 	const struct config *config;
 	const struct backpressure_limits *limits;
-	struct bc_counter_shm *counters; /* the segment's, or a thread's own */
+	struct bc_counter_shm *counters; /* the segment's: flush the tally */
 	struct bc_backend *backend;
+	pthread_mutex_t *closed_lock; /* of the memory of closed connections */
 	uint32_t first_slot; /* where its slots begin in the table of peers */
 
 	struct bc_conn_table conns;
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
+	struct bc_counter_tally tally; /* since the last turn */
 	uint64_t tail;	 /* of the stream, as this turn of the loop sees it */
 	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
 	uint32_t probe_slot; /* where the round of half-closed ones goes on */
@@ -65,6 +69,9 @@ void lane_fini(struct lane *lane);
 
 /* lane_dispatch - a connection's request has ended. */
 void lane_dispatch(struct lane *lane, struct bc_token token, int result);
+
+/* lane_remember - add to the memory of closed connections. */
+void lane_remember(struct lane *lane, const struct bc_peer_closing *closing);
 
 /* lane_tick - ten times a second: find out which half-closed ones have gone. */
 void lane_tick(struct lane *lane);

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 
 static struct {
 	enum log_level level;
-	unsigned long dropped; /* lines, since the last report */
+	atomic_ulong dropped; /* lines, since the last report */
 } state = {.level = LOG_LEVEL_INFO};
 
 static const char *const level_names[] = {
@@ -155,14 +156,16 @@ static bool report_dropped(void)
 	char line[64];
 	int length;
 
-	if (state.dropped == 0)
+	unsigned long dropped = atomic_exchange(&state.dropped, 0);
+
+	if (dropped == 0)
 		return true;
 	length = snprintf(line, sizeof(line), "warn log_dropped count=%lu\n",
-			  state.dropped);
-	if (!write_line(line, (size_t)length))
-		return false;
-	state.dropped = 0;
-	return true;
+			  dropped);
+	if (write_line(line, (size_t)length))
+		return true;
+	atomic_fetch_add(&state.dropped, dropped);
+	return false;
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)

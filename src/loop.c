@@ -23,6 +23,7 @@
 #include "src/follow.h"
 #include "src/gating.h"
 #include "src/ingest.h"
+#include "src/lanes.h"
 #include "src/local.h"
 #include "src/log.h"
 #include "src/loop.h"
@@ -73,6 +74,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 	}
 	if (token.op == BC_OP_LOCAL) {
 		local_on_event(daemon);
+		return;
+	}
+	if (token.op == BC_OP_LANES) {
+		lanes_on_event(daemon);
 		return;
 	}
 	lane_dispatch(&daemon->home, token, event->result);
@@ -133,10 +138,12 @@ static int turn(struct daemon *daemon)
 	arm(daemon);
 	local_pace(daemon);
 	ingest_release(daemon);
+	bc_tally_flush(&daemon->home.tally, daemon->counters);
 	if (daemon->home.now_ns >= daemon->next_tick_ns)
 		tick(daemon);
 	drain_step(daemon, signals_take());
-	return 0;
+	lanes_arm(daemon);
+	return -lanes_failed(daemon);
 }
 
 int loop_run(struct daemon *daemon)
@@ -147,6 +154,7 @@ int loop_run(struct daemon *daemon)
 	tick(daemon); /* the first arms the listeners */
 	while (daemon->phase != DAEMON_STOPPED && ret == 0)
 		ret = turn(daemon);
+	bc_tally_flush(&daemon->home.tally, daemon->counters);
 	if (ret == 0)
 		return 0;
 	log_event(LOG_LEVEL_ERROR, "backend_failed", "backend=%s error=\"%s\"",

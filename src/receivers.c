@@ -1,34 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /* receivers.c - see receivers.h. */
 #include "shm/lease.h"
+#include "src/closing.h"
 #include "src/egress.h"
+#include "src/lane_link.h"
+#include "src/lanes.h"
 #include "src/receivers.h"
 
 uint32_t receivers_count(const struct daemon *daemon)
 {
-	return daemon->home.egress.receivers;
+	return daemon->home.egress.receivers + lanes_receivers(daemon);
 }
 
 bool receivers_any(const struct daemon *daemon)
 {
-	return daemon->home.egress.receivers > 0 ||
-	       daemon->home.egress.sending > 0;
+	return receivers_count(daemon) > 0 || daemon->home.egress.sending > 0;
 }
 
-struct backpressure_positions receivers_positions(struct daemon *daemon)
+/* ---- Where they are ---------------------------------------------------- */
+
+static bool floor_will_do(const struct daemon *daemon, uint64_t floor)
+{
+	return backpressure_floor_will_do(&daemon->limits, daemon_tail(daemon),
+					  floor, !daemon->ingest.has_lease) &&
+	       !bc_lease_wants_room(&daemon->segment);
+}
+
+static struct backpressure_positions home_positions(struct daemon *daemon)
 {
 	struct lane *home = &daemon->home;
 	uint64_t tail = daemon_tail(daemon);
 	struct backpressure_positions at = {tail, tail, tail, tail};
 
 	/* closing connections can hold bytes after the last has left */
-	if (!backpressure_floor_will_do(&daemon->limits, tail,
-					home->egress.floor,
-					!daemon->ingest.has_lease) ||
-	    bc_lease_wants_room(&daemon->segment))
+	if (!floor_will_do(daemon, home->egress.floor))
 		egress_refresh_floor(home);
 	at.floor = home->egress.floor;
 	at.leader = egress_leader(home);
+	return at;
+}
+
+struct backpressure_positions receivers_positions(struct daemon *daemon)
+{
+	struct backpressure_positions home = home_positions(daemon);
+	struct backpressure_positions at = home;
+	bool has_leader = daemon->home.egress.receivers > 0;
+
+	if (daemon->lanes.count == 0)
+		return at;
+	lanes_narrow(daemon, &at, has_leader);
+	if (!floor_will_do(daemon, at.floor) ||
+	    at.tail - at.leader > daemon->limits.pace_bytes) {
+		/* who writes will have to wait: for their next report */
+		lanes_want(daemon);
+		at = home;
+		lanes_narrow(daemon, &at, has_leader);
+	}
+	lanes_note(daemon, at.leader);
 	return at;
 }
 
@@ -46,21 +74,45 @@ uint64_t receivers_lag_limit(struct daemon *daemon)
 
 uint64_t receivers_last_progress_ns(const struct daemon *daemon)
 {
-	return daemon->home.egress.last_progress_ns;
+	uint64_t home_ns = daemon->home.egress.last_progress_ns;
+	uint64_t lanes_ns = lanes_last_progress_ns(daemon);
+
+	return home_ns > lanes_ns ? home_ns : lanes_ns;
 }
+
+/* ---- News -------------------------------------------------------------- */
 
 bool receivers_want_news(const struct daemon *daemon)
 {
-	return egress_has_caught_up(&daemon->home);
+	return egress_has_caught_up(&daemon->home) ||
+	       lanes_receivers(daemon) > 0;
 }
 
 void receivers_published(struct daemon *daemon)
 {
 	egress_on_published(&daemon->home);
+	lanes_publish(daemon);
 }
+
+/* ---- Now and then ------------------------------------------------------ */
 
 void receivers_tick(struct daemon *daemon)
 {
+	uint64_t home_lag = egress_lag_max(&daemon->home);
+	uint64_t lanes_lag = lanes_lag_max(daemon);
+
 	bc_counter_set(daemon->counters, BC_COUNTER_lag_max_bytes,
-		       egress_lag_max(&daemon->home));
+		       home_lag > lanes_lag ? home_lag : lanes_lag);
+}
+
+void receivers_drain(struct daemon *daemon, bool late)
+{
+	egress_drain(&daemon->home, late);
+	closing_run(&daemon->home);
+	lanes_order(daemon, late ? LANE_HURRY : LANE_FINISH);
+}
+
+bool receivers_are_gone(const struct daemon *daemon)
+{
+	return egress_is_empty(&daemon->home) && lanes_are_quiet(daemon);
 }

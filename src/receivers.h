@@ -35,6 +35,15 @@ bool receivers_want_news(const struct daemon *daemon);
 /* receivers_tick - show how many there are, and how far behind. */
 void receivers_tick(struct daemon *daemon);
 
+/*
+ * receivers_drain - the tail is final: let those go that have all of it and, if
+ * it has got late, the others too. Again and again, until they are gone.
+ */
+void receivers_drain(struct daemon *daemon, bool late);
+
+/* receivers_are_gone - is nothing left of any, nor of a sender? */
+bool receivers_are_gone(const struct daemon *daemon);
+
 /* receivers_published - the tail has moved. */
 void receivers_published(struct daemon *daemon);
 

@@ -12,6 +12,7 @@
 #include "shm/peers.h"
 #include "src/egress.h"
 #include "src/ingest.h"
+#include "src/lanes.h"
 #include "src/local.h"
 #include "src/log.h"
 #include "src/receivers.h"
@@ -19,19 +20,19 @@
 #include "src/roles.h"
 
 /* cubic is 1.7 times bbr between processes of one machine (bench/fanout). */
-static void tune_for_same_host(const struct daemon *daemon, int fd)
+static void tune_for_same_host(const struct lane *lane, int fd)
 {
 	static const char cubic[] = "cubic";
 
 	/* not being allowed or not having it is no reason to refuse anybody */
-	if (strcmp(daemon->config.congestion, "auto") == 0)
+	if (strcmp(lane->config->congestion, "auto") == 0)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic,
 				 sizeof(cubic) - 1);
 }
 
 /* Fill in who the peer is; show it, with a role that may still change. */
-static void introduce(struct daemon *daemon, struct bc_conn *conn,
-		      uint32_t role)
+static void introduce(struct lane *lane, struct bc_conn *conn, uint32_t role,
+		      uint64_t position)
 {
 	struct sockaddr_storage local = {0}, peer = {0};
 	socklen_t local_length = sizeof(local), peer_length = sizeof(peer);
@@ -41,7 +42,7 @@ static void introduce(struct daemon *daemon, struct bc_conn *conn,
 	(void)getsockname(conn->fd, (struct sockaddr *)&local, &local_length);
 	(void)getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length);
 	if (role == BCAST_ROLE_RECEIVER && bc_sockaddr_same_host(&local, &peer))
-		tune_for_same_host(daemon, conn->fd);
+		tune_for_same_host(lane, conn->fd);
 	bc_sockaddr_format(&peer, conn->peer, sizeof(conn->peer));
 	bc_sockaddr_format(&local, local_text, sizeof(local_text));
 	conn->connected_realtime_ns = bc_realtime_ns();
@@ -50,11 +51,12 @@ static void introduce(struct daemon *daemon, struct bc_conn *conn,
 		.role = role,
 		.peer = conn->peer,
 		.local = local_text,
-		.position = daemon_tail(daemon),
-		.now_ns = daemon->home.now_ns,
+		.position = position,
+		.now_ns = lane->now_ns,
 	};
-	conn->shown = bc_peers_slot(&daemon->segment,
-				    bc_conn_slot(&daemon->home.conns, conn));
+	conn->shown = bc_peers_slot(lane->segment,
+				    lane->first_slot +
+					    bc_conn_slot(&lane->conns, conn));
 	bc_peers_open(conn->shown, &opening);
 }
 
@@ -74,14 +76,14 @@ static void refuse(struct daemon *daemon, int fd, uint32_t role,
 		       sender ? BC_COUNTER_senders_refused
 			      : BC_COUNTER_receivers_refused,
 		       1);
-	bc_peers_remember(&daemon->segment,
-			  &(struct bc_peer_closing){
-				  .role = role,
-				  .reason = reason,
-				  .peer = text,
-				  .cursor = daemon_tail(daemon),
-				  .connected_realtime_ns = bc_realtime_ns(),
-			  });
+	lane_remember(&daemon->home,
+		      &(struct bc_peer_closing){
+			      .role = role,
+			      .reason = reason,
+			      .peer = text,
+			      .cursor = daemon_tail(daemon),
+			      .connected_realtime_ns = bc_realtime_ns(),
+		      });
 	log_event(LOG_LEVEL_WARN,
 		  sender ? "sender_refused" : "receiver_refused",
 		  "peer=%s reason=%s", text, bcast_close_reason_name(reason));
@@ -102,6 +104,38 @@ static uint32_t choose_role(const struct daemon *daemon, enum config_role door,
 	return BCAST_ROLE_RECEIVER;
 }
 
+void roles_receive(struct lane *lane, struct bc_conn *conn, uint64_t position)
+{
+	introduce(lane, conn, BCAST_ROLE_RECEIVER, position);
+	egress_join(lane, conn, position);
+}
+
+/* Returns false if there is no slot left. */
+static bool take_in(struct daemon *daemon, uint32_t listener_index, int fd,
+		    uint32_t role)
+{
+	struct lane *home = &daemon->home;
+	struct bc_conn *conn;
+
+	if (role == BCAST_ROLE_RECEIVER)
+		local_admit(daemon);
+	if (role == BCAST_ROLE_RECEIVER && daemon->lanes.count > 0) {
+		lanes_give(daemon, fd, listener_index, daemon_tail(daemon));
+		return true;
+	}
+	conn = bc_conn_open(&home->conns, fd);
+	if (!conn)
+		return false;
+	conn->listener = listener_index;
+	if (role == BCAST_ROLE_RECEIVER) {
+		roles_receive(home, conn, daemon_tail(daemon));
+		return true;
+	}
+	introduce(home, conn, role, daemon_tail(daemon));
+	ingest_join(daemon, conn);
+	return true;
+}
+
 void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 {
 	enum config_role door = daemon->listeners[listener_index].role;
@@ -110,27 +144,13 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 					: BCAST_ROLE_RECEIVER;
 	uint32_t reason = 0;
 	uint32_t role = choose_role(daemon, door, &reason);
-	struct bc_conn *conn;
 
 	bc_counter_add(daemon->counters, BC_COUNTER_accepts, 1);
-	if (role == 0 || daemon->phase != DAEMON_RUNNING) {
+	if (role == 0 || daemon->phase != DAEMON_RUNNING)
 		refuse(daemon, fd, refused_role,
 		       role ? BCAST_CLOSE_SHUTDOWN : reason);
-		return;
-	}
-	conn = bc_conn_open(&daemon->home.conns, fd);
-	if (!conn) {
+	else if (!take_in(daemon, listener_index, fd, role))
 		refuse(daemon, fd, refused_role, BCAST_CLOSE_LIMIT);
-		return;
-	}
-	conn->listener = listener_index;
-	introduce(daemon, conn, role);
-	if (role != BCAST_ROLE_RECEIVER) {
-		ingest_join(daemon, conn);
-		return;
-	}
-	local_admit(daemon);
-	egress_join(&daemon->home, conn);
 }
 
 /* ---- A receiver that starts to send ------------------------------------ */

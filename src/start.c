@@ -20,6 +20,7 @@
 #include "src/dev_shm.h"
 #include "src/gating.h"
 #include "src/ipc_removal.h"
+#include "src/lanes.h"
 #include "src/listening.h"
 #include "src/local.h"
 #include "src/log.h"
@@ -29,7 +30,8 @@
 #include "src/start.h"
 #include "src/stream.h"
 
-#define DESCRIPTORS_SPARE 64u
+#define DESCRIPTORS_SPARE      64u
+#define DESCRIPTORS_PER_THREAD 4u /* backend, its watch, peer sockets */
 
 /* ---- The process ------------------------------------------------------- */
 
@@ -54,7 +56,8 @@ static int bind_to_cpu(int cpu)
 static void raise_descriptor_limit(const struct config *config)
 {
 	rlim_t needed = config->max_receivers + DAEMON_SENDERS_MAX +
-			config->nodes + DESCRIPTORS_SPARE;
+			config->nodes + DESCRIPTORS_SPARE +
+			config->egress_threads * DESCRIPTORS_PER_THREAD;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -72,13 +75,18 @@ static void raise_descriptor_limit(const struct config *config)
 
 /* ---- The rest ---------------------------------------------------------- */
 
+/* With egress threads, senders only. */
+static uint32_t home_slots(const struct config *config)
+{
+	return DAEMON_SENDERS_MAX +
+	       (config->egress_threads > 0 ? 0 : config->max_receivers);
+}
+
 static int open_backend(struct daemon *daemon)
 {
 	char why[256] = "";
-	int ret =
-		bc_uring_open(&daemon->backend,
-			      daemon->config.max_receivers + DAEMON_SENDERS_MAX,
-			      0, why, sizeof(why));
+	int ret = bc_uring_open(&daemon->backend, home_slots(&daemon->config),
+				0, why, sizeof(why));
 
 	daemon->home.backend = daemon->backend;
 	if (ret == 0)
@@ -102,10 +110,8 @@ static int init_parts(struct daemon *daemon)
 	daemon->home.config = config;
 	daemon->home.limits = &daemon->limits;
 	daemon->home.counters = daemon->counters;
-	return lane_init(&daemon->home,
-			 config->max_receivers + DAEMON_SENDERS_MAX) < 0
-		       ? EX_OSERR
-		       : 0;
+	daemon->home.closed_lock = &daemon->lanes.closed_lock;
+	return lane_init(&daemon->home, home_slots(config)) < 0 ? EX_OSERR : 0;
 }
 
 static const char *policy_name(enum config_slow_policy policy)
@@ -134,6 +140,9 @@ static void state_facts(struct daemon *daemon)
 		 daemon->config.max_lag_bytes);
 	(void)bc_facts_set(segment, "max_lag_bytes", value);
 	(void)bc_facts_set(segment, "congestion", daemon->config.congestion);
+	snprintf(value, sizeof(value), "%" PRIu32,
+		 daemon->config.egress_threads);
+	(void)bc_facts_set(segment, "egress_threads", value);
 	for (uint32_t i = 0; i < daemon->listener_count; i++) {
 		const struct listener *listener = &daemon->listeners[i];
 
@@ -168,7 +177,11 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		.segment.fd = -1,
 		.home.peer_socket.fd = -1,
 		.nodes.table = {.fd = -1, .segment.fd = -1},
+		.lanes.eventfd = -1,
+		.lanes.closed_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
+	(void)sched_getaffinity(0, sizeof(daemon->lanes.cpus),
+				&daemon->lanes.cpus);
 	raise_descriptor_limit(config);
 	dev_shm_check();
 	ret = bind_to_cpu(config->cpu);
@@ -186,6 +199,12 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		ret = init_parts(daemon);
 	if (ret == 0)
 		ret = open_backend(daemon);
+	if (ret == 0) {
+		nodes_start(daemon);
+		gating_start(daemon);
+		local_start(daemon);
+		ret = lanes_start(daemon);
+	}
 	if (ret != 0) {
 		/* the stream is not over because this try has failed */
 		if (daemon->adopted)
@@ -193,9 +212,6 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		daemon_stop(daemon);
 		return ret;
 	}
-	nodes_start(daemon);
-	gating_start(daemon);
-	local_start(daemon);
 	ipc_removal_warn();
 	announce(daemon);
 	return 0;
@@ -203,6 +219,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 
 void daemon_stop(struct daemon *daemon)
 {
+	lanes_stop(daemon);
 	bc_backend_close(daemon->backend);
 	daemon->backend = NULL;
 	gating_stop(daemon);

@@ -55,13 +55,36 @@ static void become(const struct daemon_fixture *daemon, const char *argv[])
 	_exit(127);
 }
 
+/*
+ * BCAST_TEST_OPTIONS: options for every daemon, between spaces, before those of
+ * the test, so that a whole suite can be run with them.
+ */
+static unsigned add_common_options(const char *argv[], unsigned count)
+{
+	static char words[256];
+	const char *given = getenv("BCAST_TEST_OPTIONS");
+	char *rest = words;
+
+	if (!given)
+		return count;
+	snprintf(words, sizeof(words), "%s", given);
+	while (count < DAEMON_FIXTURE_OPTIONS - 1) {
+		const char *word = strtok_r(rest, " ", &rest);
+
+		if (!word)
+			break;
+		argv[count++] = word;
+	}
+	return count;
+}
+
 void daemon_fixture_launch(struct daemon_fixture *daemon,
 			   const char *const options[])
 {
 	const char *argv[DAEMON_FIXTURE_OPTIONS] = {
 		daemon->program ? daemon->program : BCASTD_PATH, "--name",
 		daemon->name};
-	unsigned count = 3;
+	unsigned count = add_common_options(argv, 3);
 
 	if (daemon->name[0] == '\0')
 		snprintf(daemon->name, sizeof(daemon->name), "%s", test_name());

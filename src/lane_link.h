@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lane_link.h - what the daemon's thread and the threads of lanes tell each
+ * other. Plain words, each with one writer; no lock.
+ *
+ *	daemon  --- tail, leader, order; newcomers -->  lane
+ *	        <-- floor, leader, seen; gone ---------
+ *
+ * Downwards: all lanes read one struct lane_news. Its `word` changes after the
+ * rest and is a futex, which lanes sleep on. A newcomer is a connection with
+ * the position it joins at; there is room for as many as the lane has slots, so
+ * giving one never waits.
+ *
+ * Upwards: a lane reports after each turn. The daemon may have bytes before
+ * `floor` overwritten, so a lane stores it only when the sends that needed them
+ * have ended, and lowers it for a newcomer *before* it counts it as `taken`;
+ * the daemon reads `taken` first and adds the newcomers beyond it by itself.
+ * `seen` keeps the sender from running away from a thread that does not get a
+ * processor: its receivers would look slow without having been offered a byte.
+ * Only a daemon that waits is told at once: it sets `wanted`, looks once more,
+ * and sleeps; the lane reports, looks at `wanted`, and then writes the eventfd
+ * (both with a fence between, so one of them sees the other).
+ */
+#ifndef SRC_LANE_LINK_H
+#define SRC_LANE_LINK_H
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/segment.h"
+
+#define LANE_LINE      128u /* two cache lines: they are fetched in pairs */
+#define LANE_NO_FLOOR  UINT64_MAX /* the lane needs no byte at all */
+#define LANE_NO_LEADER UINT64_C(0)
+
+/* How far the end has come; only grows. */
+enum lane_order {
+	LANE_SERVE = 0,
+	LANE_FINISH, /* the tail is final: let those go that have all of it */
+	LANE_HURRY,  /* the others too */
+	LANE_STOP,   /* at once, whatever is left */
+};
+
+/* The daemon's thread writes. */
+struct lane_news {
+	alignas(LANE_LINE) bc_u32 word; /* + 1 for each change of the others */
+	bc_u32 order;			/* enum lane_order */
+	bc_u32 given_up; /* ingest_given_up(): all receivers are stalled */
+	bc_u64 tail;
+	bc_u64 leader; /* the furthest cursor over all lanes */
+};
+
+struct lane_newcomer {
+	int fd;
+	uint32_t listener;
+	uint64_t position;
+};
+
+struct lane_link {
+	/* the lane's thread writes */
+	alignas(LANE_LINE) bc_u64 floor;
+	bc_u64 leader;
+	bc_u64 seen; /* the tail that it goes by */
+	bc_u64 last_progress_ns;
+	bc_u64 lag_max;
+	bc_u64 taken; /* newcomers, since the start */
+	bc_u64 gone;  /* slots that were freed again */
+	bc_u32 stopped;
+	bc_u32 error; /* the errno that ended it; 0: none */
+
+	/* the daemon's thread writes */
+	alignas(LANE_LINE) bc_u64 given;
+	bc_u32 wanted;			 /* both write: see above */
+	struct lane_newcomer *newcomers; /* of `slots`, by number modulo it */
+	uint32_t slots;
+	int eventfd; /* that the daemon polls; one for all lanes */
+};
+
+#endif

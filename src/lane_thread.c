@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lane_thread.c - see lane_thread.h.
+ *
+ * A turn is the daemon's turn without the sender: wait, dispatch, take what is
+ * new, pump, report. The backend is opened and closed in here, since a ring of
+ * requests belongs to the thread that made it.
+ */
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/clock.h"
+#include "shm/lease.h"
+#include "src/closing.h"
+#include "src/egress.h"
+#include "src/lane_thread.h"
+#include "src/log.h"
+#include "src/roles.h"
+#include "src/tick.h"
+
+#define EVENTS_PER_TURN 512u
+
+static uint64_t get(const bc_u64 *word)
+{
+	return atomic_load_explicit(word, memory_order_acquire);
+}
+
+/* Returns whether it was another value before. */
+static bool set(bc_u64 *word, uint64_t value)
+{
+	if (atomic_load_explicit(word, memory_order_relaxed) == value)
+		return false;
+	atomic_store_explicit(word, value, memory_order_release);
+	return true;
+}
+
+/* ---- Reports ----------------------------------------------------------- */
+
+/* Not worth a scan of all slots as long as it holds nobody up. */
+static uint64_t floor_of(struct lane *lane)
+{
+	if (egress_is_empty(lane))
+		return LANE_NO_FLOOR;
+	if (!backpressure_floor_will_do(lane->limits, lane->tail,
+					lane->egress.floor, true) ||
+	    bc_lease_wants_room(lane->segment))
+		egress_refresh_floor(lane);
+	return lane->egress.floor;
+}
+
+static void tell(const struct lane_link *link)
+{
+	const uint64_t one = 1;
+
+	/* full is told as well */
+	while (write(link->eventfd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+static void report(struct lane_thread *self)
+{
+	struct lane *lane = &self->lane;
+	struct lane_link *link = &self->link;
+	uint64_t leader = lane->egress.receivers > 0 ? egress_leader(lane)
+						     : LANE_NO_LEADER;
+	bool changed = set(&link->floor, floor_of(lane));
+
+	changed |= set(&link->leader, leader);
+	changed |= set(&link->seen, lane->tail);
+	set(&link->last_progress_ns, lane->egress.last_progress_ns);
+	set(&link->gone, lane->conns.released);
+	bc_tally_flush(&lane->tally, lane->counters);
+	/* pairs with the one in lanes.c: see lane_link.h */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!changed ||
+	    atomic_load_explicit(&link->wanted, memory_order_relaxed) == 0)
+		return;
+	atomic_store_explicit(&link->wanted, 0, memory_order_relaxed);
+	tell(link);
+}
+
+/* ---- News -------------------------------------------------------------- */
+
+static void take_one(struct lane_thread *self,
+		     const struct lane_newcomer *newcomer)
+{
+	struct lane *lane = &self->lane;
+	struct bc_conn *conn = bc_conn_open(&lane->conns, newcomer->fd);
+
+	BC_ASSERT(conn); /* the daemon counts our slots */
+	conn->listener = newcomer->listener;
+	roles_receive(lane, conn, newcomer->position);
+	if (newcomer->position < get(&self->link.floor))
+		set(&self->link.floor, newcomer->position);
+}
+
+static void take_newcomers(struct lane_thread *self)
+{
+	struct lane_link *link = &self->link;
+	uint64_t given = get(&link->given);
+
+	for (uint64_t taken = get(&link->taken); taken != given; taken++) {
+		take_one(self, &link->newcomers[taken % link->slots]);
+		set(&link->taken, taken + 1);
+	}
+}
+
+static void take_news(struct lane_thread *self)
+{
+	struct lane *lane = &self->lane;
+	uint64_t tail = get(&self->news->tail);
+
+	self->order =
+		atomic_load_explicit(&self->news->order, memory_order_acquire);
+	take_newcomers(self);
+	/* after the newcomers: whose positions it has reached */
+	tail = get(&self->news->tail);
+	if (tail == lane->tail)
+		return;
+	lane->tail = tail;
+	egress_on_published(lane);
+}
+
+static uint64_t lag_limit(const struct lane_thread *self)
+{
+	const struct lane *lane = &self->lane;
+	const struct backpressure_positions at = {
+		.tail = lane->tail,
+		.leader = get(&self->news->leader),
+	};
+
+	if (!bc_lease_wants_room(lane->segment) || at.leader > at.tail)
+		return lane->limits->max_lag_bytes;
+	return backpressure_lag_for_record(
+		lane->limits, &at,
+		atomic_load_explicit(&self->news->given_up,
+				     memory_order_relaxed));
+}
+
+/* ---- The loop ---------------------------------------------------------- */
+
+static bool is_over(const struct lane_thread *self)
+{
+	if (self->order == LANE_STOP)
+		return true;
+	return self->order != LANE_SERVE && egress_is_empty(&self->lane) &&
+	       get(&self->link.taken) == get(&self->link.given);
+}
+
+static int64_t wait_ns(const struct lane_thread *self)
+{
+	uint64_t now_ns;
+
+	if (egress_has_ready(&self->lane) || is_over(self))
+		return 0;
+	if (egress_is_empty(&self->lane))
+		return BC_NS_PER_S; /* nobody to look after */
+	now_ns = bc_monotonic_ns();
+	return self->next_tick_ns > now_ns
+		       ? (int64_t)(self->next_tick_ns - now_ns)
+		       : 0;
+}
+
+/* `seen` was read before the news were: a change since ends the wait at once. */
+static void arm(struct lane_thread *self, uint32_t seen)
+{
+	if (self->armed || self->order >= LANE_HURRY)
+		return;
+	if (bc_backend_wait_word(self->lane.backend, &self->news->word, seen,
+				 bc_token_pack(BC_OP_NEWS, 0, 0)) == 0)
+		self->armed = true;
+}
+
+static void dispatch(struct lane_thread *self, const struct bc_event *event)
+{
+	struct bc_token token = bc_token_unpack(event->token);
+
+	if (token.op == BC_OP_NEWS)
+		self->armed = false;
+	else
+		lane_dispatch(&self->lane, token, event->result);
+	closing_run(&self->lane);
+}
+
+static void tick_lane(struct lane_thread *self)
+{
+	struct lane *lane = &self->lane;
+
+	if (lane->now_ns < self->next_tick_ns)
+		return;
+	self->next_tick_ns = lane->now_ns + TICK_NS;
+	lane_tick(lane);
+	set(&self->link.lag_max, egress_lag_max(lane));
+}
+
+static void drain(struct lane_thread *self)
+{
+	if (self->order == LANE_SERVE)
+		return;
+	egress_drain(&self->lane, self->order >= LANE_HURRY);
+	closing_run(&self->lane);
+}
+
+static int turn(struct lane_thread *self, const sigset_t *mask)
+{
+	struct lane *lane = &self->lane;
+	struct bc_event events[EVENTS_PER_TURN];
+	uint32_t seen =
+		atomic_load_explicit(&self->news->word, memory_order_acquire);
+	int count;
+
+	take_news(self);
+	egress_enforce_lag(lane, lag_limit(self));
+	closing_run(lane);
+	drain(self);
+	egress_pump(lane);
+	tick_lane(self);
+	report(self);
+	if (!egress_has_ready(lane))
+		arm(self, seen);
+	count = bc_backend_wait(lane->backend, events, EVENTS_PER_TURN,
+				wait_ns(self), mask);
+	if (count < 0)
+		return count;
+	lane->now_ns = bc_monotonic_ns();
+	bc_tally_add(&lane->tally, BC_COUNTER_loop_passes, 1);
+	for (int i = 0; i < count; i++)
+		dispatch(self, &events[i]);
+	return 0;
+}
+
+static void serve(struct lane_thread *self)
+{
+	sigset_t mask;
+	int ret = 0;
+
+	(void)pthread_sigmask(SIG_BLOCK, NULL, &mask);
+	self->lane.now_ns = bc_monotonic_ns();
+	while (ret == 0 && !is_over(self))
+		ret = turn(self, &mask);
+	report(self);
+	bc_backend_close(self->lane.backend);
+	self->lane.backend = NULL;
+	atomic_store_explicit(&self->link.error, (uint32_t)-ret,
+			      memory_order_relaxed);
+	atomic_store_explicit(&self->link.stopped, 1, memory_order_release);
+	tell(&self->link);
+}
+
+/* ---- Start and end ----------------------------------------------------- */
+
+struct beginning {
+	struct lane_start *start;
+	sem_t done;
+};
+
+static void *run(void *argument)
+{
+	struct beginning *beginning = argument;
+	struct lane_start *start = beginning->start;
+	struct lane_thread *self = start->thread;
+
+	start->result = bc_uring_open(&self->lane.backend, start->connections,
+				      0, start->why, sizeof(start->why));
+	if (start->result < 0) {
+		(void)sem_post(&beginning->done);
+		return NULL;
+	}
+	/* gone from the starter's stack after this */
+	(void)sem_post(&beginning->done);
+	serve(self);
+	return NULL;
+}
+
+int lane_thread_start(struct lane_start *start,
+		      const pthread_attr_t *attributes)
+{
+	struct lane_thread *self = start->thread;
+	struct beginning beginning = {.start = start};
+	int ret;
+
+	if (sem_init(&beginning.done, 0, 0) < 0)
+		return -errno;
+	ret = pthread_create(&self->thread, attributes, run, &beginning);
+	if (ret == 0) {
+		while (sem_wait(&beginning.done) < 0 && errno == EINTR)
+			;
+		ret = -start->result;
+		self->running = ret == 0;
+		if (!self->running)
+			(void)pthread_join(self->thread, NULL);
+	}
+	(void)sem_destroy(&beginning.done);
+	return -ret;
+}
+
+void lane_thread_join(struct lane_thread *thread)
+{
+	if (!thread->running)
+		return;
+	(void)pthread_join(thread->thread, NULL);
+	thread->running = false;
+}

@@ -119,6 +119,20 @@ static void quantiles_agree_with_a_sorted_array(void **state)
 	}
 }
 
+static void absurd_counts_keep_quantiles_in_order(void **state)
+{
+	struct bc_histogram_shm histogram = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < BC_HISTOGRAM_BUCKETS; i++)
+		histogram.buckets[i] = UINT64_MAX - i;
+
+	assert_true(bc_histogram_quantile(&histogram, 500) <
+		    bc_histogram_quantile(&histogram, 990));
+	assert_int_equal(bc_histogram_quantile(&histogram, 1000),
+			 bc_histogram_upper(LAST));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +144,7 @@ int main(void)
 		cmocka_unit_test(empty_histogram_has_quantile_0),
 		cmocka_unit_test(single_value_is_every_quantile),
 		cmocka_unit_test(quantiles_agree_with_a_sorted_array),
+		cmocka_unit_test(absurd_counts_keep_quantiles_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

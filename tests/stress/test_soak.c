@@ -3,7 +3,7 @@
  * A day in miniature: receivers join, stall, vanish, reset and talk, senders
  * come, change and break off, a local process publishes between them, local
  * readers attach and are killed; all at once, for BCAST_SOAK_SECONDS (15; the
- * long run is 600). Every byte that anybody gets is checked by its position,
+ * long run is 600), half of them with egress threads. Every byte that anybody gets is checked by its position,
  * and the daemon stays as it was: the memory and descriptors that it has after
  * the first quarter are those it has at the end, and when all have left it has
  * the descriptors that it began with.
@@ -19,6 +19,7 @@
 
 #define RECEIVERS      6u
 #define READERS	       3u
+#define TESTS	       2u
 #define DEFAULT_S      15u
 #define LOOK_MS	       100
 #define SHOW_MS	       15000u
@@ -126,11 +127,13 @@ static pthread_t start(void *(*what)(void *), struct soak_role *role)
 	return thread;
 }
 
-static void open_soak(void)
+static void open_soak(const char *egress_threads)
 {
-	const char *options[] = {"--ring-size",	    "32M",	"--ingest",
-				 "127.0.0.1:0",	    "--egress", "127.0.0.1:0",
-				 "--max-receivers", "256",	NULL};
+	const char *options[] = {
+		"--ring-size",	   "32M",      "--ingest",
+		"127.0.0.1:0",	   "--egress", "127.0.0.1:0",
+		"--max-receivers", "256",      "--egress-threads",
+		egress_threads,	   NULL};
 
 	memset(&soak, 0, sizeof(soak));
 	daemon_fixture_start(&soak.daemon, options);
@@ -143,7 +146,7 @@ static void open_soak(void)
 static void look_on(struct look *warm, struct look *later)
 {
 	const uint64_t start_ms = test_now_ms();
-	const uint64_t length_ms = seconds() * 1000;
+	const uint64_t length_ms = seconds() * 1000 / TESTS;
 	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
 	struct test_child readers[READERS] = {0};
 	struct soak_role roles[READERS];
@@ -175,14 +178,13 @@ static bool all_is_as_at_start(void *argument)
 	return look().descriptors == baseline->descriptors;
 }
 
-static void after_a_day_of_churn_the_daemon_is_as_it_was(void **state)
+static void day_of_churn(const char *egress_threads)
 {
 	struct soak_role roles[RECEIVERS + 1];
 	pthread_t threads[RECEIVERS + 1];
 	struct look baseline, warm = {0}, later = {0}, end;
 
-	(void)state;
-	open_soak();
+	open_soak(egress_threads);
 	baseline = look();
 	for (unsigned i = 0; i <= RECEIVERS; i++)
 		roles[i] = (struct soak_role){.soak = &soak, .number = i};
@@ -219,12 +221,24 @@ static void after_a_day_of_churn_the_daemon_is_as_it_was(void **state)
 	daemon_fixture_stop(&soak.daemon);
 }
 
+static void after_a_day_of_churn_the_daemon_is_as_it_was(void **state)
+{
+	(void)state;
+	day_of_churn("0");
+}
+
+static void with_egress_threads_it_is_too(void **state)
+{
+	(void)state;
+	day_of_churn("2");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(
-			after_a_day_of_churn_the_daemon_is_as_it_was,
-			daemon_fixture_cleanup),
+#define TEST(f) cmocka_unit_test_teardown(f, daemon_fixture_cleanup)
+	const struct CMUnitTest tests[TESTS] = {
+		TEST(after_a_day_of_churn_the_daemon_is_as_it_was),
+		TEST(with_egress_threads_it_is_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,11 +169,11 @@ static void first_receiver_is_set_when_the_second_comes(void **state)
 	assert_int_equal(bc_conn_table_init(&lane.conns, 2), 0);
 	before = buffer_of(fds[0][0]);
 
-	socket_memory_admit(&lane, fds[0][0]);
+	socket_memory_admit(&lane, &(struct bc_conn){.fd = fds[0][0]});
 	assert_int_equal(buffer_of(fds[0][0]), before);
 	bc_conn_open(&lane.conns, fds[0][0])->role = BCAST_ROLE_RECEIVER;
 	lane.egress.receivers = 1;
-	socket_memory_admit(&lane, fds[1][0]);
+	socket_memory_admit(&lane, &(struct bc_conn){.fd = fds[1][0]});
 
 	assert_int_equal(buffer_of(fds[0][0]), 64 * KIB);
 	assert_int_equal(buffer_of(fds[1][0]), 64 * KIB);
@@ -195,7 +195,7 @@ static void lane_counts_for_all_threads(void **state)
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 
-	socket_memory_admit(&lane, fds[0]);
+	socket_memory_admit(&lane, &(struct bc_conn){.fd = fds[0]});
 
 	assert_int_equal(lane.socket_memory.planned_for, 4);
 	assert_int_equal(buffer_of(fds[0]), 64 * KIB);
@@ -205,7 +205,8 @@ static void lane_counts_for_all_threads(void **state)
 
 static void chosen_buffer_is_left_alone(void **state)
 {
-	struct config config = {.max_receivers = 2, .sndbuf_bytes = 1 << 20};
+	struct config config = {.max_receivers = 2,
+				.listens = {{.sndbuf_bytes = 1 << 20}}};
 	struct lane lane = {.config = &config,
 			    .egress.receivers = 999,
 			    .socket_memory = {.calm_bytes = 4 * KIB,
@@ -218,7 +219,7 @@ static void chosen_buffer_is_left_alone(void **state)
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	before = buffer_of(fds[0]);
 
-	socket_memory_admit(&lane, fds[0]);
+	socket_memory_admit(&lane, &(struct bc_conn){.fd = fds[0]});
 
 	assert_int_equal(buffer_of(fds[0]), before);
 	(void)close(fds[0]);

@@ -24,9 +24,10 @@ static void start_with_roles(void)
 
 static void start_with_listen(const char *reassign)
 {
-	const char *options[] = {"--ring-size", "4M",	      "--listen",
-				 "127.0.0.1:0", "--reassign", reassign,
-				 NULL};
+	/* threads have no receiver to give back; also if all tests have some */
+	const char *options[] = {"--ring-size",	     "4M",	   "--listen",
+				 "127.0.0.1:0",	     "--reassign", reassign,
+				 "--egress-threads", "0",	   NULL};
 
 	daemon_fixture_start(&daemon_, options);
 }

@@ -66,6 +66,15 @@ bool egress_is_empty(const struct lane *lane);
 /* egress_pump - post sends, to a bounded number of receivers. */
 void egress_pump(struct lane *lane);
 
+/*
+ * egress_headway - how far the sender may get ahead of the tail that this lane
+ * goes by, until the lane has been through its sends once more. While somebody
+ * is far behind, that is as much as one send takes: the sender gets no more
+ * turns than its receivers do, as if one thread served both, so that nobody
+ * looks slow because of a thread that is late. It does not wait for a receiver.
+ */
+uint64_t egress_headway(struct lane *lane);
+
 /* egress_has_caught_up - is somebody waiting for new bytes? */
 bool egress_has_caught_up(const struct lane *lane);
 

@@ -47,6 +47,12 @@ enum config_backend {
 	CONFIG_BACKEND_IO_URING,
 };
 
+enum config_zerocopy {
+	CONFIG_ZEROCOPY_AUTO,
+	CONFIG_ZEROCOPY_ON,
+	CONFIG_ZEROCOPY_OFF,
+};
+
 struct config_listen {
 	enum config_role role;
 	char address[256]; /* HOST:PORT, for bc_sockaddr_parse() */
@@ -67,6 +73,7 @@ struct config {
 	uint64_t max_lag_bytes; /* a percentage has been resolved */
 	uint32_t drain_timeout_ms;
 	enum config_backend backend;
+	enum config_zerocopy zerocopy;
 	uint32_t egress_threads; /* 0: the daemon's own thread serves all */
 	char congestion[16];	 /* "auto", "system" or a name */
 	uint32_t sndbuf_bytes;	 /* 0: the system's choice */

@@ -13,7 +13,7 @@
  * it fails in each policy within the first megabytes.
  *
  * BCAST_STRESS_MIB in the environment is the length of each stream (default
- * 32); BCAST_SEED repeats a run.
+ * 16); BCAST_SEED repeats a run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@
 #define MIB	    (UINT64_C(1) << 20)
 #define RECEIVERS   8u
 #define STEADY	    2u /* of these, who never stall */
-#define DEFAULT_MIB 32u
+#define DEFAULT_MIB 16u
 #define PORTION	    (64 * KIB)
 
 static struct daemon_fixture daemon_;

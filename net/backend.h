@@ -5,14 +5,15 @@
  * A completion interface: requests are queued, bc_backend_wait() hands them to
  * the kernel in one go and brings back what has completed. The caller decodes
  * the token and acts; nothing here calls up. io_uring implements it directly
- * (uring.c); a readiness backend can by doing the call when it would succeed.
+ * (uring.c); epoll does the call when it would succeed (epoll.c).
  *
  * Rules for both sides
  * - A request's memory, and the descriptor, stay valid until its event.
  * - Each request gives exactly one event, also when cancelled; accept gives
- *   one per connection, and has ended at the first without BC_EVENT_MORE.
- *   A zero-copy send gives a second one if its first has BC_EVENT_MORE: its
- *   memory, but not the descriptor, stays valid until that one.
+ *   one per connection and recv_each one per arrival, and each has ended at
+ *   the first without BC_EVENT_MORE. A zero-copy send gives a second one if
+ *   its first has BC_EVENT_MORE: its memory, but not the descriptor, stays
+ *   valid until that one.
  * - At most one send and one receive per descriptor are in flight: two sends
  *   could be reordered by the kernel (io_uring_prep_send(3)).
  * - A descriptor is closed only after all its events: cancel, reap, close.
@@ -32,10 +33,14 @@ struct bc_event {
 	uint64_t token; /* as given with the request */
 	int32_t result; /* bytes or descriptor, >= 0, or -errno */
 	uint32_t flags;
+	const void *bytes; /* of recv_each, else NULL */
 };
-#define BC_EVENT_MORE	1u /* accept goes on; a send will be notified of */
+#define BC_EVENT_MORE	1u /* the request goes on; a send is notified of */
 #define BC_EVENT_NOTIF	2u /* the notification: its bytes are free again */
 #define BC_EVENT_COPIED 4u /* with it: the kernel has copied them after all */
+
+/* The most that one event of recv_each brings. */
+#define BC_BACKEND_EACH_BYTES 4096u
 
 struct bc_backend;
 
@@ -44,6 +49,7 @@ struct bc_backend_ops {
 	int (*accept)(struct bc_backend *backend, int fd, uint64_t token);
 	int (*recv)(struct bc_backend *backend, int fd, void *buffer,
 		    size_t size, int flags, uint64_t token);
+	int (*recv_each)(struct bc_backend *backend, int fd, uint64_t token);
 	int (*send)(struct bc_backend *backend, int fd, const void *bytes,
 		    size_t size, uint64_t token);
 	int (*send_zc)(struct bc_backend *backend, int fd, const void *bytes,
@@ -72,9 +78,12 @@ struct bc_backend {
 /* For bc_uring_open: do as if the kernel had no futex requests (before 6.7). */
 #define BC_URING_NO_FUTEX 1u
 
+/* With queues so short that they overflow: for tests. */
+#define BC_URING_SMALL 2u
+
 /*
  * bc_uring_open - the io_uring backend, for up to `connections` connections.
- * flags: 0, or BC_URING_NO_FUTEX. Without futex requests it starts a thread,
+ * flags: BC_URING_... . Without futex requests it starts a thread,
  * for bc_backend_wait_word().
  *
  * Returns 0, or -errno with one line in `why` that says what stands in the way
@@ -84,7 +93,20 @@ struct bc_backend {
 int bc_uring_open(struct bc_backend **backend, unsigned connections,
 		  unsigned flags, char *why, size_t why_size);
 
-/* bc_backend_accept - accept connections at a listening socket, until ended. */
+/* For bc_epoll_open: do as if there was no epoll_pwait2 (before 5.11). */
+#define BC_EPOLL_COARSE 1u
+
+/*
+ * bc_epoll_open - the epoll backend. flags: 0, or BC_EPOLL_COARSE. It starts a
+ * thread, for bc_backend_wait_word(). Returns and fails as bc_uring_open does.
+ */
+int bc_epoll_open(struct bc_backend **backend, unsigned connections,
+		  unsigned flags, char *why, size_t why_size);
+
+/*
+ * bc_backend_accept - accept connections at a listening socket, until ended.
+ * The socket may become a nonblocking one by this.
+ */
 static inline int bc_backend_accept(struct bc_backend *backend, int fd,
 				    uint64_t token)
 {
@@ -100,6 +122,21 @@ static inline int bc_backend_recv(struct bc_backend *backend, int fd,
 				  uint64_t token)
 {
 	return backend->ops->recv(backend, fd, buffer, size, flags, token);
+}
+
+/*
+ * bc_backend_recv_each - receive whatever comes, in buffers of the backend's
+ * own: for messages. An event says how many bytes are at event.bytes; they are
+ * valid until the next wait. Not for what is thrown away: MSG_TRUNC does that
+ * for a third of the time a byte, and needs no more for small pieces.
+ *
+ * Ends by 0 (the end), an error, a cancel, or -ENOBUFS when others have all
+ * the buffers: ask again. Its last event may bring bytes like any other.
+ */
+static inline int bc_backend_recv_each(struct bc_backend *backend, int fd,
+				       uint64_t token)
+{
+	return backend->ops->recv_each(backend, fd, token);
 }
 
 /* bc_backend_send - send up to `size` bytes; may take fewer. No SIGPIPE. */

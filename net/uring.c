@@ -10,14 +10,14 @@
  * Likewise the wait for a word: a FUTEX_WAIT request, else a poll request for
  * the descriptor of a thread that sleeps on the word (word_watch.h).
  *
- * Rejected: SQPOLL (needs a core of its own), multishot receive (it takes the
- * decision where bytes land away from us), registered files (nothing to gain).
+ * Rejected: SQPOLL (needs a core of its own), multishot receive into the ring
+ * in shared memory (it takes the decision where bytes land away from us; for
+ * recv_each it is right), registered files (nothing to gain).
  *
  * The submission queue may be full when a request is added; it is then handed
  * to the kernel at once, so adding never fails but by the ring being broken.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -28,7 +28,9 @@
 #include <unistd.h>
 
 #include "net/backend.h"
+#include "net/signal_gap.h"
 #include "net/uring_compat.h"
+#include "net/uring_setup.h"
 #include "shm/assert.h"
 #include "shm/clock.h"
 #include "shm/notify.h"
@@ -45,15 +47,23 @@
 	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
 	 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL |     \
 	 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
+#define POOL_BUFFERS  64u /* a power of two */
+#define POOL_GROUP    0
+#define SMALL_ENTRIES 8u
 
 struct uring {
 	struct bc_backend backend;
 	struct io_uring ring;
+	struct io_uring_buf_ring *pool_ring; /* what the kernel may fill */
+	unsigned char *pool;		     /* buffers, by number */
+	uint16_t lent[POOL_BUFFERS];	     /* to the caller */
+	unsigned lent_count;
 	bool has_futex;		    /* requests to wake and to wait */
 	struct bc_word_watch watch; /* if not */
 	uint64_t word_token;	    /* of the wait for a word; 0: none */
 	uintptr_t registered;	    /* memory for zero copy; its address */
 	uint64_t registered_size;   /* 0: none */
+	unsigned busy_waits;	    /* see signal_gap.h */
 };
 
 static struct uring *uring_of(struct bc_backend *backend)
@@ -93,6 +103,19 @@ static int uring_recv(struct bc_backend *backend, int fd, void *buffer,
 	if (!sqe)
 		return -EBUSY;
 	io_uring_prep_recv(sqe, fd, buffer, size, flags);
+	io_uring_sqe_set_data64(sqe, token);
+	return 0;
+}
+
+static int uring_recv_each(struct bc_backend *backend, int fd, uint64_t token)
+{
+	struct io_uring_sqe *sqe = next_sqe(uring_of(backend));
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = POOL_GROUP;
 	io_uring_sqe_set_data64(sqe, token);
 	return 0;
 }
@@ -238,6 +261,64 @@ static int uring_wait_word(struct bc_backend *backend, const bc_u32 *word,
 	return 0;
 }
 
+/* ---- Buffers of recv_each ---------------------------------------------- */
+
+static unsigned char *buffer_of(const struct uring *uring, unsigned number)
+{
+	return uring->pool + (size_t)number * BC_BACKEND_EACH_BYTES;
+}
+
+static void give_to_kernel(struct uring *uring, const uint16_t *numbers,
+			   unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		io_uring_buf_ring_add(uring->pool_ring,
+				      buffer_of(uring, numbers[i]),
+				      BC_BACKEND_EACH_BYTES, numbers[i],
+				      POOL_BUFFERS - 1, (int)i);
+	io_uring_buf_ring_advance(uring->pool_ring, (int)count);
+}
+
+/* The bytes of a completion; they are the caller's until the next wait. */
+static const void *lend(struct uring *uring, uint32_t flags)
+{
+	unsigned number = flags >> IORING_CQE_BUFFER_SHIFT;
+
+	if ((flags & IORING_CQE_F_BUFFER) == 0)
+		return NULL;
+	BC_ASSERT(uring->lent_count < POOL_BUFFERS);
+	uring->lent[uring->lent_count++] = (uint16_t)number;
+	return buffer_of(uring, number);
+}
+
+static int open_pool(struct uring *uring)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct io_uring_buf_reg registration = {
+		.ring_entries = POOL_BUFFERS,
+		.bgid = POOL_GROUP,
+	};
+	uint16_t all[POOL_BUFFERS];
+
+	uring->pool_ring = aligned_alloc(page, page);
+	uring->pool = malloc((size_t)POOL_BUFFERS * BC_BACKEND_EACH_BYTES);
+	if (!uring->pool_ring || !uring->pool)
+		return -ENOMEM;
+	memset(uring->pool_ring, 0, page);
+	registration.ring_addr = (uintptr_t)uring->pool_ring;
+	for (unsigned i = 0; i < POOL_BUFFERS; i++)
+		all[i] = (uint16_t)i;
+	give_to_kernel(uring, all, POOL_BUFFERS);
+	return io_uring_register_buf_ring(&uring->ring, &registration, 0);
+}
+
+/* After the ring: the kernel may fill them for as long as it is there. */
+static void close_pool(struct uring *uring)
+{
+	free(uring->pool_ring);
+	free(uring->pool);
+}
+
 /* ---- Completions ------------------------------------------------------- */
 
 /* What the end of the wait for a word is to the caller. */
@@ -285,6 +366,7 @@ static unsigned reap(struct uring *uring, struct bc_event *events, unsigned max)
 			.token = cqe->user_data,
 			.result = result,
 			.flags = event_flags(cqe),
+			.bytes = lend(uring, cqe->flags),
 		};
 	}
 	io_uring_cq_advance(&uring->ring, seen);
@@ -303,13 +385,18 @@ static int uring_wait(struct bc_backend *backend, struct bc_event *events,
 	sigset_t wait_mask = *mask;
 	int ret;
 
+	give_to_kernel(uring, uring->lent, uring->lent_count);
+	uring->lent_count = 0;
 	ret = io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1, &timeout,
 					       &wait_mask);
 	/* busy: completions overflowed; taking some makes room */
 	if (ret < 0 && ret != -ETIME && ret != -EINTR && ret != -EAGAIN &&
 	    ret != -EBUSY)
 		return ret;
-	return (int)reap(uring, events, max);
+	ret = (int)reap(uring, events, max);
+	if (ret > 0)
+		bc_signal_gap(&uring->busy_waits, mask);
+	return ret;
 }
 
 static void uring_close(struct bc_backend *backend)
@@ -317,6 +404,7 @@ static void uring_close(struct bc_backend *backend)
 	struct uring *uring = uring_of(backend);
 
 	io_uring_queue_exit(&uring->ring);
+	close_pool(uring);
 	if (!uring->has_futex)
 		bc_word_watch_close(&uring->watch);
 	free(uring);
@@ -326,6 +414,7 @@ static const struct bc_backend_ops uring_ops = {
 	.name = "io_uring",
 	.accept = uring_accept,
 	.recv = uring_recv,
+	.recv_each = uring_recv_each,
 	.send = uring_send,
 	.send_zc = uring_send_zc,
 	.register_memory = uring_register_memory,
@@ -339,69 +428,6 @@ static const struct bc_backend_ops uring_ops = {
 
 /* ---- Open -------------------------------------------------------------- */
 
-static int read_sysctl_disabled(void)
-{
-	int fd = open("/proc/sys/kernel/io_uring_disabled",
-		      O_RDONLY | O_CLOEXEC);
-	char digit = '0';
-
-	if (fd < 0)
-		return 0;
-	if (read(fd, &digit, 1) != 1)
-		digit = '0';
-	(void)close(fd);
-	return digit - '0';
-}
-
-static void explain(int error, char *why, size_t size)
-{
-	if (error == -EPERM && read_sysctl_disabled() > 0)
-		snprintf(why, size,
-			 "the sysctl kernel.io_uring_disabled is %d: set it "
-			 "to 0, or put the daemon's group into "
-			 "kernel.io_uring_group and set it to 1",
-			 read_sysctl_disabled());
-	else if (error == -EPERM || error == -EACCES)
-		snprintf(why, size,
-			 "io_uring is denied, most likely by a container's "
-			 "seccomp profile: allow io_uring_setup, "
-			 "io_uring_enter and io_uring_register in it");
-	else if (error == -ENOSYS || error == -EINVAL)
-		snprintf(why, size,
-			 "this kernel's io_uring is missing or too old: "
-			 "Linux 6.1 or newer is needed");
-	else if (error == -ENOMEM)
-		snprintf(why, size,
-			 "not enough memory may be locked for io_uring: raise "
-			 "the limit (ulimit -l, LimitMEMLOCK=)");
-	else
-		snprintf(why, size, "io_uring cannot be set up: %s",
-			 strerror(-error));
-}
-
-/* Everything that is used here came with Linux 6.1 or before. */
-static int probe(struct uring *uring)
-{
-	static const int needed[] = {IORING_OP_ACCEPT, IORING_OP_RECV,
-				     IORING_OP_SEND, IORING_OP_POLL_ADD,
-				     IORING_OP_ASYNC_CANCEL};
-	struct io_uring_probe *probe = io_uring_get_probe_ring(&uring->ring);
-	bool complete = true;
-
-	if (!probe)
-		return -ENOMEM;
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!io_uring_opcode_supported(probe, needed[i]))
-			complete = false;
-	if (!io_uring_opcode_supported(probe, BC_IORING_OP_FUTEX_WAIT) ||
-	    !io_uring_opcode_supported(probe, BC_IORING_OP_FUTEX_WAKE))
-		uring->has_futex = false;
-	if (io_uring_opcode_supported(probe, IORING_OP_SEND_ZC))
-		uring->backend.features |= BC_BACKEND_ZEROCOPY;
-	io_uring_free_probe(probe);
-	return complete ? 0 : -ENOSYS;
-}
-
 static unsigned completion_entries(unsigned connections)
 {
 	unsigned entries = COMPLETIONS_MIN;
@@ -413,36 +439,40 @@ static unsigned completion_entries(unsigned connections)
 }
 
 /* The ring and, without futex requests, the thread. */
-static int init(struct uring *uring, unsigned connections, char *why,
-		size_t why_size)
+static int init(struct uring *uring, unsigned connections, bool small,
+		char *why, size_t why_size)
 {
 	struct io_uring_params params = {
 		.flags = RING_FLAGS,
-		.cq_entries = completion_entries(connections),
+		.cq_entries = small ? SMALL_ENTRIES * 2
+				    : completion_entries(connections),
 	};
-	int ret;
+	struct bc_uring_setup setup = {.ring = &uring->ring};
+	int ret = bc_uring_setup_make(
+		&setup, small ? SMALL_ENTRIES : QUEUE_ENTRIES, &params);
 
-	ret = io_uring_queue_init_params(QUEUE_ENTRIES, &uring->ring, &params);
 	if (ret < 0) {
-		explain(ret, why, why_size);
+		bc_uring_setup_explain(ret, why, why_size);
 		return ret;
 	}
-	ret = probe(uring);
-	if (ret < 0) {
-		explain(ret, why, why_size);
-		io_uring_queue_exit(&uring->ring);
-		return ret;
+	uring->has_futex = uring->has_futex && setup.has_futex;
+	if (setup.known[IORING_OP_SEND_ZC])
+		uring->backend.features |= BC_BACKEND_ZEROCOPY;
+	ret = open_pool(uring);
+	if (ret == 0)
+		ret = bc_uring_setup_enable(&setup);
+	if (ret < 0)
+		bc_uring_setup_explain(ret, why, why_size);
+	if (ret == 0 && !uring->has_futex) {
+		ret = bc_word_watch_open(&uring->watch);
+		if (ret < 0)
+			snprintf(why, why_size,
+				 "a thread to wait for local publishers, which "
+				 "this kernel needs, cannot be started: %s",
+				 strerror(-ret));
 	}
-	if (uring->has_futex)
-		return 0;
-	ret = bc_word_watch_open(&uring->watch);
-	if (ret < 0) {
-		snprintf(why, why_size,
-			 "a thread to wait for local publishers, which this "
-			 "kernel needs, cannot be started: %s",
-			 strerror(-ret));
+	if (ret < 0)
 		io_uring_queue_exit(&uring->ring);
-	}
 	return ret;
 }
 
@@ -452,12 +482,16 @@ int bc_uring_open(struct bc_backend **backend, unsigned connections,
 	struct uring *uring = calloc(1, sizeof(*uring));
 	int ret;
 
-	if (!uring)
+	if (!uring) {
+		bc_uring_setup_explain(-ENOMEM, why, why_size);
 		return -ENOMEM;
+	}
 	uring->backend.ops = &uring_ops;
 	uring->has_futex = !(flags & BC_URING_NO_FUTEX);
-	ret = init(uring, connections, why, why_size);
+	ret = init(uring, connections, (flags & BC_URING_SMALL) != 0, why,
+		   why_size);
 	if (ret < 0) {
+		close_pool(uring);
 		free(uring);
 		return ret;
 	}

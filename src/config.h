@@ -45,6 +45,7 @@ enum config_format {
 enum config_backend {
 	CONFIG_BACKEND_AUTO,
 	CONFIG_BACKEND_IO_URING,
+	CONFIG_BACKEND_EPOLL,
 };
 
 enum config_zerocopy {

@@ -35,7 +35,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "net/backend.h"
+#include "net/backend_open.h"
 #include "net/sockaddr.h"
 #include "shm/gate.h"
 #include "shm/name_lock.h"
@@ -142,6 +142,7 @@ struct daemon {
 	const char *not_adopted;	 /* or why not, if there was one */
 	struct bc_counter_shm *counters; /* in the segment */
 	struct bc_backend *backend;
+	char backend_why[BC_BACKEND_WHY_MAX]; /* not io_uring; or empty */
 	struct backpressure_limits limits;
 	struct lane home;
 	struct lanes lanes;

@@ -263,8 +263,8 @@ static void *run(void *argument)
 	struct lane_start *start = beginning->start;
 	struct lane_thread *self = start->thread;
 
-	start->result = bc_uring_open(&self->lane.backend, start->connections,
-				      0, start->why, sizeof(start->why));
+	start->result = bc_backend_open(&self->lane.backend, start->which,
+					start->connections, start->why);
 	if (start->result < 0) {
 		(void)sem_post(&beginning->done);
 		return NULL;

@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "net/backend_open.h"
 #include "src/lane.h"
 #include "src/lane_link.h"
 
@@ -31,9 +32,10 @@ struct lane_thread {
 /* What a thread's start needs to say. */
 struct lane_start {
 	struct lane_thread *thread;
+	enum bc_backend_which which; /* as the daemon's, which was tried */
 	uint32_t connections;
 	int result; /* 0 or -errno, once the thread has its backend */
-	char why[256];
+	char why[BC_BACKEND_WHY_MAX];
 };
 
 /*

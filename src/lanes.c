@@ -306,6 +306,7 @@ static int start_one(struct daemon *daemon, uint32_t i, uint32_t *first_slot,
 	int ret = init_lane(daemon, i, *first_slot);
 
 	if (ret == 0) {
+		start.which = bc_backend_which(daemon->backend);
 		start.connections = start.thread->link.slots;
 		*first_slot += start.connections;
 		ret = lane_thread_start(&start, attributes);

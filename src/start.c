@@ -76,6 +76,19 @@ static void raise_descriptor_limit(const struct config *config)
 
 /* ---- The rest ---------------------------------------------------------- */
 
+static enum bc_backend_which wanted_backend(const struct config *config)
+{
+	switch (config->backend) {
+	case CONFIG_BACKEND_AUTO:
+		return BC_BACKEND_AUTO;
+	case CONFIG_BACKEND_IO_URING:
+		return BC_BACKEND_IO_URING;
+	case CONFIG_BACKEND_EPOLL:
+		return BC_BACKEND_EPOLL;
+	}
+	return BC_BACKEND_AUTO;
+}
+
 /* With egress threads, senders only. */
 static uint32_t home_slots(const struct config *config)
 {
@@ -85,16 +98,19 @@ static uint32_t home_slots(const struct config *config)
 
 static int open_backend(struct daemon *daemon)
 {
-	char why[256] = "";
-	int ret = bc_uring_open(&daemon->backend, home_slots(&daemon->config),
-				0, why, sizeof(why));
+	static const char *const names[] = {"auto", "io_uring", "epoll"};
+	enum bc_backend_which which = wanted_backend(&daemon->config);
+	int ret = bc_backend_open(&daemon->backend, which,
+				  home_slots(&daemon->config),
+				  daemon->backend_why);
 
 	daemon->home.backend = daemon->backend;
 	if (ret == 0)
 		return 0;
 	log_event(LOG_LEVEL_ERROR, "start_failed",
-		  "backend=io_uring error=\"%s\"",
-		  why[0] ? why : strerror(-ret));
+		  "option=--backend value=%s error=\"%s\"", names[which],
+		  daemon->backend_why[0] ? daemon->backend_why
+					 : strerror(-ret));
 	return EX_OSERR;
 }
 
@@ -135,6 +151,8 @@ static void state_facts(struct daemon *daemon)
 
 	(void)bc_facts_set(segment, "version", BCAST_VERSION);
 	(void)bc_facts_set(segment, "backend", daemon->backend->ops->name);
+	if (daemon->backend_why[0])
+		(void)bc_facts_set(segment, "backend_why", daemon->backend_why);
 	(void)bc_facts_set(segment, "slow_policy",
 			   policy_name(daemon->config.slow_policy));
 	snprintf(value, sizeof(value), "%" PRIu64,
@@ -160,8 +178,12 @@ static void announce(struct daemon *daemon)
 	state_facts(daemon);
 	bc_segment_set_state(&daemon->segment, BC_STATE_LIVE);
 	memory_report(daemon);
-	log_event(LOG_LEVEL_INFO, "backend", "name=%s",
-		  daemon->backend->ops->name);
+	if (daemon->backend_why[0])
+		log_event(LOG_LEVEL_WARN, "backend", "name=%s reason=\"%s\"",
+			  daemon->backend->ops->name, daemon->backend_why);
+	else
+		log_event(LOG_LEVEL_INFO, "backend", "name=%s",
+			  daemon->backend->ops->name);
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		log_event(LOG_LEVEL_INFO, "listening", "addr=%s role=%s",
 			  daemon->listeners[i].address,

@@ -151,6 +151,7 @@ void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
 			const struct sockaddr_storage *peer)
 {
 	if (!lane->zerocopy.usable || !is_tcp(peer) ||
+	    (lane->backend->features & BC_BACKEND_ZEROCOPY) == 0 ||
 	    (lane->config->zerocopy == CONFIG_ZEROCOPY_AUTO &&
 	     bc_sockaddr_same_host(local, peer)))
 		return;

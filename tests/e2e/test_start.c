@@ -4,9 +4,6 @@
  * right exit code, nothing left behind. And what its log looks like.
  */
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <regex.h>
 #include <sched.h>
@@ -14,9 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -188,37 +183,6 @@ static void too_little_dev_shm_is_told_with_figures(void **state)
 			       "fix=", "remount,size="));
 }
 
-/* ---- No io_uring ------------------------------------------------------- */
-
-static void deny_io_uring(void *argument)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {
-		.len = sizeof(filter) / sizeof(filter[0]),
-		.filter = filter,
-	};
-
-	(void)argument;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		_exit(77);
-}
-
-static void denied_io_uring_is_explained(void **state)
-{
-	(void)state;
-	daemon_.in_child = deny_io_uring;
-	assert_refused(OPTIONS("--ring-size", "1M", "--listen", "127.0.0.1:0"),
-		       EX_OSERR, OPTIONS("io_uring"));
-	assert_false(test_object_exists(daemon_.name, ""));
-}
-
 /* ---- The log ----------------------------------------------------------- */
 
 static void assert_matches(const regex_t *pattern, const char *line)
@@ -290,7 +254,6 @@ int main(void)
 		TEST(unknown_congestion_control_is_named),
 		TEST(name_of_a_live_daemon_is_refused),
 		TEST(too_little_dev_shm_is_told_with_figures),
-		TEST(denied_io_uring_is_explained),
 		TEST(every_line_of_the_log_has_its_form),
 		TEST(quiet_log_is_empty),
 	};

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <bcast/monitor.h>
@@ -147,6 +148,30 @@ static void off_is_off_and_skip_turns_auto_off(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+static void backend_without_it_is_named(void **state)
+{
+	const char *on[] = {"--ring-size", "4M", "--backend", "epoll",
+			    "--zerocopy",  "on", NULL};
+	const char *dont_care[] = {"--ring-size", "4M",	      "--backend",
+				   "epoll",	  "--listen", "127.0.0.1:0",
+				   NULL};
+
+	(void)state;
+	daemon_fixture_launch(&daemon_, on);
+	assert_int_equal(daemon_fixture_wait(&daemon_), EX_UNAVAILABLE);
+	assert_int_equal(daemon_fixture_logged(&daemon_,
+					       "error start_failed "
+					       "option=--zerocopy value=on"),
+			 1);
+	daemon_fixture_forget(&daemon_);
+
+	daemon_ = (struct daemon_fixture){0};
+	daemon_fixture_start(&daemon_, dont_care);
+	assert_fact("zerocopy", "off");
+	assert_fact("zerocopy_why", "the epoll backend");
+	daemon_fixture_stop(&daemon_);
+}
+
 /* ---- Where little memory may be locked --------------------------------- */
 
 static void be_nobody_with_little(void *argument)
@@ -217,6 +242,7 @@ int main(void)
 		TEST(auto_copies_for_receivers_on_this_machine),
 		TEST(on_sends_everything_without_a_copy),
 		TEST(off_is_off_and_skip_turns_auto_off),
+		TEST(backend_without_it_is_named),
 		TEST(without_memory_to_lock_it_copies),
 	};
 

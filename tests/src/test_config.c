@@ -190,6 +190,8 @@ static void words_stand_for_their_values(void **state)
 	assert_int_equal(config.zerocopy, CONFIG_ZEROCOPY_OFF);
 	accepts("--backend", "auto");
 	assert_int_equal(config.backend, CONFIG_BACKEND_AUTO);
+	accepts("--backend", "epoll");
+	assert_int_equal(config.backend, CONFIG_BACKEND_EPOLL);
 }
 
 static void words_must_be_whole(void **state)
@@ -202,7 +204,7 @@ static void words_must_be_whole(void **state)
 	refuses("--slow-policy", "BLOCK", "disconnect, block or skip)");
 	refuses("--reassign", "old", "(allowed: new or any)");
 	refuses("--zerocopy", "yes", "(allowed: auto, on or off)");
-	refuses("--backend", "epoll", "(allowed: auto or io_uring)");
+	refuses("--backend", "kqueue", "auto, io_uring or epoll)");
 	refuses("--log-level", "2", "error, warn, info or debug)");
 }
 

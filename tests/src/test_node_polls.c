@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "nodes.h"
@@ -14,7 +13,6 @@
 #include "src/log.h"
 #include "src/nodes.h"
 
-#define SKIPPED	   77
 #define SLOTS	   8u
 #define SLICE_NS   INT64_C(100000000)
 #define SLICES_MAX (DEADLINE_MS / 100)
@@ -27,7 +25,7 @@ static sigset_t no_change;
 
 static int open_all(void **state)
 {
-	char why[256];
+	char why[BC_BACKEND_WHY_MAX];
 
 	(void)state;
 	log_open(LOG_LEVEL_ERROR);
@@ -42,7 +40,7 @@ static int open_all(void **state)
 	};
 	(void)snprintf(daemon_.config.name, sizeof(daemon_.config.name), "%s",
 		       nodes.name);
-	return bc_uring_open(&daemon_.backend, 64, 0, why, sizeof(why));
+	return bc_backend_open(&daemon_.backend, BC_BACKEND_AUTO, 64, why);
 }
 
 static int close_all(void **state)
@@ -258,14 +256,6 @@ int main(void)
 		TEST(event_survives_a_registry_cut_short),
 		TEST(stream_without_a_registry_is_served),
 	};
-	struct bc_backend *backend;
-	char why[256];
-	int ret = bc_uring_open(&backend, 64, 0, why, sizeof(why));
 
-	if (ret < 0) {
-		(void)fprintf(stderr, "skipped: %s\n", why);
-		return SKIPPED;
-	}
-	bc_backend_close(backend);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

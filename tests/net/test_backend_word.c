@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * test_uring_word.c - the wait for a word, beside other requests. All claims
- * hold twice: with the kernel's futex requests, and as if it had none.
- */
+/* The wait for a word, beside other requests. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,19 +8,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "backends.h"
 
-#include "net/backend.h"
 #include "shm/clock.h"
 #include "shm/notify.h"
 
-#define SKIPPED	      77
-#define PAGE_BYTES    4096
-#define OTHER	      32 /* index of a second word, on a line of its own */
-#define ROUNDS	      10000u
-#define TOKEN	      UINT64_C(7)
-#define SHORT_WAIT_NS (20 * BC_NS_PER_MS)
-#define LONG_WAIT_NS  (DEADLINE_MS * BC_NS_PER_MS)
+#define PAGE_BYTES 4096
+#define OTHER	   32 /* index of a second word, on a line of its own */
+#define ROUNDS	   10000u
+#define TOKEN	   UINT64_C(7)
 
 /* The same page twice, as a writer and as a reader maps it. */
 struct page {
@@ -31,24 +24,13 @@ struct page {
 	const bc_u32 *read_only;
 };
 
-static unsigned flags; /* of bc_uring_open, for this run */
-static struct bc_backend *backend;
 static struct page page;
-static sigset_t no_change;
 
-static int open_backend(void)
-{
-	char why[256];
-
-	return bc_uring_open(&backend, 64, flags, why, sizeof(why));
-}
-
-static int open_all(void **state)
+static int open_page(void **state)
 {
 	int fd = memfd_create("word", MFD_CLOEXEC);
 
 	(void)state;
-	(void)sigprocmask(SIG_BLOCK, NULL, &no_change);
 	if (fd < 0 || ftruncate(fd, PAGE_BYTES) < 0)
 		return -1;
 	page.words = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -57,7 +39,7 @@ static int open_all(void **state)
 	(void)close(fd);
 	if (page.words == MAP_FAILED || page.read_only == MAP_FAILED)
 		return -1;
-	return open_backend();
+	return open_all(state);
 }
 
 static void unmap_read_only(void)
@@ -65,11 +47,9 @@ static void unmap_read_only(void)
 	(void)munmap((void *)(uintptr_t)page.read_only, PAGE_BYTES);
 }
 
-static int close_all(void **state)
+static int close_page(void **state)
 {
-	(void)state;
-	bc_backend_close(backend);
-	backend = NULL;
+	(void)close_all(state);
 	unmap_read_only();
 	return munmap(page.words, PAGE_BYTES);
 }
@@ -85,37 +65,6 @@ static void change(unsigned index)
 {
 	(void)atomic_fetch_add(&page.words[index], 1);
 	(void)bc_notify_wake(&page.words[index]);
-}
-
-/* The result of the only event that comes, which must have this token. */
-static int one_result(uint64_t token)
-{
-	uint64_t end_ms = test_now_ms() + DEADLINE_MS;
-	struct bc_event event;
-
-	while (test_now_ms() < end_ms) {
-		int count = bc_backend_wait(backend, &event, 1, LONG_WAIT_NS,
-					    &no_change);
-
-		if (count == 0)
-			continue;
-		assert_int_equal(count, 1);
-		assert_int_equal(event.token, token);
-		assert_int_equal(event.flags, 0);
-		return event.result;
-	}
-	fail_msg("no event");
-	return 0;
-}
-
-/* Hands over what was queued, too. */
-static void assert_no_event(void)
-{
-	struct bc_event event;
-
-	assert_int_equal(
-		bc_backend_wait(backend, &event, 1, SHORT_WAIT_NS, &no_change),
-		0);
 }
 
 /* ---- What gives an event ----------------------------------------------- */
@@ -197,11 +146,8 @@ static void own_wake_is_a_wake_like_any(void **state)
 static void word_and_socket_do_not_disturb_each_other(void **state)
 {
 	char buffer[4];
-	int pair[2];
 
 	(void)state;
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(bc_backend_recv(backend, pair[0], buffer, 4, 0, 8), 0);
 	wait_word(0, 0, TOKEN);
 	assert_no_event();
@@ -213,9 +159,6 @@ static void word_and_socket_do_not_disturb_each_other(void **state)
 	assert_int_equal(one_result(TOKEN), 0);
 	assert_int_equal(write(pair[1], "xy", 2), 2);
 	assert_int_equal(one_result(9), 2);
-
-	(void)close(pair[0]);
-	(void)close(pair[1]);
 }
 
 /* ---- Cancel ------------------------------------------------------------ */
@@ -315,7 +258,7 @@ static void second_wait_at_a_time_is_a_bug_of_the_caller(void **state)
 	struct test_child child;
 
 	(void)state;
-	if (flags != 0)
+	if (kind->has_thread)
 		skip(); /* it would need a thread in a child that has none */
 
 	child = test_fork(wait_twice, NULL);
@@ -361,38 +304,24 @@ static void no_change_is_lost_around_the_request(void **state)
 	assert_no_event();
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
-
-static const struct CMUnitTest tests[] = {
-	TEST(word_that_differs_already_gives_0),
-	TEST(change_before_the_submission_gives_0),
-	TEST(change_in_another_process_gives_0),
-	TEST(wake_without_a_change_gives_0),
-	TEST(own_wake_is_a_wake_like_any),
-	TEST(word_and_socket_do_not_disturb_each_other),
-	TEST(cancelled_wait_gives_its_event),
-	TEST(cancel_in_the_same_batch_gives_one_event),
-	TEST(cancel_of_what_has_ended_gives_no_second_event),
-	TEST(after_a_cancel_the_word_may_go_and_another_come),
-	TEST(close_with_a_wait_in_flight_ends_it),
-	TEST(second_wait_at_a_time_is_a_bug_of_the_caller),
-	TEST(no_change_is_lost_around_the_request),
-};
-
 int main(void)
 {
-	char why[256];
-	int failures;
-	int ret = bc_uring_open(&backend, 64, 0, why, sizeof(why));
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_page, close_page)
+	const struct CMUnitTest tests[] = {
+		TEST(word_that_differs_already_gives_0),
+		TEST(change_before_the_submission_gives_0),
+		TEST(change_in_another_process_gives_0),
+		TEST(wake_without_a_change_gives_0),
+		TEST(own_wake_is_a_wake_like_any),
+		TEST(word_and_socket_do_not_disturb_each_other),
+		TEST(cancelled_wait_gives_its_event),
+		TEST(cancel_in_the_same_batch_gives_one_event),
+		TEST(cancel_of_what_has_ended_gives_no_second_event),
+		TEST(after_a_cancel_the_word_may_go_and_another_come),
+		TEST(close_with_a_wait_in_flight_ends_it),
+		TEST(second_wait_at_a_time_is_a_bug_of_the_caller),
+		TEST(no_change_is_lost_around_the_request),
+	};
 
-	if (ret < 0) {
-		(void)fprintf(stderr, "skipped: %s\n", why);
-		return SKIPPED;
-	}
-	bc_backend_close(backend);
-	failures = cmocka_run_group_tests_name("futex requests", tests, NULL,
-					       NULL);
-	flags = BC_URING_NO_FUTEX;
-	return failures +
-	       cmocka_run_group_tests_name("the thread", tests, NULL, NULL);
+	return backends_run(tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -1,80 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Every request of backend.h, one round trip each, by the real kernel. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "backends.h"
 
-#include "net/backend.h"
 #include "shm/notify.h"
-
-#define SKIPPED	      77
-#define EVENTS	      512u
-#define SHORT_WAIT_NS INT64_C(1000000)
-#define LONG_WAIT_NS  (INT64_C(1000000) * DEADLINE_MS)
-
-static struct bc_backend *backend;
-static sigset_t no_change;
-static int pair[2]; /* ours, theirs */
-
-static int open_all(void **state)
-{
-	char why[256];
-
-	(void)state;
-	(void)sigprocmask(SIG_BLOCK, NULL, &no_change);
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	return bc_uring_open(&backend, 64, 0, why, sizeof(why));
-}
-
-static int close_all(void **state)
-{
-	(void)state;
-	bc_backend_close(backend);
-	(void)close(pair[0]);
-	(void)close(pair[1]);
-	return 0;
-}
-
-static int wait_for(struct bc_event *events, unsigned max, int64_t timeout_ns)
-{
-	return bc_backend_wait(backend, events, max, timeout_ns, &no_change);
-}
-
-/* The result of the only event that comes, which must have this token. */
-static int one_result(uint64_t token)
-{
-	struct bc_event event;
-
-	for (unsigned i = 0; i < 10; i++) {
-		int count = wait_for(&event, 1, LONG_WAIT_NS);
-
-		if (count == 0)
-			continue;
-		assert_int_equal(count, 1);
-		assert_int_equal(event.token, token);
-		return event.result;
-	}
-	fail_msg("no event");
-	return 0;
-}
-
-static void assert_no_event(void)
-{
-	struct bc_event event;
-
-	assert_int_equal(wait_for(&event, 1, SHORT_WAIT_NS), 0);
-}
 
 /* ---- Receive ----------------------------------------------------------- */
 
@@ -124,42 +60,14 @@ static void peek_takes_nothing(void **state)
 
 /* ---- TCP --------------------------------------------------------------- */
 
-static int listen_on_loopback(struct sockaddr_in *address)
-{
-	socklen_t length = sizeof(*address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	*address = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	assert_int_equal(bind(fd, (struct sockaddr *)address, length), 0);
-	assert_int_equal(listen(fd, 200), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)address, &length),
-			 0);
-	return fd;
-}
-
-static int connect_to(const struct sockaddr_in *address)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(
-		connect(fd, (const struct sockaddr *)address, sizeof(*address)),
-		0);
-	return fd;
-}
-
 /* MSG_TRUNC throws bytes away on TCP only. */
 static void truncating_recv_discards(void **state)
 {
-	struct sockaddr_in address;
-	int listener = listen_on_loopback(&address);
-	int theirs = connect_to(&address);
-	int ours = accept(listener, NULL, NULL);
+	int ours, theirs;
 	char buffer[8];
 
 	(void)state;
+	connect_two(&ours, &theirs);
 	assert_int_equal(write(theirs, "discarded", 9), 9);
 	assert_int_equal(bc_backend_recv(backend, ours, NULL, 7, MSG_TRUNC, 7),
 			 0);
@@ -167,7 +75,6 @@ static void truncating_recv_discards(void **state)
 	assert_int_equal(bc_backend_recv(backend, ours, buffer, 8, 0, 8), 0);
 	assert_int_equal(one_result(8), 2);
 	assert_memory_equal(buffer, "ed", 2);
-	(void)close(listener);
 	(void)close(theirs);
 	(void)close(ours);
 }
@@ -210,8 +117,6 @@ static void accept_gives_one_event_for_each_of_100(void **state)
 
 /* ---- Send and cancel --------------------------------------------------- */
 
-static char megabytes[4 << 20];
-
 static void send_may_take_less_than_offered(void **state)
 {
 	int taken;
@@ -233,16 +138,10 @@ static void send_to_nobody_is_an_error_and_no_signal(void **state)
 	assert_int_equal(one_result(7), -EPIPE);
 }
 
-static void fill(void)
-{
-	while (send(pair[0], megabytes, sizeof(megabytes), MSG_DONTWAIT) > 0)
-		;
-}
-
 static void cancelled_send_gives_its_event(void **state)
 {
 	(void)state;
-	fill();
+	(void)fill(pair[0]);
 	assert_int_equal(bc_backend_send(backend, pair[0], megabytes, 100, 7),
 			 0);
 	assert_no_event();
@@ -276,7 +175,7 @@ static void only_the_named_request_is_cancelled(void **state)
 	char buffer[16];
 
 	(void)state;
-	fill();
+	(void)fill(pair[0]);
 	assert_int_equal(bc_backend_send(backend, pair[0], megabytes, 100, 7),
 			 0);
 	assert_int_equal(bc_backend_recv(backend, pair[0], buffer, 16, 0, 8),
@@ -440,6 +339,7 @@ static void signal_let_in_by_the_mask_ends_the_wait(void **state)
 	sigset_t blocked;
 
 	(void)state;
+	signalled = 0;
 	(void)sigaction(SIGUSR1, &action, NULL);
 	(void)sigemptyset(&blocked);
 	(void)sigaddset(&blocked, SIGUSR1);
@@ -456,35 +356,27 @@ static void signal_let_in_by_the_mask_ends_the_wait(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
 	const struct CMUnitTest tests[] = {
-		TEST(recv_takes_what_is_there_and_what_comes),
-		TEST(recv_at_the_end_gives_0),
-		TEST(peek_takes_nothing),
-		TEST(truncating_recv_discards),
-		TEST(accept_gives_one_event_for_each_of_100),
-		TEST(send_may_take_less_than_offered),
-		TEST(send_to_nobody_is_an_error_and_no_signal),
-		TEST(cancelled_send_gives_its_event),
-		TEST(cancelled_recv_gives_its_event),
-		TEST(cancel_of_nothing_gives_no_event),
-		TEST(only_the_named_request_is_cancelled),
-		TEST(poll_tells_once_what_is_readable),
-		TEST(cancelled_poll_gives_its_event),
-		TEST(poll_of_a_process_ends_with_it),
-		TEST(wake_reaches_who_sleeps_on_the_word),
-		TEST(thousands_of_requests_in_one_go_all_come_back),
-		TEST(what_does_not_fit_the_array_is_kept),
-		TEST(wait_ends_by_its_timeout),
-		TEST(signal_let_in_by_the_mask_ends_the_wait),
+		BACKENDS_TEST(recv_takes_what_is_there_and_what_comes),
+		BACKENDS_TEST(recv_at_the_end_gives_0),
+		BACKENDS_TEST(peek_takes_nothing),
+		BACKENDS_TEST(truncating_recv_discards),
+		BACKENDS_TEST(accept_gives_one_event_for_each_of_100),
+		BACKENDS_TEST(send_may_take_less_than_offered),
+		BACKENDS_TEST(send_to_nobody_is_an_error_and_no_signal),
+		BACKENDS_TEST(cancelled_send_gives_its_event),
+		BACKENDS_TEST(cancelled_recv_gives_its_event),
+		BACKENDS_TEST(cancel_of_nothing_gives_no_event),
+		BACKENDS_TEST(only_the_named_request_is_cancelled),
+		BACKENDS_TEST(poll_tells_once_what_is_readable),
+		BACKENDS_TEST(cancelled_poll_gives_its_event),
+		BACKENDS_TEST(poll_of_a_process_ends_with_it),
+		BACKENDS_TEST(wake_reaches_who_sleeps_on_the_word),
+		BACKENDS_TEST(thousands_of_requests_in_one_go_all_come_back),
+		BACKENDS_TEST(what_does_not_fit_the_array_is_kept),
+		BACKENDS_TEST(wait_ends_by_its_timeout),
+		BACKENDS_TEST(signal_let_in_by_the_mask_ends_the_wait),
 	};
-	char why[256];
-	int ret = bc_uring_open(&backend, 64, 0, why, sizeof(why));
 
-	if (ret < 0) {
-		(void)fprintf(stderr, "skipped: %s\n", why);
-		return SKIPPED;
-	}
-	bc_backend_close(backend);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return backends_run(tests, sizeof(tests) / sizeof(tests[0]));
 }

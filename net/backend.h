@@ -226,7 +226,8 @@ static inline int bc_backend_wait_word(struct bc_backend *backend,
 
 /*
  * bc_backend_wait - submit what was queued, and wait for the first event, for
- * timeout_ns, or for a signal that `mask` lets through.
+ * timeout_ns, or for a signal that `mask` lets through. With a timeout of 0 a
+ * signal may go unnoticed.
  *
  * Returns the number of events written (up to max; the rest is kept for the
  * next call), 0 for none, or -errno if the backend is broken.

@@ -75,6 +75,10 @@ static int set_options(int fd, int family,
 				 options->rcvbuf_bytes);
 	if (ret == 0)
 		ret = set_congestion(fd, options->congestion);
+	/* a network card is asked, if it can be and if we may */
+	if (options->busy_poll_us > 0)
+		(void)set_int(fd, SOL_SOCKET, SO_BUSY_POLL,
+			      (int)options->busy_poll_us);
 	return ret;
 }
 

@@ -16,6 +16,7 @@ struct bc_listener_options {
 	const char *congestion; /* "": the system's choice */
 	uint32_t sndbuf_bytes;	/* 0: the system's choice */
 	uint32_t rcvbuf_bytes;	/* 0: the system's choice */
+	uint32_t busy_poll_us;	/* 0: the system's choice */
 	uint32_t extra_wait_ms; /* beyond the 2 s below */
 };
 

@@ -79,6 +79,7 @@ struct config {
 	char congestion[16];	 /* "auto", "system" or a name */
 	uint32_t sndbuf_bytes;	 /* 0: the system's choice */
 	uint32_t rcvbuf_bytes;	 /* likewise */
+	uint32_t busy_poll_us;	 /* 0: sleep at once */
 	int cpu;		 /* -1: not bound */
 	int numa_node;		 /* -1: any */
 	uint32_t mode;		 /* permission bits of the segment */

@@ -82,6 +82,16 @@ static const char *set_duration(struct config *config,
 			      "is not a duration with ms, s or m");
 }
 
+static const char *set_interval(struct config *config,
+				const struct option_row *row, const char *text)
+{
+	uint64_t microseconds = 0;
+	int ret = parse_interval(text, &microseconds);
+
+	return store_in_range(config, row, ret, microseconds,
+			      "is not a duration with us, ms or s");
+}
+
 static const char *set_number(struct config *config,
 			      const struct option_row *row, const char *text)
 {
@@ -238,6 +248,8 @@ const char *config_value_set(struct config *config,
 		return check_lag(text);
 	case OPTION_DURATION:
 		return set_duration(config, row, text);
+	case OPTION_INTERVAL:
+		return set_interval(config, row, text);
 	case OPTION_NUMBER:
 		return set_number(config, row, text);
 	case OPTION_WORD:

@@ -21,7 +21,9 @@
 #include "shm/peers.h"
 #include "shm/segment.h"
 #include "src/backpressure.h"
+#include "src/busy_poll.h"
 #include "src/config.h"
+#include "src/socket_memory.h"
 
 /* The receivers' side. Only egress.c writes it. */
 struct egress {
@@ -62,6 +64,8 @@ struct lane {
 	struct egress egress;
 	struct zerocopy zerocopy;
 	struct bc_counter_tally tally; /* since the last turn */
+	struct socket_memory socket_memory;
+	struct busy_poll busy_poll;
 	uint64_t tail;	 /* of the stream, as this turn of the loop sees it */
 	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
 	uint32_t probe_slot; /* where the round of half-closed ones goes on */

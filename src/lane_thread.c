@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/fault.h"
 #include "shm/clock.h"
 #include "shm/lease.h"
 #include "src/closing.h"
@@ -111,7 +112,7 @@ static void take_newcomers(struct lane_thread *self)
 static void take_news(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
-	uint64_t tail = get(&self->news->tail);
+	uint64_t tail;
 
 	self->order =
 		atomic_load_explicit(&self->news->order, memory_order_acquire);
@@ -121,6 +122,7 @@ static void take_news(struct lane_thread *self)
 	if (tail == lane->tail)
 		return;
 	lane->tail = tail;
+	busy_poll_extend(&lane->busy_poll, lane->now_ns);
 	egress_on_published(lane);
 }
 
@@ -159,6 +161,8 @@ static int64_t wait_ns(const struct lane_thread *self)
 	if (egress_is_empty(&self->lane))
 		return BC_NS_PER_S; /* nobody to look after */
 	now_ns = bc_monotonic_ns();
+	if (busy_poll_goes_on(&self->lane.busy_poll, now_ns))
+		return 0;
 	return self->next_tick_ns > now_ns
 		       ? (int64_t)(self->next_tick_ns - now_ns)
 		       : 0;
@@ -226,6 +230,8 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 	if (count < 0)
 		return count;
 	lane->now_ns = bc_monotonic_ns();
+	if (count > 0)
+		busy_poll_extend(&lane->busy_poll, lane->now_ns);
 	bc_tally_add(&lane->tally, BC_COUNTER_loop_passes, 1);
 	for (int i = 0; i < count; i++)
 		dispatch(self, &events[i]);
@@ -265,7 +271,12 @@ static void *run(void *argument)
 
 	start->result = bc_backend_open(&self->lane.backend, start->which,
 					start->connections, start->why);
+	if (start->result == 0)
+		start->result = bc_fault_from_environment(&self->lane.backend,
+							  start->connections);
 	if (start->result < 0) {
+		bc_backend_close(self->lane.backend);
+		self->lane.backend = NULL;
 		(void)sem_post(&beginning->done);
 		return NULL;
 	}

@@ -98,6 +98,7 @@ static int open_listener(struct daemon *daemon,
 		.rcvbuf_bytes = listen->role == CONFIG_ROLE_EGRESS
 					? 0
 					: config->rcvbuf_bytes,
+		.busy_poll_us = config->busy_poll_us,
 		.extra_wait_ms = found_a_dead_one(daemon) ? DEAD_WAIT_MS : 0,
 	};
 	struct sockaddr_storage bound;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "src/busy_poll.h"
 #include "src/closing.h"
 #include "src/drain.h"
 #include "src/egress.h"
@@ -84,8 +85,9 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 }
 
 /*
- * How long may we sleep? Not at all while there are sends left to post, and not
- * for long while the sender waits for local readers, who do not wake us.
+ * How long may we sleep? Not at all while there are sends left to post or
+ * --busy-poll says so, and not for long while the sender waits for local
+ * readers, who do not wake us.
  */
 static int64_t wait_ns(const struct daemon *daemon)
 {
@@ -97,6 +99,8 @@ static int64_t wait_ns(const struct daemon *daemon)
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
 		until_ns = daemon->gating.next_press_ns;
 	now_ns = bc_monotonic_ns();
+	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
+		return 0;
 	return until_ns > now_ns ? (int64_t)(until_ns - now_ns) : 0;
 }
 
@@ -116,6 +120,7 @@ static void arm(struct daemon *daemon)
 static int turn(struct daemon *daemon)
 {
 	struct bc_event events[EVENTS_PER_TURN];
+	uint64_t tail = daemon_tail(daemon);
 	int count = bc_backend_wait(daemon->backend, events, EVENTS_PER_TURN,
 				    local_sleep(daemon, wait_ns(daemon)),
 				    signals_wait_mask());
@@ -132,6 +137,8 @@ static int turn(struct daemon *daemon)
 	if (ingest_publish(daemon))
 		receivers_published(daemon);
 	follow_stream(daemon);
+	if (count > 0 || daemon_tail(daemon) != tail)
+		busy_poll_extend(&daemon->home.busy_poll, daemon->home.now_ns);
 	egress_enforce_lag(&daemon->home, receivers_lag_limit(daemon));
 	closing_run(&daemon->home);
 	egress_pump(&daemon->home);

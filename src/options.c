@@ -86,6 +86,7 @@ static const char *allowed_always(enum option_kind kind)
 	case OPTION_RING:
 	case OPTION_SIZE:
 	case OPTION_DURATION:
+	case OPTION_INTERVAL:
 	case OPTION_NUMBER:
 	case OPTION_WORD:
 		break;
@@ -97,11 +98,14 @@ static void describe_times(const struct option_row *row, char *buffer,
 			   size_t size)
 {
 	char low[PARSE_TEXT_MAX], high[PARSE_TEXT_MAX];
+	bool fine = row->kind == OPTION_INTERVAL;
+	const char *(*print)(uint64_t, char *, size_t) =
+		fine ? parse_print_interval : parse_print_duration;
 
-	parse_print_duration((uint64_t)row->minimum, low, sizeof(low));
-	parse_print_duration((uint64_t)row->maximum, high, sizeof(high));
-	(void)snprintf(buffer, size, "from %s to %s, such as 500ms, 5s or 1m",
-		       low, high);
+	(void)snprintf(buffer, size, "from %s to %s, such as %s",
+		       print((uint64_t)row->minimum, low, sizeof(low)),
+		       print((uint64_t)row->maximum, high, sizeof(high)),
+		       fine ? "50us or 1ms" : "500ms, 5s or 1m");
 }
 
 const char *options_allowed(const struct option_row *row, char *buffer,
@@ -128,7 +132,7 @@ const char *options_allowed(const struct option_row *row, char *buffer,
 		(void)snprintf(buffer, size,
 			       "from %s to %s, or 0 for the system's choice",
 			       low, high);
-	else if (row->kind == OPTION_DURATION)
+	else if (row->kind == OPTION_DURATION || row->kind == OPTION_INTERVAL)
 		describe_times(row, buffer, size);
 	else if (row->kind == OPTION_NUMBER)
 		(void)snprintf(buffer, size, "from %lld to %lld",
@@ -221,6 +225,7 @@ bool options_range_shown(const struct option_row *row)
 	case OPTION_SIZE:
 	case OPTION_LAG:
 	case OPTION_DURATION:
+	case OPTION_INTERVAL:
 	case OPTION_NUMBER:
 	case OPTION_MODE:
 	case OPTION_GROUP:

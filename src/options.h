@@ -21,7 +21,8 @@ enum option_kind {
 	OPTION_RING, /* a size that is a power of two */
 	OPTION_SIZE, /* 0, or a size in the range */
 	OPTION_LAG,
-	OPTION_DURATION,
+	OPTION_DURATION, /* in milliseconds */
+	OPTION_INTERVAL, /* in microseconds */
 	OPTION_NUMBER,
 	OPTION_WORD,
 	OPTION_MODE,

@@ -35,6 +35,13 @@ static const struct unit duration_units[] = {
 	{"", 0},
 };
 
+static const struct unit interval_units[] = {
+	{"s", 1000000},
+	{"ms", 1000},
+	{"us", 1},
+	{"", 0},
+};
+
 /* Read all digits of `base` (8 or 10) at *text and move *text past them. */
 static int scan(const char **text, unsigned int base, uint64_t *value)
 {
@@ -96,7 +103,9 @@ int parse_size(const char *text, uint64_t *bytes)
 	return 0;
 }
 
-int parse_duration(const char *text, uint64_t *milliseconds)
+/* Only 0 is the same in all units, and so needs none. */
+static int parse_time(const struct unit *units, const char *text,
+		      uint64_t *value)
 {
 	const struct unit *unit;
 	uint64_t count;
@@ -104,13 +113,23 @@ int parse_duration(const char *text, uint64_t *milliseconds)
 
 	if (ret < 0)
 		return ret;
-	unit = find_unit(duration_units, text);
+	unit = find_unit(units, text);
 	if (unit == NULL || (unit->factor == 0 && count != 0))
 		return -EINVAL;
 	if (unit->factor != 0 && count > UINT64_MAX / unit->factor)
 		return -ERANGE;
-	*milliseconds = count * unit->factor;
+	*value = count * unit->factor;
 	return 0;
+}
+
+int parse_duration(const char *text, uint64_t *milliseconds)
+{
+	return parse_time(duration_units, text, milliseconds);
+}
+
+int parse_interval(const char *text, uint64_t *microseconds)
+{
+	return parse_time(interval_units, text, microseconds);
 }
 
 int parse_percent(const char *text, uint32_t *percent)
@@ -168,4 +187,10 @@ const char *parse_print_duration(uint64_t milliseconds, char *buffer,
 				 size_t size)
 {
 	return print(duration_units, milliseconds, buffer, size);
+}
+
+const char *parse_print_interval(uint64_t microseconds, char *buffer,
+				 size_t size)
+{
+	return print(interval_units, microseconds, buffer, size);
 }

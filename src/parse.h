@@ -26,6 +26,9 @@ int parse_size(const char *text, uint64_t *bytes);
 /* parse_duration - a number with ms, s or m; 0 needs no unit. */
 int parse_duration(const char *text, uint64_t *milliseconds);
 
+/* parse_interval - a number with us, ms or s; 0 needs no unit. */
+int parse_interval(const char *text, uint64_t *microseconds);
+
 /* parse_percent - an integer from 0 to 100 with a % behind it. */
 int parse_percent(const char *text, uint32_t *percent);
 
@@ -34,6 +37,8 @@ int parse_octal(const char *text, uint32_t *value);
 
 const char *parse_print_size(uint64_t bytes, char *buffer, size_t size);
 const char *parse_print_duration(uint64_t milliseconds, char *buffer,
+				 size_t size);
+const char *parse_print_interval(uint64_t microseconds, char *buffer,
 				 size_t size);
 
 #endif

@@ -110,6 +110,7 @@ static uint32_t choose_role(const struct daemon *daemon, enum config_role door,
 void roles_receive(struct lane *lane, struct bc_conn *conn, uint64_t position)
 {
 	introduce(lane, conn, BCAST_ROLE_RECEIVER, position);
+	socket_memory_admit(lane, conn->fd);
 	egress_join(lane, conn, position);
 }
 

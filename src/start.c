@@ -16,7 +16,9 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
+#include "net/fault.h"
 #include "shm/facts.h"
+#include "src/busy_poll.h"
 #include "src/dev_shm.h"
 #include "src/gating.h"
 #include "src/ipc_removal.h"
@@ -104,6 +106,9 @@ static int open_backend(struct daemon *daemon)
 				  home_slots(&daemon->config),
 				  daemon->backend_why);
 
+	if (ret == 0)
+		ret = bc_fault_from_environment(&daemon->backend,
+						daemon->home.conns.count);
 	daemon->home.backend = daemon->backend;
 	if (ret == 0)
 		return 0;
@@ -128,7 +133,14 @@ static int init_parts(struct daemon *daemon)
 	daemon->home.limits = &daemon->limits;
 	daemon->home.counters = daemon->counters;
 	daemon->home.closed_lock = &daemon->lanes.closed_lock;
-	return lane_init(&daemon->home, home_slots(config)) < 0 ? EX_OSERR : 0;
+	if (lane_init(&daemon->home, home_slots(config)) == 0)
+		return 0;
+	log_event(LOG_LEVEL_ERROR, "start_failed",
+		  "option=--max-receivers value=%" PRIu32
+		  " error=\"not enough memory for that many connections\" "
+		  "fix=\"lower it\"",
+		  config->max_receivers);
+	return EX_OSERR;
 }
 
 static const char *policy_name(enum config_slow_policy policy)
@@ -206,7 +218,9 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	(void)sched_getaffinity(0, sizeof(daemon->lanes.cpus),
 				&daemon->lanes.cpus);
 	raise_descriptor_limit(config);
+	socket_memory_check(config);
 	dev_shm_check();
+	busy_poll_check(config->busy_poll_us);
 	ret = bind_to_cpu(config->cpu);
 	if (ret == 0)
 		ret = placement_check(config->numa_node);

@@ -3,6 +3,7 @@
  * With nothing to do the daemon does nothing: ten turns of its loop a second
  * and next to no time on the CPU, whatever it is that keeps it from going on.
  */
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -193,6 +194,72 @@ static void sender_waiting_in_line_leaves_it_idle(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- --busy-poll ------------------------------------------------------- */
+
+static void start_busy(const char *time)
+{
+	const char *options[] = {"--ring-size", "4M",	    "--ingest",
+				 "127.0.0.1:0", "--egress", "127.0.0.1:0",
+				 "--busy-poll", time,	    NULL};
+
+	daemon_fixture_start(&daemon_, options);
+}
+
+static void busy_polling_ends_when_its_time_is_over(void **state)
+{
+	uint64_t passes;
+
+	(void)state;
+	start_busy("20ms");
+	crowd_receive(&crowd);
+	crowd_send_from(&crowd, "ingest");
+	crowd_send(&crowd, MIB);
+	passes = daemon_fixture_counter(&daemon_, "loop_passes");
+	crowd_settle(&crowd);
+
+	/* empty turns: far more than there were events */
+	daemon_fixture_await_at_least(&daemon_, "loop_passes", passes + 1000);
+	assert_idle();
+
+	daemon_fixture_stop(&daemon_);
+}
+
+static void busy_polling_daemon_hears_signals(void **state)
+{
+	(void)state;
+	start_busy("1s");
+	crowd_receive(&crowd);
+	crowd_send_from(&crowd, "ingest");
+	crowd_send(&crowd, MIB);
+	crowd_settle(&crowd);
+
+	daemon_fixture_stop(&daemon_);
+}
+
+static void one_cpu(void *argument)
+{
+	cpu_set_t usable, first;
+
+	(void)argument;
+	CPU_ZERO(&first);
+	(void)sched_getaffinity(0, sizeof(usable), &usable);
+	for (int cpu = 0; CPU_COUNT(&first) == 0; cpu++)
+		if (CPU_ISSET(cpu, &usable))
+			CPU_SET(cpu, &first);
+	(void)sched_setaffinity(0, sizeof(first), &first);
+}
+
+static void busy_polling_on_the_only_cpu_is_warned_of(void **state)
+{
+	(void)state;
+	daemon_.in_child = one_cpu;
+	start_busy("20ms");
+
+	assert_int_equal(
+		daemon_fixture_logged(&daemon_, "warn busy_poll_harmful "), 1);
+	daemon_fixture_stop(&daemon_);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
@@ -203,6 +270,9 @@ int main(void)
 		TEST(stalled_receiver_with_skip_leaves_it_idle),
 		TEST(connections_that_cannot_be_accepted_leave_it_idle),
 		TEST(sender_waiting_in_line_leaves_it_idle),
+		TEST(busy_polling_ends_when_its_time_is_over),
+		TEST(busy_polling_daemon_hears_signals),
+		TEST(busy_polling_on_the_only_cpu_is_warned_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,6 +354,33 @@ static void signal_let_in_by_the_mask_ends_the_wait(void **state)
 	(void)sigprocmask(SIG_UNBLOCK, &blocked, NULL);
 }
 
+/* ---- Without waiting --------------------------------------------------- */
+
+static bool has_come(void *argument)
+{
+	return wait_for(argument, 1, 0) == 1;
+}
+
+/* What ends outside of a wait is worked on inside of one only. */
+static void looking_without_waiting_finds_what_has_ended(void **state)
+{
+	struct bc_event event;
+	char byte = 'a', got = 0;
+
+	(void)state;
+	assert_int_equal(bc_backend_recv(backend, pair[0], &got, 1, 0, 7), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(wait_for(&event, 1, 0), 0);
+	assert_int_equal(write(pair[1], &byte, 1), 1);
+
+	assert_true(test_within(DEADLINE_MS, has_come, &event));
+
+	assert_int_equal(event.token, 7);
+	assert_int_equal(event.result, 1);
+	assert_int_equal(got, 'a');
+	assert_int_equal(wait_for(&event, 1, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +403,7 @@ int main(void)
 		BACKENDS_TEST(what_does_not_fit_the_array_is_kept),
 		BACKENDS_TEST(wait_ends_by_its_timeout),
 		BACKENDS_TEST(signal_let_in_by_the_mask_ends_the_wait),
+		BACKENDS_TEST(looking_without_waiting_finds_what_has_ended),
 	};
 
 	return backends_run(tests, sizeof(tests) / sizeof(tests[0]));

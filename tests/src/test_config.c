@@ -289,6 +289,8 @@ static void the_drain_timeout_is_up_to_10_minutes(void **state)
 	assert_int_equal(config.drain_timeout_ms, 600000);
 	refuses("--drain-timeout", "600001ms", "from 0 to 10m");
 	refuses("--drain-timeout", "5", "not a duration");
+	refuses("--busy-poll", "5", "not a duration");
+	refuses("--busy-poll", "1000001us", "out of range");
 	refuses("--drain-timeout", "-1s", "not a duration");
 }
 

@@ -82,6 +82,25 @@ static void durations_need_a_unit_unless_zero(void **state)
 	assert_int_equal(ms, 600000);
 }
 
+static void intervals_are_in_microseconds(void **state)
+{
+	uint64_t us = 7;
+
+	(void)state;
+	assert_int_equal(parse_interval("0", &us), 0);
+	assert_int_equal(us, 0);
+	assert_int_equal(parse_interval("50us", &us), 0);
+	assert_int_equal(us, 50);
+	assert_int_equal(parse_interval("3ms", &us), 0);
+	assert_int_equal(us, 3000);
+	assert_int_equal(parse_interval("2s", &us), 0);
+	assert_int_equal(us, 2000000);
+	assert_int_equal(parse_interval("50", &us), -EINVAL);
+	assert_int_equal(parse_interval("1m", &us), -EINVAL);
+	assert_int_equal(parse_interval("18446744073709551615s", &us), -ERANGE);
+	assert_int_equal(us, 2000000);
+}
+
 static void numbers_may_be_negative(void **state)
 {
 	int64_t value;
@@ -163,6 +182,7 @@ int main(void)
 		cmocka_unit_test(sizes_beyond_64_bits_are_out_of_range),
 		cmocka_unit_test(other_texts_are_not_sizes),
 		cmocka_unit_test(durations_need_a_unit_unless_zero),
+		cmocka_unit_test(intervals_are_in_microseconds),
 		cmocka_unit_test(numbers_may_be_negative),
 		cmocka_unit_test(percentages_are_0_to_100),
 		cmocka_unit_test(modes_are_octal),

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * socket_memory.c - see socket_memory.h.
+ *
+ * Without --sndbuf the kernel lets the buffer of an accepted connection grow
+ * to tcp_wmem[2], over loopback to 4 MiB at once. That is what makes few
+ * receivers fast, and it is what lets some hundred stalled ones take all TCP
+ * memory of the machine, so that everybody's connections stand still.
+ *
+ * The rule: tcp_mem[0], the line below which the kernel has no worries, is
+ * divided among the receivers that there are, rounded up to a power of two.
+ * While that gives each at least tcp_wmem[2], nothing is set and nothing
+ * changes: up to 256 receivers where tcp_mem[0] is 1.1 GiB. From there on each
+ * has its share, and when their number has doubled all are set anew: that is
+ * two calls for a receiver, however many there are. Nobody gets less than 64
+ * KiB, with which 10,000 receivers still stay below 1 GiB. A share does not
+ * grow back for those who have it (their bytes would not come faster: so many
+ * receivers are limited by the CPU); newcomers get more once three of four
+ * have left.
+ *
+ * Each lane keeps its own plan, for as many as it has times the threads there
+ * are: a lane's connections are touched by its thread alone.
+ *
+ * Rejected: to divide by --max-receivers, since the default of 1024 would then
+ * cost 16 receivers a tenth of their throughput; to give newcomers a part of
+ * what is left, since the last to come would be the slowest for good.
+ */
+#include <inttypes.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bcast/monitor.h>
+
+#include "src/lane.h"
+#include "src/log.h"
+#include "src/socket_memory.h"
+
+/* The kernel counts its own records too, and so doubles what is asked for. */
+#define KERNEL_FACTOR 2u
+
+bool socket_memory_three(FILE *file, uint64_t numbers[3])
+{
+	return fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &numbers[0],
+		      &numbers[1], &numbers[2]) == 3;
+}
+
+uint64_t socket_memory_share(const struct socket_memory *memory,
+			     uint32_t receivers)
+{
+	uint64_t share = receivers ? memory->calm_bytes / receivers : 0;
+
+	if (receivers == 0 || share >= memory->largest_bytes)
+		return 0;
+	return share > SOCKET_MEMORY_SHARE_MIN ? share
+					       : SOCKET_MEMORY_SHARE_MIN;
+}
+
+static uint32_t power_of_two(uint32_t least)
+{
+	uint32_t power = 1;
+
+	while (power < least)
+		power *= 2;
+	return power;
+}
+
+bool socket_memory_plan(struct socket_memory *memory, uint32_t receivers)
+{
+	uint64_t before = memory->share_bytes;
+
+	if (receivers <= memory->planned_for &&
+	    receivers > memory->planned_for / 4)
+		return false;
+	memory->planned_for = power_of_two(receivers);
+	memory->share_bytes = socket_memory_share(memory, memory->planned_for);
+	return memory->share_bytes != 0 &&
+	       (before == 0 || memory->share_bytes < before);
+}
+
+uint64_t socket_memory_worst(const struct socket_memory *memory,
+			     const struct config *config)
+{
+	uint64_t each = (uint64_t)config->sndbuf_bytes * KERNEL_FACTOR;
+
+	if (each == 0)
+		each = socket_memory_share(memory,
+					   power_of_two(config->max_receivers));
+	if (each == 0)
+		each = memory->largest_bytes;
+	return config->max_receivers * each +
+	       (uint64_t)config->rcvbuf_bytes * KERNEL_FACTOR;
+}
+
+/* ---- At the start ------------------------------------------------------ */
+
+static bool ask(const char *path, uint64_t numbers[3])
+{
+	FILE *file = fopen(path, "re");
+	bool told;
+
+	if (!file)
+		return false;
+	told = socket_memory_three(file, numbers);
+	(void)fclose(file);
+	return told;
+}
+
+static void warn(const struct socket_memory *memory,
+		 const struct config *config, uint64_t worst)
+{
+	log_event(LOG_LEVEL_WARN, "little_socket_memory",
+		  "max_receivers=%" PRIu32 " worst_bytes=%" PRIu64
+		  " tcp_mem_pressure_bytes=%" PRIu64
+		  " tcp_mem_limit_bytes=%" PRIu64
+		  " error=\"stalled receivers can hold up every TCP connection "
+		  "of this machine\" fix=\"%slower --max-receivers, or raise "
+		  "net.ipv4.tcp_mem (tools/tune.sh)\"",
+		  config->max_receivers, worst, memory->pressure_bytes,
+		  memory->limit_bytes,
+		  config->sndbuf_bytes > 0 ? "lower or drop --sndbuf, " : "");
+}
+
+void socket_memory_ask(struct socket_memory *memory)
+{
+	uint64_t pages[3], buffers[3];
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	*memory = (struct socket_memory){0};
+	if (!ask("/proc/sys/net/ipv4/tcp_mem", pages) ||
+	    !ask("/proc/sys/net/ipv4/tcp_wmem", buffers))
+		return;
+	memory->calm_bytes = pages[0] * page;
+	memory->pressure_bytes = pages[1] * page;
+	memory->limit_bytes = pages[2] * page;
+	memory->largest_bytes = buffers[2];
+}
+
+void socket_memory_check(const struct config *config)
+{
+	struct socket_memory memory;
+	uint64_t worst;
+
+	socket_memory_ask(&memory);
+	worst = socket_memory_worst(&memory, config);
+	if (memory.largest_bytes > 0 && worst > memory.pressure_bytes)
+		warn(&memory, config, worst);
+}
+
+/* ---- Receivers --------------------------------------------------------- */
+
+/* Should the kernel refuse, the receiver just keeps what it has. */
+static void set_buffer(int fd, uint64_t share)
+{
+	int bytes = (int)(share / KERNEL_FACTOR);
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+static void set_all(const struct lane *lane, uint64_t share)
+{
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		const struct bc_conn *conn = &lane->conns.conns[slot];
+
+		if (conn->state == BC_CONN_OPEN &&
+		    conn->role == BCAST_ROLE_RECEIVER)
+			set_buffer(conn->fd, share);
+	}
+}
+
+/* Receivers are dealt out to the threads evenly. */
+static uint32_t receivers_of_all(const struct lane *lane)
+{
+	uint32_t threads = lane->config->egress_threads;
+
+	return (lane->egress.receivers + 1) * (threads > 0 ? threads : 1);
+}
+
+void socket_memory_admit(struct lane *lane, int fd)
+{
+	struct socket_memory *memory = &lane->socket_memory;
+
+	if (lane->config->sndbuf_bytes > 0 || memory->largest_bytes == 0)
+		return;
+	if (socket_memory_plan(memory, receivers_of_all(lane))) {
+		set_all(lane, memory->share_bytes);
+		log_event(LOG_LEVEL_INFO, "send_buffers",
+			  "receivers=%" PRIu32 " bytes=%" PRIu64
+			  " reason=\"more would be too much for "
+			  "net.ipv4.tcp_mem\"",
+			  memory->planned_for, memory->share_bytes);
+	}
+	if (memory->share_bytes > 0)
+		set_buffer(fd, memory->share_bytes);
+}

@@ -63,9 +63,13 @@ struct bc_conn {
 	uint64_t offered; /* bytes of the send in flight */
 	uint64_t bytes;	  /* sent or received, in this role */
 	uint64_t connected_realtime_ns;
-	uint32_t listener; /* index of where it came in */
-	bool half_closed;  /* the peer sends no more */
-	bool skip;	   /* to be moved to live once its send is back */
+	uint64_t owed_since_ns; /* receiver: it has taken none since; 0: n/a */
+	uint32_t listener;	/* index of where it came in */
+	uint32_t door;		/* and of that address in the configuration */
+	bool unix_socket;	/* not TCP */
+	bool half_closed;	/* the peer sends no more */
+	bool skip;		/* to be moved to live once its send is back */
+	bool overdue; /* beyond the send timeout, as of the last tick */
 
 	enum bc_conn_zerocopy zerocopy;
 	uint32_t copies;      /* plain sends before the next try without */

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -11,9 +12,9 @@
 
 #include "net/listener.h"
 
-#define BACKLOG	      4096 /* the kernel cuts it to net.core.somaxconn */
 #define BIND_ATTEMPTS 200
 #define BIND_PAUSE_MS 10
+#define KEEPALIVES    3
 
 static int set_int(int fd, int level, int option, int value)
 {
@@ -41,18 +42,30 @@ static int set_congestion(int fd, const char *name)
 		       : 0;
 }
 
-/* So that a peer that vanished without a word is noticed within a minute. */
-static int set_keepalive(int fd)
+/* So that a peer that vanished without a word is noticed, after twice that. */
+static int set_keepalive(int fd, uint32_t milliseconds)
 {
-	int ret = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	int idle = (int)((milliseconds + 999) / 1000);
+	int ret;
 
+	if (idle == 0)
+		return 0;
+	ret = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	if (ret == 0)
-		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
 	if (ret == 0)
-		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+			      idle < KEEPALIVES ? 1 : idle / KEEPALIVES);
 	if (ret == 0)
-		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+		ret = set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVES);
 	return ret;
+}
+
+static int set_user_timeout(int fd, uint32_t milliseconds)
+{
+	if (milliseconds == 0)
+		return 0;
+	return set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)milliseconds);
 }
 
 static int set_options(int fd, int family,
@@ -66,7 +79,9 @@ static int set_options(int fd, int family,
 	if (ret == 0)
 		ret = set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (ret == 0)
-		ret = set_keepalive(fd);
+		ret = set_keepalive(fd, options->keepalive_ms);
+	if (ret == 0)
+		ret = set_user_timeout(fd, options->user_timeout_ms);
 	if (ret == 0)
 		ret = set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE,
 				 options->sndbuf_bytes);
@@ -83,10 +98,13 @@ static int set_options(int fd, int family,
 }
 
 static int bind_patiently(int fd, const struct bc_sockaddr *address,
-			  uint32_t extra_wait_ms)
+			  const struct bc_listener_options *options)
 {
 	const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * 1000000};
-	unsigned attempts = BIND_ATTEMPTS + extra_wait_ms / BIND_PAUSE_MS;
+	unsigned attempts = options->impatient
+				    ? 0
+				    : BIND_ATTEMPTS + options->extra_wait_ms /
+							      BIND_PAUSE_MS;
 	bool bound = false;
 
 	for (unsigned attempt = 0;; attempt++) {
@@ -95,7 +113,7 @@ static int bind_patiently(int fd, const struct bc_sockaddr *address,
 			bound = bind(fd,
 				     (const struct sockaddr *)&address->storage,
 				     address->length) == 0;
-		if (bound && listen(fd, BACKLOG) == 0)
+		if (bound && listen(fd, BC_LISTENER_BACKLOG) == 0)
 			return 0;
 		if (errno != EADDRINUSE || attempt == attempts)
 			return -errno;
@@ -116,7 +134,7 @@ int bc_listener_open(const struct bc_sockaddr *address,
 		return -errno;
 	ret = set_options(fd, family, options);
 	if (ret == 0)
-		ret = bind_patiently(fd, address, options->extra_wait_ms);
+		ret = bind_patiently(fd, address, options);
 	if (ret == 0 && getsockname(fd, (struct sockaddr *)bound, &length) < 0)
 		ret = -errno;
 	if (ret < 0) {
@@ -124,4 +142,17 @@ int bc_listener_open(const struct bc_sockaddr *address,
 		return ret;
 	}
 	return fd;
+}
+
+unsigned bc_listener_backlog(void)
+{
+	FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+	unsigned limit = BC_LISTENER_BACKLOG;
+
+	if (!file)
+		return limit;
+	if (fscanf(file, "%u", &limit) != 1 || limit > BC_LISTENER_BACKLOG)
+		limit = BC_LISTENER_BACKLOG;
+	(void)fclose(file);
+	return limit;
 }

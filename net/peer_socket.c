@@ -12,6 +12,8 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -110,6 +112,16 @@ static int converse(int netlink_fd, const struct question *question)
 	return size < 0 ? -errno : judge(answer, (size_t)size);
 }
 
+/* The peer's close has shut down both ways of our end, at once. */
+static int unix_held(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd};
+
+	if (poll(&poll_fd, 1, 0) < 0)
+		return -errno;
+	return (poll_fd.revents & (POLLHUP | POLLERR)) == 0;
+}
+
 int bc_peer_socket_held(const struct bc_peer_socket *diag, int fd)
 {
 	struct sockaddr_storage local, peer;
@@ -117,14 +129,16 @@ int bc_peer_socket_held(const struct bc_peer_socket *diag, int fd)
 	struct question question;
 	int ret;
 
-	if (diag->fd < 0)
-		return -EBADF;
 	/* whole: the kernel fills in no more than the family has */
 	memset(&local, 0, sizeof(local));
 	memset(&peer, 0, sizeof(peer));
 	if (getsockname(fd, (struct sockaddr *)&local, &local_length) < 0 ||
 	    getpeername(fd, (struct sockaddr *)&peer, &peer_length) < 0)
 		return -errno;
+	if (local.ss_family == AF_UNIX)
+		return unix_held(fd);
+	if (diag->fd < 0)
+		return -EBADF;
 	question = ask(&local, &peer);
 	ret = converse(diag->fd, &question);
 	if (ret == -ENOENT && bc_sockaddr_same_host(&local, &peer)) {
@@ -133,4 +147,22 @@ int bc_peer_socket_held(const struct bc_peer_socket *diag, int fd)
 		return converse(diag->fd, &question) == 1 ? 0 : -EOPNOTSUPP;
 	}
 	return ret;
+}
+
+const char *bc_peer_socket_describe(int fd, char *buffer, size_t size)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	struct ucred who;
+	socklen_t who_length = sizeof(who);
+
+	memset(&peer, 0, sizeof(peer));
+	(void)getpeername(fd, (struct sockaddr *)&peer, &length);
+	if (peer.ss_family == AF_UNIX &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_length) == 0)
+		(void)snprintf(buffer, size, "unix:pid=%d,uid=%u", (int)who.pid,
+			       (unsigned)who.uid);
+	else
+		bc_sockaddr_format(&peer, buffer, size);
+	return buffer;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockaddr.c - HOST:PORT in, sockaddr out, and back.
+ * sockaddr.c - HOST:PORT or unix:/path in, sockaddr out, and back.
  *
  * The text is taken apart here and only the host is given to getaddrinfo():
  * its service argument would accept "http", spaces and signs, and its errors
@@ -16,8 +16,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
-#define EAI_BASE (-6000)
+#define EAI_BASE    (-6000)
+#define UNIX_PREFIX "unix:"
+
+_Static_assert(BC_SOCKADDR_PATH_MAX + 1 ==
+		       sizeof(((struct sockaddr_un *)NULL)->sun_path),
+	       "a path and its terminator fill sun_path");
+_Static_assert(BC_SOCKADDR_PATH_MAX + sizeof(UNIX_PREFIX) <=
+		       BC_SOCKADDR_TEXT_MAX,
+	       "the text of any address fits");
 
 static int parse_port(const char *text, uint16_t *port)
 {
@@ -71,7 +80,98 @@ int bc_sockaddr_split(const char *text, char host[BC_SOCKADDR_HOST_MAX],
 	return 0;
 }
 
-static void set_port(struct bc_sockaddr *address, uint16_t port)
+/* ---- Unix sockets ------------------------------------------------------ */
+
+/* Not "unix:7400", which is a port of the host named unix. */
+static bool is_unix_text(const char *text)
+{
+	return strncmp(text, UNIX_PREFIX "/", sizeof(UNIX_PREFIX)) == 0 ||
+	       strncmp(text, UNIX_PREFIX "@", sizeof(UNIX_PREFIX)) == 0;
+}
+
+static int check_unix(const char *path)
+{
+	size_t length = strlen(path);
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)path[i];
+
+		if (c <= ' ' || c == 127 || strchr("\"\\,", c) != NULL)
+			return -EINVAL;
+	}
+	if (length < 2)
+		return -EINVAL;
+	return length > BC_SOCKADDR_PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int parse_unix(const char *path, struct bc_sockaddr *out)
+{
+	struct sockaddr_un *address = (struct sockaddr_un *)&out->storage;
+	size_t length = strlen(path);
+	int ret = check_unix(path);
+
+	if (ret < 0)
+		return ret;
+	*out = (struct bc_sockaddr){.storage.ss_family = AF_UNIX};
+	memcpy(address->sun_path, path, length);
+	out->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				  length + 1);
+	if (path[0] == '@') {
+		/* abstract: a zero in front, and the length ends it */
+		address->sun_path[0] = '\0';
+		out->length--;
+	}
+	return 1;
+}
+
+static void format_unix(const struct sockaddr_storage *storage, char *buffer,
+			size_t size)
+{
+	const struct sockaddr_un *address = (const struct sockaddr_un *)storage;
+	const char *path = address->sun_path;
+	bool abstract = path[0] == '\0' && path[1] != '\0';
+
+	(void)snprintf(buffer, size, UNIX_PREFIX "%s%.*s", abstract ? "@" : "",
+		       BC_SOCKADDR_PATH_MAX, abstract ? path + 1 : path);
+}
+
+bool bc_sockaddr_is_unix(const struct bc_sockaddr *address)
+{
+	return address->storage.ss_family == AF_UNIX;
+}
+
+const char *bc_sockaddr_path(const struct bc_sockaddr *address)
+{
+	const struct sockaddr_un *named =
+		(const struct sockaddr_un *)&address->storage;
+
+	if (!bc_sockaddr_is_unix(address) || named->sun_path[0] == '\0')
+		return NULL;
+	return named->sun_path;
+}
+
+/* ---- HOST:PORT --------------------------------------------------------- */
+
+int bc_sockaddr_check(const char *text)
+{
+	char host[BC_SOCKADDR_HOST_MAX];
+	uint16_t port;
+
+	if (is_unix_text(text))
+		return check_unix(text + strlen(UNIX_PREFIX));
+	return bc_sockaddr_split(text, host, &port);
+}
+
+uint16_t bc_sockaddr_port(const struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)address)->sin_port);
+	if (address->ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+	return 0;
+}
+
+void bc_sockaddr_set_port(struct bc_sockaddr *address, uint16_t port)
 {
 	if (address->storage.ss_family == AF_INET)
 		((struct sockaddr_in *)&address->storage)->sin_port =
@@ -105,7 +205,7 @@ static size_t take(const struct addrinfo *found, uint16_t port,
 		if (found->ai_family != AF_INET && found->ai_family != AF_INET6)
 			continue;
 		memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
-		set_port(&address, port);
+		bc_sockaddr_set_port(&address, port);
 		if (!listed(out, count, &address))
 			out[count++] = address;
 	}
@@ -125,6 +225,8 @@ int bc_sockaddr_parse(const char *text, struct bc_sockaddr *out, size_t max)
 	size_t count;
 	int ret;
 
+	if (max > 0 && is_unix_text(text))
+		return parse_unix(text + strlen(UNIX_PREFIX), out);
 	if (max == 0 || bc_sockaddr_split(text, host, &port) < 0)
 		return -EINVAL;
 	if (strchr(host, ':') != NULL) {
@@ -151,7 +253,9 @@ const char *bc_sockaddr_strerror(int result)
 		return "Success";
 	if (result == -EINVAL)
 		return "not HOST:PORT, such as 127.0.0.1:7400, [::1]:7400 or "
-		       "*:7400";
+		       "*:7400, nor unix:/path";
+	if (result == -ENAMETOOLONG)
+		return "a unix socket's path may have 107 bytes";
 	if (result < EAI_BASE)
 		return gai_strerror(result - EAI_BASE);
 	return strerror(-result);
@@ -181,6 +285,10 @@ const char *bc_sockaddr_format(const struct sockaddr_storage *address,
 	char host[INET6_ADDRSTRLEN + 17];
 	char port[8];
 
+	if (address->ss_family == AF_UNIX) {
+		format_unix(address, buffer, size);
+		return buffer;
+	}
 	if ((plain.ss_family != AF_INET && plain.ss_family != AF_INET6) ||
 	    getnameinfo((struct sockaddr *)&plain,
 			plain.ss_family == AF_INET
@@ -206,6 +314,8 @@ bool bc_sockaddr_same_host(const struct sockaddr_storage *local,
 	in_addr_t here4 = ((struct sockaddr_in *)&here)->sin_addr.s_addr;
 	in_addr_t there4 = ((struct sockaddr_in *)&there)->sin_addr.s_addr;
 
+	if (there.ss_family == AF_UNIX)
+		return true;
 	if (there.ss_family == AF_INET)
 		return ntohl(there4) >> 24 == IN_LOOPBACKNET ||
 		       (here.ss_family == AF_INET && here4 == there4);

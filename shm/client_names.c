@@ -23,6 +23,8 @@ const char *bcast_close_reason_name(uint32_t reason)
 		return "setup";
 	case BCAST_CLOSE_DAEMON_DIED:
 		return "daemon_died";
+	case BCAST_CLOSE_SEND_TIMEOUT:
+		return "send_timeout";
 	}
 	return "unknown";
 }

@@ -7,20 +7,25 @@
 
 struct backpressure_limits backpressure_limits(uint64_t capacity,
 					       uint64_t read_bytes,
-					       uint64_t max_lag_bytes,
-					       bool block)
+					       uint64_t max_lag_bytes)
 {
 	BC_ASSERT(read_bytes <= capacity / 2);
 	BC_ASSERT(max_lag_bytes + read_bytes <= capacity);
 	return (struct backpressure_limits){
 		.capacity = capacity,
 		.read_bytes = read_bytes,
-		.hold_bytes = block ? max_lag_bytes : capacity - read_bytes,
 		/* half of the permitted lag is left to those behind it */
 		.pace_bytes = max_lag_bytes / 2,
-		.max_lag_bytes = max_lag_bytes,
 		.record_bytes = capacity / 4 + RECORD_SPARE,
 	};
+}
+
+/* Is there no room for a read before what a send, or a blocker, needs? */
+static bool is_held(const struct backpressure_limits *limits,
+		    const struct backpressure_positions *at)
+{
+	return at->tail - at->floor > limits->capacity - limits->read_bytes ||
+	       (at->hold != 0 && at->tail > at->hold);
 }
 
 enum backpressure_verdict backpressure_admit(
@@ -28,10 +33,10 @@ enum backpressure_verdict backpressure_admit(
 	const struct backpressure_positions *at, bool stalled)
 {
 	BC_ASSERT(at->floor <= at->tail && at->leader <= at->tail);
-	BC_ASSERT(at->gate <= at->tail);
+	BC_ASSERT(at->gate <= at->tail && at->hold_floor <= at->tail);
 	if (at->tail - at->gate > limits->capacity - limits->read_bytes)
 		return BACKPRESSURE_GATED;
-	if (at->tail - at->floor > limits->hold_bytes)
+	if (is_held(limits, at))
 		return BACKPRESSURE_NO_ROOM;
 	if (!stalled && at->tail - at->leader > limits->pace_bytes)
 		return BACKPRESSURE_TOO_FAST;
@@ -43,6 +48,11 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* How far beyond the fastest receiver a local publisher may be. */
 static uint64_t pace_room(const struct backpressure_limits *limits)
 {
@@ -50,26 +60,34 @@ static uint64_t pace_room(const struct backpressure_limits *limits)
 		       limits->record_bytes);
 }
 
-/* How far beyond the floor. */
-static uint64_t floor_room(const struct backpressure_limits *limits)
+/*
+ * Up to where there is room. Before blockers for what a sender could have sent
+ * too, or for the largest record, whatever their --max-lag.
+ */
+static uint64_t room_end(const struct backpressure_limits *limits,
+			 const struct backpressure_positions *at)
 {
-	return max_u64(limits->hold_bytes + limits->read_bytes,
-		       limits->record_bytes);
+	uint64_t end = at->floor + limits->capacity;
+
+	if (at->hold == 0)
+		return end;
+	return min_u64(end, max_u64(at->hold + limits->read_bytes,
+				    at->hold_floor + limits->record_bytes));
 }
 
-bool backpressure_floor_will_do(const struct backpressure_limits *limits,
-				uint64_t tail, uint64_t floor, bool local)
+bool backpressure_will_do(const struct backpressure_limits *limits,
+			  const struct backpressure_positions *at, bool local)
 {
-	return tail - floor <=
-	       (local ? floor_room(limits) - limits->record_bytes
-		      : limits->hold_bytes);
+	if (!local)
+		return !is_held(limits, at);
+	return room_end(limits, at) >= at->tail + limits->record_bytes;
 }
 
 uint64_t backpressure_limit(const struct backpressure_limits *limits,
 			    const struct backpressure_positions *at,
 			    bool stalled)
 {
-	uint64_t room = floor_room(limits) + at->floor;
+	uint64_t room = room_end(limits, at);
 	uint64_t pace = pace_room(limits) + at->leader;
 	uint64_t limit = !stalled && pace < room ? pace : room;
 
@@ -80,14 +98,11 @@ uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
 				     const struct backpressure_positions *at,
 				     bool stalled)
 {
-	uint64_t most = limits->capacity - limits->record_bytes;
 	uint64_t ahead = at->tail - at->leader;
 
-	if (limits->max_lag_bytes <= most)
-		return limits->max_lag_bytes;
 	if (!stalled && ahead + limits->record_bytes > pace_room(limits))
-		return limits->max_lag_bytes;
-	return most;
+		return UINT64_MAX;
+	return limits->capacity - limits->record_bytes;
 }
 
 bool backpressure_is_slow(uint64_t max_lag_bytes, uint64_t tail,

@@ -16,17 +16,20 @@
  * long it is heeded is shm/gate.h's business. Three rules for receivers:
  *
  * 1. Room. A read is posted only if all of it fits without overwriting what a
- *    send still needs. It is whole or not at all, so reads stay large. With
- *    policy block, the sender is held earlier: as soon as somebody lags more
- *    than max_lag_bytes, so that local readers keep the rest of the ring.
+ *    send still needs. It is whole or not at all, so reads stay large. For
+ *    receivers with policy block, the sender is held earlier: as soon as one of
+ *    them lags more than its --max-lag, so that local readers keep the rest of
+ *    the ring. What others lag does not count there.
  * 2. Pace. The sender is read no faster than the fastest receiver takes: once
  *    even that one is `pace_bytes` behind, reading on would only make all of
  *    them too slow, in a burst that none of them could have kept up with. If
  *    no receiver takes anything for STALL_NS, they are all stalled, and the
  *    sender is no longer held up for them.
- * 3. Lag. A receiver further behind than max_lag_bytes is too slow; what is
- *    done about it is the policy's business. With policy block nobody gets
+ * 3. Lag. A receiver further behind than its --max-lag is too slow; what is
+ *    done about it is its policy's business. With policy block nobody gets
  *    there, but for the last read.
+ *
+ * Policy and --max-lag are those of the address where a receiver came in.
  */
 #ifndef SRC_BACKPRESSURE_H
 #define SRC_BACKPRESSURE_H
@@ -40,18 +43,23 @@
 struct backpressure_limits {
 	uint64_t capacity;
 	uint64_t read_bytes; /* one read from the sender */
-	uint64_t hold_bytes; /* rule 1: tail - floor, at most */
 	uint64_t pace_bytes;
-	uint64_t max_lag_bytes;
 	uint64_t record_bytes; /* a local publication is smaller */
 };
 
-/* Where everybody is. The others equal tail when there is nobody. */
+/*
+ * Where everybody is. floor, leader and gate equal tail when there is nobody.
+ * Of receivers with policy block: hold is the least of cursor + --max-lag, so
+ * how far the tail may be if a read is to follow; and hold_floor the least
+ * cursor. Both are 0 if there is none.
+ */
 struct backpressure_positions {
 	uint64_t tail;
 	uint64_t floor;
 	uint64_t leader;
 	uint64_t gate;
+	uint64_t hold;
+	uint64_t hold_floor;
 };
 
 enum backpressure_verdict {
@@ -62,13 +70,13 @@ enum backpressure_verdict {
 };
 
 /*
- * backpressure_limits - the limits that follow from the ring, --max-lag, and
- * whether the policy is block.
+ * backpressure_limits - the limits that follow from the ring and from
+ * --max-lag, the least one if there are several: nobody is to be too slow
+ * before the sender has been slowed down.
  */
 struct backpressure_limits backpressure_limits(uint64_t capacity,
 					       uint64_t read_bytes,
-					       uint64_t max_lag_bytes,
-					       bool block);
+					       uint64_t max_lag_bytes);
 
 /* backpressure_admit - gates, rules 1, 2. `stalled`: nobody takes anything. */
 enum backpressure_verdict backpressure_admit(
@@ -85,17 +93,17 @@ uint64_t backpressure_limit(const struct backpressure_limits *limits,
 			    bool stalled);
 
 /*
- * backpressure_floor_will_do - may a floor that is perhaps too low be used, or
- * would it keep out a read, or a local publisher's largest record?
+ * backpressure_will_do - may a floor and a hold that are perhaps too low be
+ * used, or would they keep out a read, or a local publisher's largest record?
  */
-bool backpressure_floor_will_do(const struct backpressure_limits *limits,
-				uint64_t tail, uint64_t floor, bool local);
+bool backpressure_will_do(const struct backpressure_limits *limits,
+			  const struct backpressure_positions *at, bool local);
 
 /*
  * backpressure_lag_for_record - rule 3 while a local publisher waits for room:
- * the lag that is too much then. It is less than max_lag_bytes where a receiver
- * within that would keep the largest record out for ever; unless it is the
- * fastest one that the publisher waits for, which comes first.
+ * a lag that is too much then, whatever --max-lag is, since a receiver so far
+ * behind would keep the largest record out for ever. UINT64_MAX: none is; it
+ * is the fastest receiver that the publisher waits for, which comes first.
  */
 uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
 				     const struct backpressure_positions *at,

@@ -17,6 +17,8 @@
 #include "src/log.h"
 #include "src/request.h"
 
+#define DROP_ROUNDS_MAX 256u
+
 /* What a peer that closed has not acknowledged by then, it never will. */
 #define END_IN_ORDER_NS ((uint64_t)BC_NS_PER_S)
 
@@ -25,7 +27,29 @@ static bool is_graceful(uint32_t reason)
 	return reason == BCAST_CLOSE_PEER || reason == BCAST_CLOSE_SHUTDOWN;
 }
 
-/* What the kernel has not sent is purged. */
+/*
+ * Bytes of the peer that we have not read would turn the end into a reset: drop
+ * them. A unix socket's have to be copied; it is told first that no more may
+ * come, so there is an end to them.
+ */
+static void drop_unread(const struct bc_conn *conn)
+{
+	char bytes[4096];
+	unsigned rounds = DROP_ROUNDS_MAX;
+
+	if (!conn->unix_socket) {
+		(void)shutdown(conn->fd, SHUT_WR);
+		(void)recv(conn->fd, NULL, SIZE_MAX / 2,
+			   MSG_TRUNC | MSG_DONTWAIT);
+		return;
+	}
+	(void)shutdown(conn->fd, SHUT_RDWR);
+	while (rounds-- > 0 &&
+	       recv(conn->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* What the kernel has not sent is purged; a unix socket knows no reset. */
 static void reset_socket(struct bc_conn *conn)
 {
 	const struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
@@ -39,9 +63,7 @@ static void reset_socket(struct bc_conn *conn)
 /* What the kernel has taken is sent on in the background. */
 static void end_socket(struct bc_conn *conn)
 {
-	/* unread bytes would turn the end into a reset: drop them */
-	(void)shutdown(conn->fd, SHUT_WR);
-	(void)recv(conn->fd, NULL, SIZE_MAX / 2, MSG_TRUNC | MSG_DONTWAIT);
+	drop_unread(conn);
 	(void)close(conn->fd);
 	conn->fd = -1;
 }
@@ -77,12 +99,27 @@ static void remember(struct lane *lane, const struct bc_conn *conn)
 		});
 }
 
+/* Is it our doing, and the receiver's fault? */
+static bool is_drop(uint32_t reason)
+{
+	return reason == BCAST_CLOSE_SLOW || reason == BCAST_CLOSE_SEND_TIMEOUT;
+}
+
+static enum bc_counter counter_of(uint32_t reason)
+{
+	if (reason == BCAST_CLOSE_SLOW)
+		return BC_COUNTER_receivers_dropped;
+	if (reason == BCAST_CLOSE_SEND_TIMEOUT)
+		return BC_COUNTER_receivers_stalled;
+	return BC_COUNTER_receivers_left;
+}
+
 static void log_end(struct lane *lane, const struct bc_conn *conn)
 {
 	const char *reason = bcast_close_reason_name(conn->close_reason);
 	char text[128];
 
-	if (conn->close_reason == BCAST_CLOSE_SLOW)
+	if (is_drop(conn->close_reason))
 		log_event(
 			LOG_LEVEL_WARN, "receiver_dropped",
 			"peer=%s bytes=%llu lag_bytes=%llu reason=%s",
@@ -107,11 +144,7 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 
 	if (receiver) {
 		egress_remove(lane, conn);
-		bc_tally_add(&lane->tally,
-			     conn->close_reason == BCAST_CLOSE_SLOW
-				     ? BC_COUNTER_receivers_dropped
-				     : BC_COUNTER_receivers_left,
-			     1);
+		bc_tally_add(&lane->tally, counter_of(conn->close_reason), 1);
 	}
 	bc_conn_begin_close(conn);
 	log_end(lane, conn);

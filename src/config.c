@@ -9,6 +9,7 @@
  * depends on --ring-size, so it is kept aside until all has been read.
  */
 #include "src/config.h"
+#include "src/config_listen.h"
 #include "src/config_value.h"
 #include "src/options.h"
 #include "src/parse.h"
@@ -28,6 +29,8 @@ struct request {
 	FILE *out;
 	FILE *err;
 	const char *max_lag; /* as given */
+	/* of each address, what stands behind it, or NULL */
+	const char *listen_options[CONFIG_LISTEN_MAX];
 };
 
 uint64_t config_read_bytes(uint64_t ring_size_bytes)
@@ -107,15 +110,22 @@ static int refuse_stray(const struct request *request, const char *word)
 static const char *set(struct request *request, const struct option_row *row,
 		       const char *text)
 {
+	uint32_t before = request->config->listen_count;
+	const char *why;
+
 	if (row->kind == OPTION_LAG)
 		request->max_lag = text;
-	return config_value_set(request->config, row, text);
+	why = config_value_set(request->config, row, text);
+	if (request->config->listen_count > before)
+		request->listen_options[before] = strchr(text, ',');
+	return why;
 }
 
 static void start(struct config *config)
 {
 	memset(config, 0, sizeof(*config));
 	config->gid = (gid_t)-1;
+	config->user_timeout_ms = CONFIG_AUTO;
 }
 
 static bool is_listener(const struct option_row *row)
@@ -141,20 +151,16 @@ static int apply_defaults(struct request *request, bool listeners)
 	return 0;
 }
 
-/*
- * At least two reads, so that one read alone makes nobody too slow; and room
- * for one more read behind the slowest receiver.
- */
 static int resolve_lag(struct request *request)
 {
 	struct config *config = request->config;
 	uint64_t ring = config->ring_size_bytes;
-	uint64_t low = 2 * config_read_bytes(ring);
-	uint64_t high = ring / 8 * 7;
 	char quoted[QUOTED_MAX];
 	char text[3][PARSE_TEXT_MAX];
 	uint64_t bytes = 0; /* if not a lag at all, which set() has refused */
+	uint64_t low, high;
 
+	config_value_lag_range(ring, &low, &high);
 	(void)config_value_lag(request->max_lag, ring, &bytes);
 	if (bytes >= low && bytes <= high) {
 		config->max_lag_bytes = bytes;
@@ -171,6 +177,25 @@ static int resolve_lag(struct request *request)
 	return -EINVAL;
 }
 
+static int resolve_listens(struct request *request)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < request->config->listen_count && ret == 0; i++)
+		ret = config_listen_resolve(request->config, i,
+					    request->listen_options[i],
+					    request->err);
+	return ret;
+}
+
+static bool any_skips(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].slow_policy == CONFIG_SLOW_SKIP)
+			return true;
+	return config->slow_policy == CONFIG_SLOW_SKIP;
+}
+
 /* What a stream of packets cannot have. */
 static int check_format(const struct request *request)
 {
@@ -183,7 +208,7 @@ static int check_format(const struct request *request)
 		if (config->listens[i].role == CONFIG_ROLE_INGEST)
 			what = "--ingest: senders (packets are published by "
 			       "local processes: see bcast-pub)";
-	if (config->slow_policy == CONFIG_SLOW_SKIP)
+	if (any_skips(config))
 		what = "--slow-policy skip: it would cut a record in two "
 		       "(allowed: disconnect, block)";
 	if (what == NULL)
@@ -298,8 +323,10 @@ int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
 	if (config->listen_count == 0)
 		ret = apply_defaults(&request, true);
 	if (ret == 0)
-		ret = check_format(&request);
+		ret = resolve_lag(&request);
 	if (ret == 0)
-		ret = check_threads(&request);
-	return ret < 0 ? ret : resolve_lag(&request);
+		ret = resolve_listens(&request);
+	if (ret == 0)
+		ret = check_format(&request);
+	return ret < 0 ? ret : check_threads(&request);
 }

@@ -13,6 +13,7 @@
 #include <bcast/bcast.h>
 #include "src/log.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
@@ -54,9 +55,22 @@ enum config_zerocopy {
 	CONFIG_ZEROCOPY_OFF,
 };
 
+/* user_timeout_ms, while it depends on the policy. */
+#define CONFIG_AUTO UINT32_MAX
+
+/* An address, and what holds for who comes in there. */
 struct config_listen {
 	enum config_role role;
-	char address[256]; /* HOST:PORT, for bc_sockaddr_parse() */
+	char address[256]; /* for bc_sockaddr_parse() */
+	bool has_options;  /* of its own; the rest is as in struct config */
+	enum config_slow_policy slow_policy;
+	uint64_t max_lag_bytes;
+	uint32_t send_timeout_ms; /* 0: none */
+	uint32_t sndbuf_bytes;
+	uint32_t rcvbuf_bytes;
+	uint32_t keepalive_ms;	  /* 0: none */
+	uint32_t user_timeout_ms; /* 0: the system's */
+	char congestion[16];
 };
 
 struct config {
@@ -72,7 +86,10 @@ struct config {
 	enum config_reassign reassign;
 	enum config_slow_policy slow_policy;
 	uint64_t max_lag_bytes; /* a percentage has been resolved */
+	uint32_t send_timeout_ms;
 	uint32_t drain_timeout_ms;
+	uint32_t keepalive_ms;
+	uint32_t user_timeout_ms; /* CONFIG_AUTO if not given */
 	enum config_backend backend;
 	enum config_zerocopy zerocopy;
 	uint32_t egress_threads; /* 0: the daemon's own thread serves all */
@@ -98,7 +115,8 @@ struct config {
  * Returns CONFIG_RUN, CONFIG_DONE, or -EINVAL after printing exactly one line
  * to `err` that names the option, the value and what is allowed. *config is
  * filled on CONFIG_RUN and unspecified otherwise. Of an option given twice the
- * last counts, except that addresses add up. Calls getopt_long(), so one
+ * last counts, except that addresses add up. What an address says after it, as
+ * in "*:7401,slow-policy=skip", holds for it alone. Calls getopt_long(), so one
  * thread at a time; may be called again and again. Looks up --group, so it may
  * block on the system's name service.
  */

@@ -192,18 +192,26 @@ static const char *set_group(struct config *config,
 static const char *add_listen(struct config *config, enum config_role role,
 			      const char *text)
 {
-	char host[BC_SOCKADDR_HOST_MAX];
+	char address[sizeof(((struct config_listen *)NULL)->address)];
+	/* its options begin there: see config_listen.h */
+	size_t length = strcspn(text, ",");
 	struct config_listen *listen;
-	uint16_t port;
+	int ret;
 
-	if (bc_sockaddr_split(text, host, &port) < 0 ||
-	    strlen(text) >= sizeof(listen->address))
+	if (length >= sizeof(address))
+		return "is not an address";
+	memcpy(address, text, length);
+	address[length] = '\0';
+	ret = bc_sockaddr_check(address);
+	if (ret == -ENAMETOOLONG)
+		return "is longer than a socket's path can be";
+	if (ret < 0)
 		return "is not an address";
 	if (config->listen_count == CONFIG_LISTEN_MAX)
 		return "is one address too many";
 	listen = &config->listens[config->listen_count++];
 	listen->role = role;
-	(void)snprintf(listen->address, sizeof(listen->address), "%s", text);
+	memcpy(listen->address, address, sizeof(address));
 	return NULL;
 }
 
@@ -216,6 +224,13 @@ int config_value_lag(const char *text, uint64_t ring_size_bytes,
 	if (ret == 0)
 		*bytes = ring_size_bytes * percent / 100;
 	return ret == -EINVAL ? parse_size(text, bytes) : ret;
+}
+
+void config_value_lag_range(uint64_t ring_size_bytes, uint64_t *low,
+			    uint64_t *high)
+{
+	*low = 2 * config_read_bytes(ring_size_bytes);
+	*high = ring_size_bytes / 8 * 7;
 }
 
 static const char *check_lag(const char *text)

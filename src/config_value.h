@@ -25,4 +25,12 @@ const char *config_value_set(struct config *config,
 int config_value_lag(const char *text, uint64_t ring_size_bytes,
 		     uint64_t *bytes);
 
+/*
+ * config_value_lag_range - what --max-lag may be with this ring: at least two
+ * reads, so that one read alone makes nobody too slow; and with room for one
+ * more read behind the slowest receiver.
+ */
+void config_value_lag_range(uint64_t ring_size_bytes, uint64_t *low,
+			    uint64_t *high);
+
 #endif

@@ -37,6 +37,7 @@
 
 #include "net/backend_open.h"
 #include "net/sockaddr.h"
+#include "net/unix_listener.h"
 #include "shm/gate.h"
 #include "shm/name_lock.h"
 #include "shm/node_table.h"
@@ -51,8 +52,11 @@
 struct listener {
 	int fd;
 	enum config_role role;
-	bool armed;   /* an accept is in flight */
-	bool failing; /* the last one failed, and the log has it */
+	uint32_t door;	    /* its index in config.listens */
+	bool armed;	    /* an accept is in flight */
+	uint64_t failed_ns; /* when one failed last; 0: never */
+	struct bc_sockaddr bound;
+	struct bc_unix_file file; /* of a unix socket with a path */
 	char address[BC_SOCKADDR_TEXT_MAX];
 };
 

@@ -11,12 +11,14 @@
  * behind its cursor, and it is by that floor that it is judged too slow, or
  * leads the others. So a ring that is smaller than the kernel's buffers paces
  * the sender, as without zero copy, and drops nobody for it.
+ * The same goes for hold and patience, each with a --max-lag added to it.
  */
 #include <errno.h>
 #include <sys/socket.h>
 
 #include <bcast/monitor.h>
 
+#include "shm/clock.h"
 #include "shm/peers.h"
 #include "src/closing.h"
 #include "src/egress.h"
@@ -32,7 +34,7 @@
 
 void egress_init(struct egress *egress)
 {
-	*egress = (struct egress){0};
+	*egress = (struct egress){.patience = UINT64_MAX};
 	bc_conn_list_init(&egress->ready, LIST_READY);
 	bc_conn_list_init(&egress->caught_up, LIST_CAUGHT_UP);
 }
@@ -42,6 +44,31 @@ void egress_init(struct egress *egress)
 static void watch(struct lane *lane, struct bc_conn *conn)
 {
 	(void)request_watch(lane, conn, &lane->egress.watch_byte);
+}
+
+static const struct config_listen *door_of(const struct lane *lane,
+					   const struct bc_conn *conn)
+{
+	return &lane->config->listens[conn->door];
+}
+
+/* It is a receiver: what is known of all is to hold for it too. */
+static void include(struct lane *lane, const struct bc_conn *conn)
+{
+	const struct config_listen *door = door_of(lane, conn);
+	uint64_t floor = bc_conn_floor(conn);
+	uint64_t end = floor + door->max_lag_bytes;
+	struct egress *egress = &lane->egress;
+
+	if (door->slow_policy != CONFIG_SLOW_BLOCK) {
+		if (end < egress->patience)
+			egress->patience = end;
+		return;
+	}
+	if (egress->hold == 0 || floor < egress->hold_floor)
+		egress->hold_floor = floor;
+	if (egress->hold == 0 || end < egress->hold)
+		egress->hold = end;
 }
 
 /* No request is in flight: put it where it belongs. */
@@ -68,6 +95,7 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 		egress->leader_valid = true;
 	}
 	egress->receivers++;
+	include(lane, conn);
 	make_idle(lane, conn);
 	watch(lane, conn);
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers_joined, 1);
@@ -109,6 +137,8 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
 	conn->offered = size;
+	if (conn->owed_since_ns == 0)
+		conn->owed_since_ns = lane->now_ns;
 	if (zerocopy_suits(lane, conn, size))
 		ret = zerocopy_send(lane, conn, bytes, size);
 	else
@@ -176,6 +206,8 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 	bc_peers_max(&conn->shown->lag_max, lane->tail - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
+	conn->owed_since_ns = 0;
+	conn->overdue = false;
 	bc_peers_progress(conn->shown, conn->cursor, bytes, lane->now_ns);
 	egress_on_progress(lane, conn);
 	bc_tally_add(&lane->tally, BC_COUNTER_bytes_out, bytes);
@@ -256,11 +288,15 @@ void egress_on_discard(struct lane *lane, struct bc_conn *conn, int result)
 
 /* ---- Who is too far behind --------------------------------------------- */
 
+static bool is_receiver(const struct bc_conn *conn)
+{
+	return conn->state == BC_CONN_OPEN && conn->role == BCAST_ROLE_RECEIVER;
+}
+
 static bool holds_bytes(const struct bc_conn *conn)
 {
 	return (conn->in_flight & BC_CONN_SEND) != 0 || conn->owed.count > 0 ||
-	       (conn->state == BC_CONN_OPEN &&
-		conn->role == BCAST_ROLE_RECEIVER);
+	       is_receiver(conn);
 }
 
 static void recompute_leader(struct lane *lane)
@@ -271,9 +307,7 @@ static void recompute_leader(struct lane *lane)
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		const struct bc_conn *conn = &lane->conns.conns[slot];
 
-		if (conn->state == BC_CONN_OPEN &&
-		    conn->role == BCAST_ROLE_RECEIVER &&
-		    bc_conn_floor(conn) > leader)
+		if (is_receiver(conn) && bc_conn_floor(conn) > leader)
 			leader = bc_conn_floor(conn);
 	}
 	egress->leader = leader;
@@ -307,13 +341,23 @@ static void skip(struct lane *lane, struct bc_conn *conn)
 	make_idle(lane, conn);
 }
 
-static void punish(struct lane *lane, struct bc_conn *conn,
-		   uint64_t max_lag_bytes)
+static uint64_t lag_limit(const struct lane *lane, const struct bc_conn *conn,
+			  uint64_t lag_limit_bytes)
 {
-	if (lane->config->slow_policy == CONFIG_SLOW_DISCONNECT ||
-	    !skip_will_do(lane, conn, max_lag_bytes))
+	uint64_t own = door_of(lane, conn)->max_lag_bytes;
+
+	return lag_limit_bytes < own ? lag_limit_bytes : own;
+}
+
+static void punish(struct lane *lane, struct bc_conn *conn,
+		   uint64_t lag_limit_bytes)
+{
+	uint64_t limit = lag_limit(lane, conn, lag_limit_bytes);
+
+	if (door_of(lane, conn)->slow_policy == CONFIG_SLOW_DISCONNECT ||
+	    !skip_will_do(lane, conn, limit))
 		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SLOW, 0);
-	else if (backpressure_is_slow(max_lag_bytes, lane->tail, conn->cursor))
+	else if (backpressure_is_slow(limit, lane->tail, conn->cursor))
 		skip(lane, conn);
 }
 
@@ -322,12 +366,24 @@ void egress_refresh_floor(struct lane *lane)
 	struct egress *egress = &lane->egress;
 
 	egress->floor = lane->tail;
+	egress->hold = 0;
+	egress->hold_floor = 0;
+	egress->patience = UINT64_MAX;
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		const struct bc_conn *conn = &lane->conns.conns[slot];
 
 		if (holds_bytes(conn) && bc_conn_floor(conn) < egress->floor)
 			egress->floor = bc_conn_floor(conn);
+		if (is_receiver(conn))
+			include(lane, conn);
 	}
+}
+
+void egress_claims(const struct lane *lane, struct backpressure_positions *at)
+{
+	at->floor = lane->egress.floor;
+	at->hold = lane->egress.hold;
+	at->hold_floor = lane->egress.hold_floor;
 }
 
 uint64_t egress_lag_max(const struct lane *lane)
@@ -337,9 +393,7 @@ uint64_t egress_lag_max(const struct lane *lane)
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		const struct bc_conn *conn = &lane->conns.conns[slot];
 
-		if (conn->state == BC_CONN_OPEN &&
-		    conn->role == BCAST_ROLE_RECEIVER &&
-		    lane->tail - conn->cursor > lag_max)
+		if (is_receiver(conn) && lane->tail - conn->cursor > lag_max)
 			lag_max = lane->tail - conn->cursor;
 	}
 	return lag_max;
@@ -354,23 +408,64 @@ uint64_t egress_leader(struct lane *lane)
 	return lane->egress.leader;
 }
 
-void egress_enforce_lag(struct lane *lane, uint64_t max_lag_bytes)
+static bool is_slow(const struct lane *lane, const struct bc_conn *conn,
+		    uint64_t lag_limit_bytes)
 {
-	uint64_t tail = lane->tail;
+	return door_of(lane, conn)->slow_policy != CONFIG_SLOW_BLOCK &&
+	       backpressure_is_slow(lag_limit(lane, conn, lag_limit_bytes),
+				    lane->tail, bc_conn_floor(conn));
+}
 
-	if (lane->config->slow_policy == CONFIG_SLOW_BLOCK ||
-	    !backpressure_is_slow(max_lag_bytes, tail, lane->egress.floor))
+void egress_enforce_lag(struct lane *lane, uint64_t lag_limit_bytes)
+{
+	const struct egress *egress = &lane->egress;
+
+	if (egress->patience == UINT64_MAX ||
+	    (lane->tail <= egress->patience &&
+	     !backpressure_is_slow(lag_limit_bytes, lane->tail, egress->floor)))
 		return;
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		struct bc_conn *conn = &lane->conns.conns[slot];
 
-		if (conn->state == BC_CONN_OPEN &&
-		    conn->role == BCAST_ROLE_RECEIVER &&
-		    backpressure_is_slow(max_lag_bytes, tail,
-					 bc_conn_floor(conn)))
-			punish(lane, conn, max_lag_bytes);
+		if (is_receiver(conn) && is_slow(lane, conn, lag_limit_bytes))
+			punish(lane, conn, lag_limit_bytes);
 	}
 	egress_refresh_floor(lane);
+}
+
+/* ---- Who takes nothing ------------------------------------------------- */
+
+/*
+ * Twice beyond the timeout, a tick apart: of who is sent something after a
+ * pause, the event may not have been here by the first time.
+ */
+static void check_progress(struct lane *lane, struct bc_conn *conn)
+{
+	uint64_t timeout_ns =
+		door_of(lane, conn)->send_timeout_ms * (uint64_t)BC_NS_PER_MS;
+	bool owed = conn->cursor != lane->tail && conn->owed_since_ns != 0;
+
+	if (timeout_ns == 0 || !owed ||
+	    lane->now_ns - conn->owed_since_ns < timeout_ns)
+		conn->overdue = false;
+	else if (conn->overdue)
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SEND_TIMEOUT, 0);
+	else
+		conn->overdue = true;
+}
+
+void egress_tick(struct lane *lane)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < lane->config->listen_count; i++)
+		any = any || lane->config->listens[i].send_timeout_ms != 0;
+	for (uint32_t slot = 0; any && slot < lane->conns.count; slot++) {
+		struct bc_conn *conn = &lane->conns.conns[slot];
+
+		if (is_receiver(conn))
+			check_progress(lane, conn);
+	}
 }
 
 /* ---- The end ----------------------------------------------------------- */

@@ -51,8 +51,14 @@ void egress_discard(struct lane *lane, struct bc_conn *conn);
 /* egress_on_published - the tail has moved. */
 void egress_on_published(struct lane *lane);
 
-/* egress_enforce_lag - apply the policy to receivers that lag more than that. */
-void egress_enforce_lag(struct lane *lane, uint64_t max_lag_bytes);
+/*
+ * egress_enforce_lag - apply their policies to receivers that lag more than
+ * their --max-lag, or than this limit.
+ */
+void egress_enforce_lag(struct lane *lane, uint64_t lag_limit_bytes);
+
+/* egress_tick - ten times a second: end those beyond their --send-timeout. */
+void egress_tick(struct lane *lane);
 
 /*
  * egress_drain - the tail is final: end those that have all of it and, if it
@@ -72,8 +78,11 @@ bool egress_has_caught_up(const struct lane *lane);
 /* egress_has_ready - are there receivers that the last pump left out? */
 bool egress_has_ready(const struct lane *lane);
 
+/* egress_claims - floor, hold and hold_floor as they are known, for *at. */
+void egress_claims(const struct lane *lane, struct backpressure_positions *at);
+
 /*
- * egress_refresh_floor - compute egress.floor anew, from all slots. It is a
+ * egress_refresh_floor - compute floor, hold and patience anew, from all slots. It is a
  * lower bound at all times, and gets too low as cursors move.
  */
 void egress_refresh_floor(struct lane *lane);

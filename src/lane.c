@@ -124,6 +124,7 @@ void lane_tick(struct lane *lane)
 		probes++;
 		closing_probe(lane, conn);
 	}
+	egress_tick(lane);
 	closing_run(lane);
 	closing_press(lane, false);
 	zerocopy_tick(lane);

@@ -32,10 +32,14 @@ struct egress {
 	uint32_t receivers;
 	uint32_t sending; /* sends in flight, closing connections' too */
 	uint64_t floor;	  /* no send needs a byte before it; may be too low */
-	uint64_t leader;  /* of the furthest, its floor; see leader_valid */
+	uint64_t hold;	  /* as in struct backpressure_positions, likewise */
+	uint64_t hold_floor;
+	uint64_t patience; /* of the others, the least of cursor + --max-lag */
+	uint64_t leader;   /* of the furthest, its floor; see leader_valid */
 	bool leader_valid;
 	uint64_t last_progress_ns;
-	unsigned char watch_byte; /* where peeks go */
+	unsigned char watch_byte;  /* where peeks go */
+	unsigned char scrap[4096]; /* where bytes go that nobody reads */
 };
 
 /* Sends without a copy. Only zerocopy.c writes it. */

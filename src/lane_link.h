@@ -15,6 +15,8 @@
  * `floor` overwritten, so a lane stores it only when the sends that needed them
  * have ended, and lowers it for a newcomer *before* it counts it as `taken`;
  * the daemon reads `taken` first and adds the newcomers beyond it by itself.
+ * hold and hold_floor are no such promise: they keep the sender near receivers
+ * that it has to wait for, and may be a turn late.
  * `seen` keeps the sender from running away from a thread that does not get a
  * processor: its receivers would look slow without having been offered a byte.
  * Only a daemon that waits is told at once: it sets `wanted`, looks once more,
@@ -54,12 +56,15 @@ struct lane_news {
 struct lane_newcomer {
 	int fd;
 	uint32_t listener;
+	uint32_t door; /* where it came in: index in config.listens */
 	uint64_t position;
 };
 
 struct lane_link {
 	/* the lane's thread writes */
 	alignas(LANE_LINE) bc_u64 floor;
+	bc_u64 hold; /* as in struct backpressure_positions */
+	bc_u64 hold_floor;
 	bc_u64 leader;
 	bc_u64 seen; /* the tail that it goes by */
 	bc_u64 last_progress_ns;

@@ -41,15 +41,19 @@ static bool set(bc_u64 *word, uint64_t value)
 /* ---- Reports ----------------------------------------------------------- */
 
 /* Not worth a scan of all slots as long as it holds nobody up. */
-static uint64_t floor_of(struct lane *lane)
+static struct backpressure_positions claims_of(struct lane *lane)
 {
-	if (egress_is_empty(lane))
-		return LANE_NO_FLOOR;
-	if (!backpressure_floor_will_do(lane->limits, lane->tail,
-					lane->egress.floor, true) ||
-	    bc_lease_wants_room(lane->segment))
+	struct backpressure_positions at = {.tail = lane->tail};
+
+	egress_claims(lane, &at);
+	if (!backpressure_will_do(lane->limits, &at, true) ||
+	    bc_lease_wants_room(lane->segment)) {
 		egress_refresh_floor(lane);
-	return lane->egress.floor;
+		egress_claims(lane, &at);
+	}
+	if (egress_is_empty(lane))
+		return (struct backpressure_positions){.floor = LANE_NO_FLOOR};
+	return at;
 }
 
 static void tell(const struct lane_link *link)
@@ -67,8 +71,11 @@ static void report(struct lane_thread *self)
 	struct lane_link *link = &self->link;
 	uint64_t leader = lane->egress.receivers > 0 ? egress_leader(lane)
 						     : LANE_NO_LEADER;
-	bool changed = set(&link->floor, floor_of(lane));
+	struct backpressure_positions claims = claims_of(lane);
+	bool changed = set(&link->floor, claims.floor);
 
+	changed |= set(&link->hold_floor, claims.hold_floor);
+	changed |= set(&link->hold, claims.hold);
 	changed |= set(&link->leader, leader);
 	changed |= set(&link->seen, lane->tail);
 	set(&link->last_progress_ns, lane->egress.last_progress_ns);
@@ -93,6 +100,7 @@ static void take_one(struct lane_thread *self,
 
 	BC_ASSERT(conn); /* the daemon counts our slots */
 	conn->listener = newcomer->listener;
+	conn->door = newcomer->door;
 	roles_receive(lane, conn, newcomer->position);
 	if (newcomer->position < get(&self->link.floor))
 		set(&self->link.floor, newcomer->position);
@@ -135,7 +143,7 @@ static uint64_t lag_limit(const struct lane_thread *self)
 	};
 
 	if (!bc_lease_wants_room(lane->segment) || at.leader > at.tail)
-		return lane->limits->max_lag_bytes;
+		return UINT64_MAX;
 	return backpressure_lag_for_record(
 		lane->limits, &at,
 		atomic_load_explicit(&self->news->given_up,

@@ -97,6 +97,7 @@ void lanes_give(struct daemon *daemon, int fd, uint32_t listener,
 	link->newcomers[given % link->slots] = (struct lane_newcomer){
 		.fd = fd,
 		.listener = listener,
+		.door = daemon->listeners[listener].door,
 		.position = position,
 	};
 	atomic_store_explicit(&link->given, given + 1, memory_order_release);
@@ -143,6 +144,20 @@ static void narrow_by(const struct lane_link *link, uint64_t *floor,
 			  link->newcomers[(given - 1) % link->slots].position);
 }
 
+/* The two are stored one after the other: torn, they err by a turn. */
+static void hold_by(const struct lane_link *link,
+		    struct backpressure_positions *at)
+{
+	uint64_t hold_floor = get(&link->hold_floor);
+	uint64_t hold = get(&link->hold);
+
+	if (hold == 0)
+		return;
+	at->hold_floor = at->hold == 0 ? min_u64(hold_floor, at->tail)
+				       : min_u64(hold_floor, at->hold_floor);
+	at->hold = at->hold == 0 ? hold : min_u64(hold, at->hold);
+}
+
 void lanes_narrow(const struct daemon *daemon,
 		  struct backpressure_positions *at, bool has_leader)
 {
@@ -153,6 +168,7 @@ void lanes_narrow(const struct daemon *daemon,
 		const struct lane_link *link = &thread_of(daemon, i)->link;
 
 		narrow_by(link, &at->floor, &leader);
+		hold_by(link, at);
 		if (load_of(link) > 0)
 			seen = min_u64(seen, get(&link->seen));
 	}

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "net/listener.h"
+#include "net/unix_listener.h"
 #include "src/listening.h"
 #include "src/log.h"
 
-#define DEAD_WAIT_MS 30000u
+#define DEAD_WAIT_MS  30000u
+#define PORT_ATTEMPTS 16u /* to find one that is free for all families */
 
 const char *listening_role_name(enum config_role role)
 {
@@ -36,9 +38,9 @@ static int report_listen_error(const char *address, const char *error,
 	return code;
 }
 
-static int explain_listen_error(const struct daemon *daemon,
-				const char *address, int error)
+static int explain_listen_error(const struct config_listen *listen, int error)
 {
+	const char *address = listen->address;
 	char text[160];
 
 	if (error == -EADDRINUSE)
@@ -55,7 +57,7 @@ static int explain_listen_error(const struct daemon *daemon,
 					   EX_NOPERM);
 	if (error == -ENOENT || error == -EPERM) {
 		snprintf(text, sizeof(text), "congestion control %s is not %s",
-			 daemon->config.congestion,
+			 listen->congestion,
 			 error == -ENOENT ? "there" : "permitted");
 		return report_listen_error(
 			address, text,
@@ -68,12 +70,37 @@ static int explain_listen_error(const struct daemon *daemon,
 				   EX_UNAVAILABLE);
 }
 
-static const char *inherited_congestion(const struct config *config)
+static int explain_unix_error(const char *address, int error)
 {
-	if (strcmp(config->congestion, "auto") == 0 ||
-	    strcmp(config->congestion, "system") == 0)
+	if (error == -EADDRINUSE)
+		return report_listen_error(
+			address, "somebody listens there",
+			"stop what listens there (ss -lxp), or choose another "
+			"path",
+			EX_UNAVAILABLE);
+	if (error == -ENOTSOCK)
+		return report_listen_error(
+			address, "something that is not a socket is there",
+			"remove it, or choose another path", EX_CANTCREAT);
+	if (error == -EPERM || error == -EACCES || error == -EROFS)
+		return report_listen_error(
+			address, strerror(-error),
+			"choose a directory that the daemon may write to, and "
+			"a --group that it is in",
+			EX_NOPERM);
+	return report_listen_error(address, strerror(-error),
+				   "give a path in a directory that exists",
+				   EX_CANTCREAT);
+}
+
+/* ---- One address ------------------------------------------------------- */
+
+static const char *inherited_congestion(const struct config_listen *listen)
+{
+	if (strcmp(listen->congestion, "auto") == 0 ||
+	    strcmp(listen->congestion, "system") == 0)
 		return "";
-	return config->congestion;
+	return listen->congestion;
 }
 
 /*
@@ -81,38 +108,94 @@ static const char *inherited_congestion(const struct config *config)
  * kernel has taken it apart, which needs a grace period of RCU: 10 ms, but
  * more than 8 s were seen where a dozen processes fought for two cores.
  */
-static bool found_a_dead_one(const struct daemon *daemon)
+static uint32_t extra_wait_ms(const struct daemon *daemon)
 {
-	return daemon->adopted || daemon->not_adopted;
+	return daemon->adopted || daemon->not_adopted ? DEAD_WAIT_MS : 0;
+}
+
+/*
+ * To connect to a unix socket is to write to it. At --egress that is for those
+ * who may read the stream. Elsewhere one can become the sender: that is for
+ * those who may write to the segment, and so publish.
+ */
+static mode_t socket_mode(const struct config *config, enum config_role role)
+{
+	mode_t may = config->mode & 0666;
+
+	if (role == CONFIG_ROLE_EGRESS)
+		return (may & 0444) | (may & 0444) >> 1;
+	return (may & 0222) | (may & 0222) << 1;
+}
+
+static int open_unix(const struct daemon *daemon, struct listener *made)
+{
+	const struct config *config = &daemon->config;
+	const struct bc_unix_listener_options options = {
+		.mode = socket_mode(config, made->role),
+		.gid = config->gid,
+		.extra_wait_ms = extra_wait_ms(daemon),
+	};
+
+	return bc_unix_listener_open(&made->bound, &options, &made->file);
+}
+
+static int open_tcp(const struct daemon *daemon,
+		    const struct config_listen *listen, struct listener *made,
+		    bool impatient)
+{
+	const struct bc_listener_options options = {
+		.congestion = inherited_congestion(listen),
+		.sndbuf_bytes = listen->sndbuf_bytes,
+		/* a receiver's connection brings us next to nothing */
+		.rcvbuf_bytes = listen->role == CONFIG_ROLE_EGRESS
+					? 0
+					: listen->rcvbuf_bytes,
+		.busy_poll_us = daemon->config.busy_poll_us,
+		.keepalive_ms = listen->keepalive_ms,
+		.user_timeout_ms = listen->user_timeout_ms,
+		.extra_wait_ms = extra_wait_ms(daemon),
+		.impatient = impatient,
+	};
+
+	return bc_listener_open(&made->bound, &options, &made->bound.storage);
 }
 
 static int open_listener(struct daemon *daemon,
 			 const struct config_listen *listen,
-			 const struct bc_sockaddr *address)
+			 const struct bc_sockaddr *address, bool impatient)
 {
-	const struct config *config = &daemon->config;
-	struct bc_listener_options options = {
-		.congestion = inherited_congestion(config),
-		.sndbuf_bytes = config->sndbuf_bytes,
-		/* a receiver's connection brings us next to nothing */
-		.rcvbuf_bytes = listen->role == CONFIG_ROLE_EGRESS
-					? 0
-					: config->rcvbuf_bytes,
-		.busy_poll_us = config->busy_poll_us,
-		.extra_wait_ms = found_a_dead_one(daemon) ? DEAD_WAIT_MS : 0,
-	};
-	struct sockaddr_storage bound;
-	struct listener *made;
-	int fd = bc_listener_open(address, &options, &bound);
+	struct listener *made = &daemon->listeners[daemon->listener_count];
+	int fd;
 
+	*made = (struct listener){
+		.role = listen->role,
+		.door = (uint32_t)(listen - daemon->config.listens),
+		.bound = *address,
+	};
+	fd = bc_sockaddr_is_unix(address)
+		     ? open_unix(daemon, made)
+		     : open_tcp(daemon, listen, made, impatient);
 	if (fd < 0)
 		return fd;
-	made = &daemon->listeners[daemon->listener_count++];
 	made->fd = fd;
-	made->role = listen->role;
-	bc_sockaddr_format(&bound, made->address, sizeof(made->address));
+	bc_sockaddr_format(&made->bound.storage, made->address,
+			   sizeof(made->address));
+	daemon->listener_count++;
 	return 0;
 }
+
+static void close_listeners(struct daemon *daemon, uint32_t first)
+{
+	while (daemon->listener_count > first) {
+		struct listener *last =
+			&daemon->listeners[--daemon->listener_count];
+
+		bc_unix_listener_remove(&last->bound, &last->file);
+		(void)close(last->fd);
+	}
+}
+
+/* ---- One option -------------------------------------------------------- */
 
 /* An address family that this machine lacks is left out, if another works. */
 static bool is_absent(int error)
@@ -120,14 +203,50 @@ static bool is_absent(int error)
 	return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
 }
 
+/* All of them, or none. `share`: the port of the first is everybody's. */
+static int open_all(struct daemon *daemon, const struct config_listen *listen,
+		    struct bc_sockaddr *addresses, int count, bool share)
+{
+	uint32_t before = daemon->listener_count;
+	int error = -EADDRNOTAVAIL;
+
+	for (int i = 0; i < count; i++) {
+		bool follows = share && daemon->listener_count > before;
+		int ret;
+
+		if (share)
+			bc_sockaddr_set_port(
+				&addresses[i],
+				follows ? bc_sockaddr_port(
+						  &daemon->listeners[before]
+							   .bound.storage)
+					: 0);
+		ret = open_listener(daemon, listen, &addresses[i], follows);
+		if (ret < 0)
+			error = ret;
+		if (ret < 0 && !is_absent(ret)) {
+			close_listeners(daemon, before);
+			return ret;
+		}
+	}
+	return daemon->listener_count > before ? 0 : error;
+}
+
+static bool picks_a_port(const struct bc_sockaddr *address)
+{
+	return !bc_sockaddr_is_unix(address) &&
+	       bc_sockaddr_port(&address->storage) == 0;
+}
+
 static int open_addresses(struct daemon *daemon,
 			  const struct config_listen *listen)
 {
 	struct bc_sockaddr addresses[DAEMON_LISTENERS_MAX];
 	uint32_t room = DAEMON_LISTENERS_MAX - daemon->listener_count;
-	uint32_t before = daemon->listener_count;
-	int error = 0;
 	int count = bc_sockaddr_parse(listen->address, addresses, room);
+	unsigned attempts = 1;
+	bool share;
+	int ret;
 
 	if (count < 0)
 		return report_listen_error(listen->address,
@@ -135,18 +254,28 @@ static int open_addresses(struct daemon *daemon,
 					   "give HOST:PORT with a host that "
 					   "resolves, or a numeric address",
 					   EX_UNAVAILABLE);
-	for (int i = 0; i < count; i++) {
-		int ret = open_listener(daemon, listen, &addresses[i]);
+	share = picks_a_port(&addresses[0]);
+	if (share)
+		attempts = PORT_ATTEMPTS;
+	do
+		ret = open_all(daemon, listen, addresses, count, share);
+	while (ret == -EADDRINUSE && --attempts > 0);
+	if (ret < 0 && bc_sockaddr_is_unix(&addresses[0]))
+		return explain_unix_error(listen->address, ret);
+	return ret < 0 ? explain_listen_error(listen, ret) : 0;
+}
 
-		if (ret < 0)
-			error = ret;
-		if (ret < 0 && !is_absent(ret))
-			return explain_listen_error(daemon, listen->address,
-						    ret);
-	}
-	if (daemon->listener_count == before)
-		return explain_listen_error(daemon, listen->address, error);
-	return 0;
+/* ---- All --------------------------------------------------------------- */
+
+static void check_backlog(void)
+{
+	unsigned backlog = bc_listener_backlog();
+
+	if (backlog < BC_LISTENER_BACKLOG)
+		log_event(LOG_LEVEL_WARN, "small_backlog",
+			  "limit=%u wanted=%u fix=\"sysctl "
+			  "net.core.somaxconn=%u\"",
+			  backlog, BC_LISTENER_BACKLOG, BC_LISTENER_BACKLOG);
 }
 
 int listening_open(struct daemon *daemon)
@@ -159,12 +288,11 @@ int listening_open(struct daemon *daemon)
 		if (ret != 0)
 			return ret;
 	}
+	check_backlog();
 	return 0;
 }
 
 void listening_close(struct daemon *daemon)
 {
-	for (uint32_t i = 0; i < daemon->listener_count; i++)
-		(void)close(daemon->listeners[i].fd);
-	daemon->listener_count = 0;
+	close_listeners(daemon, 0);
 }

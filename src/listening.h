@@ -10,13 +10,13 @@
 
 /*
  * listening_open - resolve and open all of them; a name may give several. An
- * address family that this machine lacks is left out if another one works.
- * Returns 0, or an exit code of sysexits.h after logging why. May block for
+ * address family that this machine lacks is left out if another one works. All
+ * addresses of a text with port 0 get the same port. Returns 0, or an exit code of sysexits.h after logging why. May block for
  * seconds: on name service, and on addresses in use.
  */
 int listening_open(struct daemon *daemon);
 
-/* listening_close - close them. Idempotent. */
+/* listening_close - close them, and remove our sockets' files. Idempotent. */
 void listening_close(struct daemon *daemon);
 
 /* listening_role_name - "any", "ingest" or "egress". */

@@ -36,15 +36,18 @@
 
 #define EVENTS_PER_TURN 512u
 
+/* Without a failure for so long, the next one is news again. */
+#define QUIET_NS (UINT64_C(10) * (uint64_t)BC_NS_PER_S)
+
 static void on_accept(struct daemon *daemon, uint32_t index,
 		      const struct bc_event *event)
 {
 	struct listener *listener = &daemon->listeners[index];
+	bool quiet;
 
 	if ((event->flags & BC_EVENT_MORE) == 0)
 		listener->armed = false;
 	if (event->result >= 0) {
-		listener->failing = false;
 		roles_accepted(daemon, index, event->result);
 		return;
 	}
@@ -52,9 +55,11 @@ static void on_accept(struct daemon *daemon, uint32_t index,
 		return;
 	/* out of descriptors or memory: tried again with the next tick */
 	bc_counter_add(daemon->counters, BC_COUNTER_accept_errors, 1);
-	if (listener->failing)
+	quiet = listener->failed_ns == 0 ||
+		daemon->home.now_ns - listener->failed_ns >= QUIET_NS;
+	listener->failed_ns = daemon->home.now_ns;
+	if (!quiet)
 		return;
-	listener->failing = true;
 	log_event(LOG_LEVEL_WARN, "accept_failed",
 		  "addr=%s error=\"%s\" "
 		  "fix=\"tried again ten times a second\"",

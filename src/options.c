@@ -73,7 +73,8 @@ static const char *allowed_always(enum option_kind kind)
 	case OPTION_EGRESS:
 		return "HOST:PORT, the host a name, an IPv4 address, [IPv6] or "
 		       "* for all, the port from 0 to 65535, where 0 picks a "
-		       "free one; at most 16 addresses in all";
+		       "free one; or unix:/PATH or unix:@NAME of up to 107 "
+		       "bytes; at most 16 addresses in all";
 	case OPTION_LAG:
 		return "from 2M, or a quarter of a ring below 8M, to 7/8 of "
 		       "the ring; in bytes or as a percentage of the ring";

@@ -60,7 +60,7 @@ enum {
 extern const struct option_row options_table[OPTIONS_COUNT];
 
 /* What options_allowed() needs at most. */
-#define OPTIONS_TEXT_MAX 256
+#define OPTIONS_TEXT_MAX 384
 
 /*
  * options_allowed - say what values a row takes, such as "a power of two from

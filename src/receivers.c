@@ -20,10 +20,11 @@ bool receivers_any(const struct daemon *daemon)
 
 /* ---- Where they are ---------------------------------------------------- */
 
-static bool floor_will_do(const struct daemon *daemon, uint64_t floor)
+static bool will_do(const struct daemon *daemon,
+		    const struct backpressure_positions *at)
 {
-	return backpressure_floor_will_do(&daemon->limits, daemon_tail(daemon),
-					  floor, !daemon->ingest.has_lease) &&
+	return backpressure_will_do(&daemon->limits, at,
+				    !daemon->ingest.has_lease) &&
 	       !bc_lease_wants_room(&daemon->segment);
 }
 
@@ -31,12 +32,18 @@ static struct backpressure_positions home_positions(struct daemon *daemon)
 {
 	struct lane *home = &daemon->home;
 	uint64_t tail = daemon_tail(daemon);
-	struct backpressure_positions at = {tail, tail, tail, tail};
+	struct backpressure_positions at = {
+		.tail = tail,
+		.leader = tail,
+		.gate = tail,
+	};
 
+	egress_claims(home, &at);
 	/* closing connections can hold bytes after the last has left */
-	if (!floor_will_do(daemon, home->egress.floor))
+	if (!will_do(daemon, &at)) {
 		egress_refresh_floor(home);
-	at.floor = home->egress.floor;
+		egress_claims(home, &at);
+	}
 	at.leader = egress_leader(home);
 	return at;
 }
@@ -50,7 +57,7 @@ struct backpressure_positions receivers_positions(struct daemon *daemon)
 	if (daemon->lanes.count == 0)
 		return at;
 	lanes_narrow(daemon, &at, has_leader);
-	if (!floor_will_do(daemon, at.floor) ||
+	if (!will_do(daemon, &at) ||
 	    at.tail - at.leader > daemon->limits.pace_bytes) {
 		/* who writes will have to wait: for their next report */
 		lanes_want(daemon);
@@ -67,7 +74,7 @@ uint64_t receivers_lag_limit(struct daemon *daemon)
 
 	/* a large record may want room before anybody lags that much */
 	if (!bc_lease_wants_room(&daemon->segment))
-		return daemon->limits.max_lag_bytes;
+		return UINT64_MAX;
 	at = receivers_positions(daemon);
 	return backpressure_lag_for_record(&daemon->limits, &at,
 					   daemon->ingest.given_up);

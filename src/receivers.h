@@ -21,8 +21,8 @@ bool receivers_any(const struct daemon *daemon);
 struct backpressure_positions receivers_positions(struct daemon *daemon);
 
 /*
- * receivers_lag_limit - the lag that is too much now: --max-lag, or less while
- * a local publisher waits for room for a large record.
+ * receivers_lag_limit - the lag that is too much now, whatever --max-lag is,
+ * because a local publisher waits for room for a large record; or UINT64_MAX.
  */
 uint64_t receivers_lag_limit(struct daemon *daemon);
 

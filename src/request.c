@@ -68,9 +68,16 @@ int request_watch(struct lane *lane, struct bc_conn *conn, unsigned char *byte)
 int request_discard(struct lane *lane, struct bc_conn *conn, size_t size)
 {
 	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_DISCARD);
-	int ret = bc_backend_recv(lane->backend, conn->fd, NULL, size,
-				  MSG_TRUNC, token);
+	int ret;
 
+	/* only TCP can throw away without a copy */
+	if (conn->unix_socket)
+		ret = bc_backend_recv(lane->backend, conn->fd,
+				      lane->egress.scrap,
+				      sizeof(lane->egress.scrap), 0, token);
+	else
+		ret = bc_backend_recv(lane->backend, conn->fd, NULL, size,
+				      MSG_TRUNC, token);
 	if (ret == 0)
 		conn->in_flight |= BC_CONN_DISCARD;
 	return ret;

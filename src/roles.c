@@ -21,20 +21,32 @@
 #include "src/zerocopy.h"
 
 /* cubic is 1.7 times bbr between processes of one machine (bench/fanout). */
-static void tune_for_same_host(const struct lane *lane, int fd)
+static void tune_for_same_host(const struct config_listen *door, int fd)
 {
 	static const char cubic[] = "cubic";
 
 	/* not being allowed or not having it is no reason to refuse anybody */
-	if (strcmp(lane->config->congestion, "auto") == 0)
+	if (strcmp(door->congestion, "auto") == 0)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic,
 				 sizeof(cubic) - 1);
+}
+
+/* Accepted unix sockets do not inherit it, and theirs is the only buffer. */
+static void tune_unix(const struct config_listen *door, int fd)
+{
+	int bytes = (int)door->sndbuf_bytes;
+
+	if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
+				    sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes,
+				 sizeof(bytes));
 }
 
 /* Fill in who the peer is; show it, with a role that may still change. */
 static void introduce(struct lane *lane, struct bc_conn *conn, uint32_t role,
 		      uint64_t position)
 {
+	const struct config_listen *door = &lane->config->listens[conn->door];
 	struct sockaddr_storage local = {0}, peer = {0};
 	socklen_t local_length = sizeof(local), peer_length = sizeof(peer);
 	char local_text[BC_SOCKADDR_TEXT_MAX];
@@ -42,9 +54,13 @@ static void introduce(struct lane *lane, struct bc_conn *conn, uint32_t role,
 
 	(void)getsockname(conn->fd, (struct sockaddr *)&local, &local_length);
 	(void)getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length);
-	if (role == BCAST_ROLE_RECEIVER && bc_sockaddr_same_host(&local, &peer))
-		tune_for_same_host(lane, conn->fd);
-	bc_sockaddr_format(&peer, conn->peer, sizeof(conn->peer));
+	conn->unix_socket = local.ss_family == AF_UNIX;
+	if (conn->unix_socket)
+		tune_unix(door, conn->fd);
+	else if (role == BCAST_ROLE_RECEIVER &&
+		 bc_sockaddr_same_host(&local, &peer))
+		tune_for_same_host(door, conn->fd);
+	bc_peer_socket_describe(conn->fd, conn->peer, sizeof(conn->peer));
 	bc_sockaddr_format(&local, local_text, sizeof(local_text));
 	conn->connected_realtime_ns = bc_realtime_ns();
 	conn->role = role;
@@ -67,13 +83,10 @@ static void introduce(struct lane *lane, struct bc_conn *conn, uint32_t role,
 static void refuse(struct daemon *daemon, int fd, uint32_t role,
 		   uint32_t reason)
 {
-	struct sockaddr_storage peer = {0};
-	socklen_t length = sizeof(peer);
 	char text[BC_SOCKADDR_TEXT_MAX];
 	bool sender = role == BCAST_ROLE_SENDER;
 
-	(void)getpeername(fd, (struct sockaddr *)&peer, &length);
-	bc_sockaddr_format(&peer, text, sizeof(text));
+	bc_peer_socket_describe(fd, text, sizeof(text));
 	(void)close(fd);
 	bc_counter_add(daemon->counters,
 		       sender ? BC_COUNTER_senders_refused
@@ -110,7 +123,7 @@ static uint32_t choose_role(const struct daemon *daemon, enum config_role door,
 void roles_receive(struct lane *lane, struct bc_conn *conn, uint64_t position)
 {
 	introduce(lane, conn, BCAST_ROLE_RECEIVER, position);
-	socket_memory_admit(lane, conn->fd);
+	socket_memory_admit(lane, conn);
 	egress_join(lane, conn, position);
 }
 
@@ -131,6 +144,7 @@ static bool take_in(struct daemon *daemon, uint32_t listener_index, int fd,
 	if (!conn)
 		return false;
 	conn->listener = listener_index;
+	conn->door = daemon->listeners[listener_index].door;
 	if (role == BCAST_ROLE_RECEIVER) {
 		roles_receive(home, conn, daemon_tail(daemon));
 		return true;

@@ -156,13 +156,21 @@ static void set_buffer(int fd, uint64_t share)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
+/* A buffer of tcp_mem whose size nobody has asked for. */
+static bool is_shared_out(const struct lane *lane, const struct bc_conn *conn)
+{
+	return !conn->unix_socket &&
+	       lane->config->listens[conn->door].sndbuf_bytes == 0;
+}
+
 static void set_all(const struct lane *lane, uint64_t share)
 {
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		const struct bc_conn *conn = &lane->conns.conns[slot];
 
 		if (conn->state == BC_CONN_OPEN &&
-		    conn->role == BCAST_ROLE_RECEIVER)
+		    conn->role == BCAST_ROLE_RECEIVER &&
+		    is_shared_out(lane, conn))
 			set_buffer(conn->fd, share);
 	}
 }
@@ -175,11 +183,11 @@ static uint32_t receivers_of_all(const struct lane *lane)
 	return (lane->egress.receivers + 1) * (threads > 0 ? threads : 1);
 }
 
-void socket_memory_admit(struct lane *lane, int fd)
+void socket_memory_admit(struct lane *lane, const struct bc_conn *conn)
 {
 	struct socket_memory *memory = &lane->socket_memory;
 
-	if (lane->config->sndbuf_bytes > 0 || memory->largest_bytes == 0)
+	if (!is_shared_out(lane, conn) || memory->largest_bytes == 0)
 		return;
 	if (socket_memory_plan(memory, receivers_of_all(lane))) {
 		set_all(lane, memory->share_bytes);
@@ -190,5 +198,5 @@ void socket_memory_admit(struct lane *lane, int fd)
 			  memory->planned_for, memory->share_bytes);
 	}
 	if (memory->share_bytes > 0)
-		set_buffer(fd, memory->share_bytes);
+		set_buffer(conn->fd, memory->share_bytes);
 }

@@ -15,6 +15,7 @@
 
 #include "src/config.h"
 
+struct bc_conn;
 struct lane;
 
 /* Below this a send over loopback, which has segments of 64 KiB, stalls. */
@@ -62,8 +63,9 @@ void socket_memory_check(const struct config *config);
 
 /*
  * socket_memory_admit - a receiver is about to join this lane, which has its
- * part of all. Does nothing where --sndbuf says how large its buffer is.
+ * part of all. Does nothing where --sndbuf, or the option of its
+ * address, says how large its buffer is; nor for unix sockets.
  */
-void socket_memory_admit(struct lane *lane, int fd);
+void socket_memory_admit(struct lane *lane, const struct bc_conn *conn);
 
 #endif

@@ -119,14 +119,25 @@ static int open_backend(struct daemon *daemon)
 	return EX_OSERR;
 }
 
+/* Of all addresses where receivers come in. */
+static uint64_t least_lag(const struct config *config)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].role != CONFIG_ROLE_INGEST &&
+		    config->listens[i].max_lag_bytes < least)
+			least = config->listens[i].max_lag_bytes;
+	return least == UINT64_MAX ? config->max_lag_bytes : least;
+}
+
 static int init_parts(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
 	uint64_t read_bytes = config_read_bytes(config->ring_size_bytes);
 
-	daemon->limits = backpressure_limits(
-		config->ring_size_bytes, read_bytes, config->max_lag_bytes,
-		config->slow_policy == CONFIG_SLOW_BLOCK);
+	daemon->limits = backpressure_limits(config->ring_size_bytes,
+					     read_bytes, least_lag(config));
 	daemon->home.daemon = daemon;
 	daemon->home.segment = &daemon->segment;
 	daemon->home.config = config;
@@ -156,10 +167,28 @@ static const char *policy_name(enum config_slow_policy policy)
 	return "unknown";
 }
 
+/* What holds for receivers there, if it was said of this address. */
+static const char *own_options(const struct daemon *daemon,
+			       const struct listener *listener, char *text,
+			       size_t size)
+{
+	const struct config_listen *door =
+		&daemon->config.listens[listener->door];
+
+	text[0] = '\0';
+	if (door->has_options && door->role != CONFIG_ROLE_INGEST)
+		snprintf(text, size,
+			 " slow_policy=%s max_lag_bytes=%" PRIu64
+			 " send_timeout_ms=%" PRIu32,
+			 policy_name(door->slow_policy), door->max_lag_bytes,
+			 door->send_timeout_ms);
+	return text;
+}
+
 static void state_facts(struct daemon *daemon)
 {
 	struct bc_segment *segment = &daemon->segment;
-	char key[32], value[128];
+	char key[32], value[256], own[96];
 
 	(void)bc_facts_set(segment, "version", BCAST_VERSION);
 	(void)bc_facts_set(segment, "backend", daemon->backend->ops->name);
@@ -178,11 +207,21 @@ static void state_facts(struct daemon *daemon)
 		const struct listener *listener = &daemon->listeners[i];
 
 		snprintf(key, sizeof(key), "listener_%u", i);
-		snprintf(value, sizeof(value), "%s %s",
-			 listening_role_name(listener->role),
-			 listener->address);
+		snprintf(value, sizeof(value), "%s %s%s",
+			 listening_role_name(listener->role), listener->address,
+			 own_options(daemon, listener, own, sizeof(own)));
 		(void)bc_facts_set(segment, key, value);
 	}
+}
+
+static void announce_listener(const struct daemon *daemon,
+			      const struct listener *listener)
+{
+	char own[96];
+
+	log_event(LOG_LEVEL_INFO, "listening", "addr=%s role=%s%s",
+		  listener->address, listening_role_name(listener->role),
+		  own_options(daemon, listener, own, sizeof(own)));
 }
 
 static void announce(struct daemon *daemon)
@@ -197,9 +236,7 @@ static void announce(struct daemon *daemon)
 		log_event(LOG_LEVEL_INFO, "backend", "name=%s",
 			  daemon->backend->ops->name);
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
-		log_event(LOG_LEVEL_INFO, "listening", "addr=%s role=%s",
-			  daemon->listeners[i].address,
-			  listening_role_name(daemon->listeners[i].role));
+		announce_listener(daemon, &daemon->listeners[i]);
 }
 
 int daemon_start(struct daemon *daemon, const struct config *config)

@@ -95,6 +95,15 @@ static bool expects_receivers(const struct daemon *daemon)
 	return false;
 }
 
+static bool all_skip(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].role != CONFIG_ROLE_INGEST &&
+		    config->listens[i].slow_policy != CONFIG_SLOW_SKIP)
+			return false;
+	return true;
+}
+
 int zerocopy_start(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
@@ -104,8 +113,7 @@ int zerocopy_start(struct daemon *daemon)
 		state(daemon, "off", "as asked for");
 		return 0;
 	}
-	if (config->zerocopy == CONFIG_ZEROCOPY_AUTO &&
-	    config->slow_policy == CONFIG_SLOW_SKIP) {
+	if (config->zerocopy == CONFIG_ZEROCOPY_AUTO && all_skip(config)) {
 		state(daemon, "off",
 		      "--slow-policy skip: what the kernel has taken cannot be "
 		      "skipped");
@@ -153,7 +161,9 @@ void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
 	if (!lane->zerocopy.usable || !is_tcp(peer) ||
 	    (lane->backend->features & BC_BACKEND_ZEROCOPY) == 0 ||
 	    (lane->config->zerocopy == CONFIG_ZEROCOPY_AUTO &&
-	     bc_sockaddr_same_host(local, peer)))
+	     (bc_sockaddr_same_host(local, peer) ||
+	      lane->config->listens[conn->door].slow_policy ==
+		      CONFIG_SLOW_SKIP)))
 		return;
 	register_ring(lane);
 	conn->zerocopy = BC_CONN_ZEROCOPY_YES;

@@ -19,6 +19,9 @@
  * `hot` sends one 1 MiB buffer again and again, `walk` goes through 256 MiB as
  * a ring would. Chunks of 512 KiB gave 0.85 of 1 MiB, 2 MiB the same as 1 MiB.
  * SO_SNDBUF below 512 KiB costs throughput, above it makes no difference.
+ *
+ * With --every it sends one chunk to all at that pace instead: the least that
+ * a delivery can cost.
  */
 #include "socket.h"
 
@@ -33,9 +36,10 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 1024u
+#define CONNECTIONS_MAX 16384u
 #define CHUNK_BYTES	((size_t)1 << 20)
 #define WALK_BYTES	((size_t)256 << 20)
 #define RING_ENTRIES	1024u
@@ -45,7 +49,8 @@
 #define ACCEPT_DATA NULL
 
 struct connection {
-	int fd; /* -1: free */
+	int fd;	   /* -1: free */
+	bool busy; /* io_uring: a send is in flight */
 	size_t offset;
 };
 
@@ -54,7 +59,10 @@ struct limit {
 	const uint8_t *memory;
 	size_t memory_bytes; /* CHUNK_BYTES (hot) or WALK_BYTES */
 	size_t chunk_bytes;
-	unsigned live;
+	uint64_t every_ns; /* 0: all the time */
+	uint64_t due_ns;
+	unsigned first_free; /* none before it */
+	unsigned end;	     /* none from here on */
 	struct connection connections[CONNECTIONS_MAX];
 };
 
@@ -68,13 +76,15 @@ static void stop(int number)
 
 static struct connection *take(struct limit *limit, int fd)
 {
-	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+	for (unsigned i = limit->first_free; i < CONNECTIONS_MAX; i++) {
 		struct connection *one = &limit->connections[i];
 
 		if (one->fd >= 0)
 			continue;
 		*one = (struct connection){.fd = fd};
-		limit->live++;
+		limit->first_free = i + 1;
+		if (i >= limit->end)
+			limit->end = i + 1;
 		return one;
 	}
 	(void)close(fd);
@@ -83,9 +93,12 @@ static struct connection *take(struct limit *limit, int fd)
 
 static void drop(struct limit *limit, struct connection *one)
 {
+	const unsigned index = (unsigned)(one - limit->connections);
+
 	(void)close(one->fd);
 	one->fd = -1;
-	limit->live--;
+	if (index < limit->first_free)
+		limit->first_free = index;
 }
 
 /* The next piece for one: from its offset, not past the end of memory. */
@@ -103,13 +116,41 @@ static void advance(const struct limit *limit, struct connection *one, size_t n)
 		one->offset = 0;
 }
 
+/* Whether the next chunk is due. */
+static bool due(struct limit *limit, uint64_t now_ns)
+{
+	if (limit->every_ns == 0 || now_ns < limit->due_ns)
+		return false;
+	limit->due_ns += limit->every_ns;
+	return true;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Until the next chunk is due; a second without a pace. */
+static uint64_t wait_ns(const struct limit *limit)
+{
+	const uint64_t now = now_ns();
+
+	if (limit->every_ns == 0)
+		return 1000000000u;
+	return limit->due_ns > now ? limit->due_ns - now : 0;
+}
+
 /* ---- epoll ------------------------------------------------------------- */
 
 static void epoll_accept(struct limit *limit, int epoll)
 {
 	int fd = accept4(limit->listener, NULL, NULL,
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct epoll_event event = {.events = EPOLLOUT};
+	struct epoll_event event = {.events =
+					    limit->every_ns > 0 ? 0 : EPOLLOUT};
 
 	if (fd < 0)
 		return;
@@ -129,6 +170,15 @@ static void epoll_send(struct limit *limit, struct connection *one)
 		drop(limit, one);
 }
 
+static void epoll_tick(struct limit *limit)
+{
+	if (!due(limit, now_ns()))
+		return;
+	for (unsigned i = 0; i < limit->end; i++)
+		if (limit->connections[i].fd >= 0)
+			epoll_send(limit, &limit->connections[i]);
+}
+
 static int run_epoll(struct limit *limit)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -139,8 +189,13 @@ static int run_epoll(struct limit *limit)
 	    epoll_ctl(epoll, EPOLL_CTL_ADD, limit->listener, &listener) < 0)
 		return -errno;
 	while (!stopped) {
-		int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
+		const uint64_t wait = wait_ns(limit);
+		const struct timespec timeout = {
+			.tv_sec = (time_t)(wait / 1000000000u),
+			.tv_nsec = (long)(wait % 1000000000u)};
+		int n = epoll_pwait2(epoll, events, EVENTS_MAX, &timeout, NULL);
 
+		epoll_tick(limit);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr == NULL)
 				epoll_accept(limit, epoll);
@@ -182,6 +237,19 @@ static void uring_send(const struct limit *limit, struct io_uring *ring,
 	io_uring_prep_send(sqe, one->fd, limit->memory + one->offset,
 			   piece(limit, one), 0);
 	io_uring_sqe_set_data(sqe, one);
+	one->busy = true;
+}
+
+static void uring_tick(struct limit *limit, struct io_uring *ring)
+{
+	if (!due(limit, now_ns()))
+		return;
+	for (unsigned i = 0; i < limit->end; i++) {
+		struct connection *one = &limit->connections[i];
+
+		if (one->fd >= 0 && !one->busy)
+			uring_send(limit, ring, one);
+	}
 }
 
 static void uring_complete(struct limit *limit, struct io_uring *ring,
@@ -192,20 +260,35 @@ static void uring_complete(struct limit *limit, struct io_uring *ring,
 	if (one == ACCEPT_DATA) {
 		if (cqe->res >= 0) {
 			one = take(limit, cqe->res);
-			if (one != NULL)
+			if (one != NULL && limit->every_ns == 0)
 				uring_send(limit, ring, one);
 		}
 		if (!(cqe->flags & IORING_CQE_F_MORE))
 			uring_accept(limit, ring);
 		return;
 	}
+	one->busy = false;
 	if (cqe->res <= 0 && cqe->res != -EAGAIN && cqe->res != -EINTR) {
 		drop(limit, one);
 		return;
 	}
 	if (cqe->res > 0)
 		advance(limit, one, (size_t)cqe->res);
-	uring_send(limit, ring, one);
+	if (limit->every_ns == 0)
+		uring_send(limit, ring, one);
+}
+
+static int uring_wait(const struct limit *limit, struct io_uring *ring)
+{
+	const uint64_t wait = wait_ns(limit);
+	struct __kernel_timespec timeout = {
+		.tv_sec = (int64_t)(wait / 1000000000u),
+		.tv_nsec = (int64_t)(wait % 1000000000u)};
+	struct io_uring_cqe *cqe;
+
+	if (limit->every_ns == 0)
+		return io_uring_submit_and_wait(ring, 1);
+	return io_uring_submit_and_wait_timeout(ring, &cqe, 1, &timeout, NULL);
 }
 
 static int run_uring(struct limit *limit)
@@ -213,7 +296,10 @@ static int run_uring(struct limit *limit)
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SINGLE_ISSUER |
 			 IORING_SETUP_DEFER_TASKRUN |
-			 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+			 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL |
+			 IORING_SETUP_CQSIZE,
+		/* one event for everybody, and none waits in a list */
+		.cq_entries = 2 * CONNECTIONS_MAX,
 	};
 	struct io_uring ring;
 	int ret = io_uring_queue_init_params(RING_ENTRIES, &ring, &params);
@@ -226,9 +312,10 @@ static int run_uring(struct limit *limit)
 		unsigned head;
 		unsigned count = 0;
 
-		ret = io_uring_submit_and_wait(&ring, 1);
-		if (ret < 0 && ret != -EINTR)
+		ret = uring_wait(limit, &ring);
+		if (ret < 0 && ret != -EINTR && ret != -ETIME)
 			break;
+		uring_tick(limit, &ring);
 		io_uring_for_each_cqe(&ring, head, cqe)
 		{
 			uring_complete(limit, &ring, cqe);
@@ -246,6 +333,7 @@ static const char usage_text[] =
 	"usage: bench_fanout_limit [--listen H:P] [--method epoll|io_uring]\n"
 	"           [--memory hot|walk] [--chunk SIZE] [--congestion NAME] "
 	"[--sndbuf SIZE]\n"
+	"           [--every US]\n"
 	"Sends from memory to all who connect, until SIGTERM.\n";
 
 static const struct option option_table[] = {
@@ -255,6 +343,7 @@ static const struct option option_table[] = {
 	{"chunk", required_argument, NULL, 'k'},
 	{"congestion", required_argument, NULL, 'c'},
 	{"sndbuf", required_argument, NULL, 's'},
+	{"every", required_argument, NULL, 'e'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -289,6 +378,7 @@ struct choice {
 	const char *congestion;
 	size_t chunk_bytes;
 	size_t sndbuf_bytes; /* 0: the system's choice */
+	uint64_t every_us;
 };
 
 static bool sound(const struct choice *choice)
@@ -297,7 +387,8 @@ static bool sound(const struct choice *choice)
 		strcmp(choice->method, "io_uring") == 0) &&
 	       (strcmp(choice->memory, "hot") == 0 ||
 		strcmp(choice->memory, "walk") == 0) &&
-	       choice->chunk_bytes >= 4096 && choice->chunk_bytes <= WALK_BYTES;
+	       choice->chunk_bytes >= (choice->every_us > 0 ? 8 : 4096) &&
+	       choice->chunk_bytes <= WALK_BYTES;
 }
 
 static int serve(const struct choice *choice)
@@ -311,6 +402,8 @@ static int serve(const struct choice *choice)
 				     : WALK_BYTES;
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
 		limit.connections[i].fd = -1;
+	limit.every_ns = choice->every_us * 1000;
+	limit.due_ns = now_ns();
 	ret = fill(&limit);
 	if (ret < 0)
 		return ret;
@@ -351,6 +444,8 @@ int main(int argc, char **argv)
 			choice.congestion = optarg;
 		else if (letter == 's')
 			choice.sndbuf_bytes = socket_size(optarg);
+		else if (letter == 'e')
+			choice.every_us = strtoull(optarg, NULL, 10);
 		else
 			choice.chunk_bytes =
 				letter == 'k' ? socket_size(optarg) : 0;

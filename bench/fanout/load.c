@@ -46,7 +46,7 @@ struct snapshot {
 static int look(const struct load *load, struct snapshot *snapshot)
 {
 	snapshot->at_s = now_s();
-	for (unsigned i = 0; i < load->options.receivers; i++)
+	for (unsigned i = 0; i < load->options.joining.receivers; i++)
 		snapshot->bytes[i] = atomic_load(&load->receivers[i].bytes);
 	return usage_now(load->options.server, &snapshot->usage);
 }
@@ -55,7 +55,7 @@ static unsigned count_ended(const struct load *load)
 {
 	unsigned ended = 0;
 
-	for (unsigned i = 0; i < load->options.receivers; i++)
+	for (unsigned i = 0; i < load->options.joining.receivers; i++)
 		ended += atomic_load(&load->receivers[i].ended);
 	return ended;
 }
@@ -85,10 +85,11 @@ static void print_result(const struct load *load, const struct snapshot *first,
 	uint64_t total = 0, slowest = UINT64_MAX, fastest = 0;
 	double gbit;
 
-	for (unsigned i = 0; i < options->receivers; i++) {
-		uint64_t payload = protocol_payload(
-			options->protocol, last->bytes[i] - first->bytes[i],
-			options->message_bytes);
+	for (unsigned i = 0; i < options->joining.receivers; i++) {
+		uint64_t payload =
+			protocol_payload(options->joining.protocol,
+					 last->bytes[i] - first->bytes[i],
+					 options->message_bytes);
 
 		total += payload;
 		slowest = payload < slowest ? payload : slowest;
@@ -96,7 +97,8 @@ static void print_result(const struct load *load, const struct snapshot *first,
 	}
 	gbit = (double)total * 8 / 1e9;
 	(void)printf("{\"protocol\": \"%s\", \"receivers\": %u, ",
-		     options->protocol->name, options->receivers);
+		     options->joining.protocol->name,
+		     options->joining.receivers);
 	(void)printf("\"message_bytes\": %zu, \"window_bytes\": %zu, ",
 		     options->message_bytes, options->window_bytes);
 	(void)printf("\"buffer_bytes\": %zu, ", options->buffer_bytes);
@@ -114,7 +116,7 @@ static void print_result(const struct load *load, const struct snapshot *first,
 	(void)printf("\"steal_s\": %.2f, ",
 		     last->usage.steal_s - first->usage.steal_s);
 	(void)printf("\"stalled\": %u, \"stalled_dropped\": %u, ",
-		     options->stalled, atomic_load(&load->stalled_dropped));
+		     options->stalled, atomic_load(&load->stalled.dropped));
 	(void)printf("\"ended_receivers\": %u, \"sender_failed\": %s}\n",
 		     count_ended(load),
 		     atomic_load(&load->failed) ? "true" : "false");
@@ -140,13 +142,33 @@ static int measure(const struct load *load)
 
 /* ------------------------------------------------------------------------ */
 
+static int join_all(struct load *load)
+{
+	static int fds[RECEIVERS_MAX];
+	int ret = stream_prepare(load);
+
+	if (ret >= 0)
+		ret = join_receivers(&load->options.joining, fds);
+	if (ret < 0)
+		return ret;
+	for (unsigned i = 0; i < load->options.joining.receivers; i++)
+		load->receivers[i].fd = fds[i];
+	if (load->options.joining.ingest == NULL)
+		return 0;
+	load->fd = join_sender(&load->options.joining, fds);
+	return load->fd < 0 ? load->fd : 0;
+}
+
 static int run(struct load *load)
 {
 	int ret = join_all(load);
 
 	if (ret < 0)
 		return ret;
-	ret = stall_start(load);
+	load->stalled.joining = load->options.joining;
+	load->stalled.joining.receivers = load->options.stalled;
+	load->stalled.joining.rcvbuf_bytes = 0;
+	ret = stall_start(&load->stalled);
 	if (ret < 0)
 		return ret;
 	ret = stream_start(load);
@@ -194,19 +216,19 @@ static void set_option(struct options *options, int letter, const char *value)
 {
 	switch (letter) {
 	case 'p':
-		options->protocol = protocol_find(value);
+		options->joining.protocol = protocol_find(value);
 		break;
 	case 'n':
-		options->receivers = (unsigned)strtoul(value, NULL, 10);
+		options->joining.receivers = (unsigned)strtoul(value, NULL, 10);
 		break;
 	case 'S':
 		options->stalled = (unsigned)strtoul(value, NULL, 10);
 		break;
 	case 'e':
-		options->egress = value;
+		options->joining.egress = value;
 		break;
 	case 'i':
-		options->ingest = value;
+		options->joining.ingest = value;
 		break;
 	case 'm':
 		options->message_bytes = socket_size(value);
@@ -227,13 +249,13 @@ static void set_option(struct options *options, int letter, const char *value)
 		options->server = (pid_t)strtol(value, NULL, 10);
 		break;
 	case 'c':
-		options->congestion = value;
+		options->joining.congestion = value;
 		break;
 	case 'r':
-		options->rcvbuf_bytes = socket_size(value);
+		options->joining.rcvbuf_bytes = socket_size(value);
 		break;
 	default:
-		options->protocol = NULL;
+		options->joining.protocol = NULL;
 		break;
 	}
 }
@@ -241,8 +263,10 @@ static void set_option(struct options *options, int letter, const char *value)
 /* The window must hold two writes, or the sender and server take turns. */
 static bool sound(const struct options *options)
 {
-	return options->protocol != NULL && options->egress != NULL &&
-	       options->receivers >= 1 && options->receivers <= RECEIVERS_MAX &&
+	return options->joining.protocol != NULL &&
+	       options->joining.egress != NULL &&
+	       options->joining.receivers >= 1 &&
+	       options->joining.receivers <= RECEIVERS_MAX &&
 	       options->stalled <= STALLED_MAX && options->message_bytes >= 1 &&
 	       options->buffer_bytes >= 4096 &&
 	       options->window_bytes >= 2 * WRITE_MIN &&
@@ -254,7 +278,7 @@ static bool sound(const struct options *options)
 int main(int argc, char **argv)
 {
 	static struct load load = {
-		.options = {.receivers = 16,
+		.options = {.joining = {.receivers = 16},
 			    .window_bytes = (size_t)32 << 20,
 			    .buffer_bytes = (size_t)256 << 10,
 			    .warmup_s = 0.5,
@@ -265,12 +289,13 @@ int main(int argc, char **argv)
 	int letter;
 	int ret;
 
-	options->protocol = protocol_find("raw");
+	options->joining.protocol = protocol_find("raw");
 	while ((letter = getopt_long(argc, argv, "", option_table, NULL)) != -1)
 		set_option(options, letter, optarg);
-	if (options->message_bytes == 0 && options->protocol != NULL)
-		options->message_bytes =
-			options->protocol->subscribe ? 65536 : WRITE_MIN;
+	if (options->message_bytes == 0 && options->joining.protocol != NULL)
+		options->message_bytes = options->joining.protocol->subscribe
+						 ? 65536
+						 : WRITE_MIN;
 	if (optind != argc || !sound(options)) {
 		(void)fputs(usage_text, stderr);
 		return 64;

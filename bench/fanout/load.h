@@ -7,9 +7,10 @@
 #ifndef BENCH_FANOUT_LOAD_H
 #define BENCH_FANOUT_LOAD_H
 
+#include "join.h"
 #include "protocol.h"
+#include "stall.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,22 +19,16 @@
 #include <sys/types.h>
 
 #define RECEIVERS_MAX 1024u
-#define STALLED_MAX   64u
 
 /* The least that the sender writes at once: small messages go in batches. */
 #define WRITE_MIN ((size_t)1 << 20)
 
 struct options {
-	const struct protocol *protocol;
-	const char *egress;
-	const char *ingest;	/* NULL: nobody sends */
-	const char *congestion; /* NULL: the system's */
-	unsigned receivers;
-	unsigned stalled; /* that many more never read */
+	struct joining joining; /* ingest NULL: nobody sends */
+	unsigned stalled;	/* that many more never read */
 	size_t message_bytes;
 	size_t window_bytes;
 	size_t buffer_bytes;
-	size_t rcvbuf_bytes; /* SO_RCVBUF of receivers; 0: the system's */
 	double warmup_s;
 	double window_s;
 	pid_t server;
@@ -52,10 +47,7 @@ struct receiver {
 struct load {
 	struct options options;
 	struct receiver receivers[RECEIVERS_MAX];
-	/* Those that never read; see stall.c */
-	struct pollfd stalled[STALLED_MAX];
-	pthread_t stalled_thread;
-	atomic_uint stalled_dropped;
+	struct stalled stalled;
 	/* The sender's */
 	int fd;
 	pthread_t thread;
@@ -68,13 +60,10 @@ struct load {
 };
 
 /*
- * join_all - connect and subscribe all receivers, then the sender, so that from
- * now on all receive the same. Returns 0 or -errno; bounded in time.
+ * stream_prepare - memory for all, and a batch of messages. Before anybody is
+ * joined. Returns 0 or -errno.
  */
-int join_all(struct load *load);
-
-/* stall_start - connect the stalled receivers and keep them stalled. */
-int stall_start(struct load *load);
+int stream_prepare(struct load *load);
 
 /* stream_start - set all threads going. Returns 0 or -errno. */
 int stream_start(struct load *load);

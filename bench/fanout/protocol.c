@@ -122,6 +122,12 @@ static int nats_subscribe(int fd)
 	return ret < 0 ? ret : await(fd, "PONG\r\n");
 }
 
+/* Its first PING, some 2 s after CONNECT; the next follows ping_interval. */
+static int nats_settle(int fd)
+{
+	return await(fd, "PING\r\n");
+}
+
 static int nats_greet(int fd)
 {
 	static const char command[] = NATS_CONNECT "PING\r\n";
@@ -214,10 +220,13 @@ static size_t mqtt_overhead(size_t payload)
 /* ------------------------------------------------------------------------ */
 
 static const struct protocol protocols[] = {
-	{"raw", NULL, NULL, raw_head, "", raw_overhead},
-	{"redis", redis_subscribe, NULL, redis_head, "\r\n", redis_overhead},
-	{"nats", nats_subscribe, nats_greet, nats_head, "\r\n", nats_overhead},
-	{"mqtt", mqtt_subscribe, mqtt_greet, mqtt_head, "", mqtt_overhead},
+	{"raw", NULL, NULL, NULL, raw_head, "", raw_overhead},
+	{"redis", redis_subscribe, NULL, NULL, redis_head, "\r\n",
+	 redis_overhead},
+	{"nats", nats_subscribe, nats_settle, nats_greet, nats_head, "\r\n",
+	 nats_overhead},
+	{"mqtt", mqtt_subscribe, NULL, mqtt_greet, mqtt_head, "",
+	 mqtt_overhead},
 };
 
 const struct protocol *protocol_find(const char *name)

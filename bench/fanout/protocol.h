@@ -24,6 +24,11 @@ struct protocol {
 	 * load program finds out by itself who has been joined.
 	 */
 	int (*subscribe)(int fd);
+	/*
+	 * Wait for what the server says by itself a while after that, for who
+	 * wants nothing but messages from then on. NULL: nothing.
+	 */
+	int (*settle)(int fd);
 	/* The sender's greeting. NULL: none. */
 	int (*greet)(int fd);
 	/* Write the head of a message, at most PROTOCOL_HEAD_MAX; its size. */

@@ -1,66 +1,91 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * stall.c - receivers that never read, to see what they cost the others.
- *
- * One thread keeps them: whenever the server has dropped one it connects
- * again, so that there is always somebody stalled. They are not counted in
- * the egress, nor in the window that holds the sender.
- */
-#include "load.h"
-#include "socket.h"
+/* stall.c - see stall.h. */
+#include "stall.h"
+#include "clock.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <stdint.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define STALLED_RCVBUF 65536
 #define LOOK_MS	       20
+#define SIP_MAX	       65536u
 
-static int join(struct load *load, struct pollfd *one)
+static int join(struct stalled *stalled, struct pollfd *one)
 {
-	const struct options *options = &load->options;
-
-	one->fd = socket_connect(options->egress, options->congestion,
-				 STALLED_RCVBUF);
-	if (one->fd < 0)
-		return one->fd;
+	one->fd = join_one(&stalled->joining);
 	/* data that waits to be read is no news: only the end is */
 	one->events = POLLRDHUP;
-	return options->protocol->subscribe == NULL
-		       ? 0
-		       : options->protocol->subscribe(one->fd);
+	return one->fd < 0 ? one->fd : 0;
+}
+
+/* Once a second, from each. */
+static void sip(const struct stalled *stalled, double *next_s)
+{
+	uint8_t bytes[SIP_MAX];
+	const double now = now_s();
+
+	if (stalled->sip_bytes == 0 || now < *next_s)
+		return;
+	*next_s = now + 1;
+	for (unsigned i = 0; i < stalled->joining.receivers; i++)
+		(void)recv(stalled->sockets[i].fd, bytes,
+			   stalled->sip_bytes < SIP_MAX ? stalled->sip_bytes
+							: SIP_MAX,
+			   MSG_DONTWAIT);
 }
 
 static void *stall(void *argument)
 {
-	struct load *load = argument;
+	struct stalled *stalled = argument;
+	const unsigned count = stalled->joining.receivers;
+	double next_s = 0;
 
-	while (!atomic_load(&load->stop)) {
-		if (poll(load->stalled, load->options.stalled, LOOK_MS) <= 0)
+	while (!atomic_load(&stalled->stop)) {
+		sip(stalled, &next_s);
+		if (poll(stalled->sockets, count, LOOK_MS) <= 0)
 			continue;
-		for (unsigned i = 0; i < load->options.stalled; i++) {
-			struct pollfd *one = &load->stalled[i];
+		for (unsigned i = 0; i < count; i++) {
+			struct pollfd *one = &stalled->sockets[i];
 
 			if (one->revents == 0)
 				continue;
 			(void)close(one->fd);
-			atomic_fetch_add(&load->stalled_dropped, 1);
-			if (join(load, one) < 0)
+			atomic_fetch_add(&stalled->dropped, 1);
+			if (join(stalled, one) < 0)
 				return NULL;
 		}
 	}
 	return NULL;
 }
 
-int stall_start(struct load *load)
+int stall_start(struct stalled *stalled)
 {
-	for (unsigned i = 0; i < load->options.stalled; i++) {
-		int ret = join(load, &load->stalled[i]);
+	int ret;
 
+	if (stalled->joining.rcvbuf_bytes == 0)
+		stalled->joining.rcvbuf_bytes = STALLED_RCVBUF;
+	for (unsigned i = 0; i < stalled->joining.receivers; i++) {
+		ret = join(stalled, &stalled->sockets[i]);
 		if (ret < 0)
 			return ret;
 	}
-	if (load->options.stalled == 0)
+	if (stalled->joining.receivers == 0)
 		return 0;
-	return -pthread_create(&load->stalled_thread, NULL, stall, load);
+	atomic_store(&stalled->stop, false);
+	ret = -pthread_create(&stalled->thread, NULL, stall, stalled);
+	stalled->running = ret == 0;
+	return ret;
+}
+
+void stall_stop(struct stalled *stalled)
+{
+	if (!stalled->running)
+		return;
+	atomic_store(&stalled->stop, true);
+	(void)pthread_join(stalled->thread, NULL);
+	stalled->running = false;
+	for (unsigned i = 0; i < stalled->joining.receivers; i++)
+		(void)close(stalled->sockets[i].fd);
 }

@@ -12,10 +12,63 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #define WINDOW_PAUSE_NS 500000
 #define THREAD_STACK	((size_t)256 << 10)
+
+static void *pages(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Whole messages, together at least WRITE_MIN: small ones go in batches. */
+static int make_batch(struct load *load)
+{
+	const struct protocol *protocol = load->options.joining.protocol;
+	const size_t payload = load->options.message_bytes;
+	const size_t tail = strlen(protocol->tail);
+	char head[PROTOCOL_HEAD_MAX];
+	const size_t head_size = protocol->head(head, payload);
+	const size_t message = head_size + payload + tail;
+	const size_t count = (WRITE_MIN + payload - 1) / payload;
+	uint8_t *out;
+
+	load->batch_bytes = count * message;
+	load->delivered_bytes = count * (payload + protocol->overhead(payload));
+	load->batch = pages(load->batch_bytes);
+	if (load->batch == NULL)
+		return -ENOMEM;
+	out = load->batch;
+	for (size_t i = 0; i < count; i++) {
+		memcpy(out, head, head_size);
+		out += head_size;
+		for (size_t k = 0; k < payload; k++)
+			out[k] = (uint8_t)(k * 7 + i);
+		out += payload;
+		memcpy(out, protocol->tail, tail);
+		out += tail;
+	}
+	return 0;
+}
+
+int stream_prepare(struct load *load)
+{
+	for (unsigned i = 0; i < load->options.joining.receivers; i++) {
+		struct receiver *one = &load->receivers[i];
+
+		one->buffer_bytes = load->options.buffer_bytes;
+		one->buffer = pages(one->buffer_bytes);
+		if (one->buffer == NULL)
+			return -ENOMEM;
+	}
+	return load->options.joining.ingest == NULL ? 0 : make_batch(load);
+}
 
 static void *receive(void *argument)
 {
@@ -41,7 +94,7 @@ static uint64_t slowest_bytes(const struct load *load)
 {
 	uint64_t slowest = UINT64_MAX;
 
-	for (unsigned i = 0; i < load->options.receivers; i++) {
+	for (unsigned i = 0; i < load->options.joining.receivers; i++) {
 		const struct receiver *one = &load->receivers[i];
 		uint64_t bytes =
 			atomic_load_explicit(&one->bytes, memory_order_relaxed);
@@ -103,7 +156,7 @@ static void *transmit(void *argument)
 		}
 		sent += load->delivered_bytes;
 		atomic_store_explicit(&load->sent, sent, memory_order_relaxed);
-		if (load->options.protocol->subscribe != NULL)
+		if (load->options.joining.protocol->subscribe != NULL)
 			drain_replies(load->fd);
 	}
 	return NULL;
@@ -127,14 +180,14 @@ int stream_start(struct load *load)
 {
 	int ret;
 
-	for (unsigned i = 0; i < load->options.receivers; i++) {
+	for (unsigned i = 0; i < load->options.joining.receivers; i++) {
 		struct receiver *one = &load->receivers[i];
 
 		ret = start(&one->thread, receive, one);
 		if (ret < 0)
 			return ret;
 	}
-	if (load->options.ingest == NULL)
+	if (load->options.joining.ingest == NULL)
 		return 0;
 	return start(&load->thread, transmit, load);
 }

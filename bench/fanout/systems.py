@@ -111,6 +111,7 @@ class System:
     message = None  # payload of a message; None: raw bytes
     package = None  # Debian's, to install a peer
     program = None
+    extra = ()      # more options on its command line
 
     def __init__(self, name, message=None):
         self.name = name
@@ -143,7 +144,8 @@ class Limit(System):
     def start(self, options, folder):
         server = Server([os.path.join(options.build, "bench/bench_fanout_limit"),
                          "--memory", self.memory, "--method", self.method,
-                         "--congestion", options.congestion], folder)
+                         "--congestion", options.congestion]
+                        + list(self.extra), folder)
         server.wait_for_log(["egress"])
         return server
 
@@ -162,6 +164,7 @@ class Bcastd(System):
                          "--ingest", "127.0.0.1:0", "--egress", "127.0.0.1:0",
                          "--ring-size", "256M", "--slow-policy", self.policy,
                          "--congestion", options.congestion]
+                        + list(self.extra)
                         + options.bcastd_options.split(), folder)
         server.wait_for_log(["ingest", "egress"])
         return server
@@ -200,7 +203,7 @@ class Redis(System):
         server = Server(["redis-server", "--port", str(port),
                          "--bind", "127.0.0.1", "--save", "",
                          "--appendonly", "no", "--io-threads", self.threads,
-                         "--loglevel", "warning",
+                         "--loglevel", "warning", "--maxclients", "16000",
                          "--client-output-buffer-limit", "pubsub 0 0 0"],
                         folder, f"127.0.0.1:{port}")
         server.wait_for_port()

@@ -115,15 +115,16 @@ struct bcast_peer_info {
 
 /* closed_info.reason */
 enum bcast_close_reason {
-	BCAST_CLOSE_PEER = 1,	     /* the peer closed */
-	BCAST_CLOSE_RESET = 2,	     /* the connection broke: see error */
-	BCAST_CLOSE_SLOW = 3,	     /* beyond --max-lag */
-	BCAST_CLOSE_LIMIT = 4,	     /* --max-receivers reached */
-	BCAST_CLOSE_BUSY = 5,	     /* a sender, while another one writes */
-	BCAST_CLOSE_SHUTDOWN = 6,    /* drained, daemon stopped */
-	BCAST_CLOSE_DRAIN_LATE = 7,  /* not drained by --drain-timeout */
-	BCAST_CLOSE_SETUP = 8,	     /* socket options could not be set */
-	BCAST_CLOSE_DAEMON_DIED = 9, /* its daemon; noted by the next one */
+	BCAST_CLOSE_PEER = 1,	       /* the peer closed */
+	BCAST_CLOSE_RESET = 2,	       /* the connection broke: see error */
+	BCAST_CLOSE_SLOW = 3,	       /* beyond --max-lag */
+	BCAST_CLOSE_LIMIT = 4,	       /* --max-receivers reached */
+	BCAST_CLOSE_BUSY = 5,	       /* a sender, while another one writes */
+	BCAST_CLOSE_SHUTDOWN = 6,      /* drained, daemon stopped */
+	BCAST_CLOSE_DRAIN_LATE = 7,    /* not drained by --drain-timeout */
+	BCAST_CLOSE_SETUP = 8,	       /* socket options could not be set */
+	BCAST_CLOSE_DAEMON_DIED = 9,   /* its daemon; noted by the next one */
+	BCAST_CLOSE_SEND_TIMEOUT = 10, /* took nothing for --send-timeout */
 };
 
 /* bcast_close_reason_name - a stable word such as "slow", for logs and JSON. */

@@ -61,7 +61,7 @@ static void vanishing_receivers_cost_the_others_nothing(void **state)
 	unsigned before;
 
 	(void)state;
-	start(NULL, NULL);
+	start("--slow-policy", "block");
 	before = daemon_fixture_descriptors(&daemon_);
 	crowd_send_from(&crowd, "ingest");
 	for (unsigned i = 0; i < 4; i++)
@@ -93,7 +93,7 @@ static void killed_receivers_cost_the_others_nothing(void **state)
 	unsigned before;
 
 	(void)state;
-	start(NULL, NULL);
+	start("--slow-policy", "block");
 	before = daemon_fixture_descriptors(&daemon_);
 	crowd_receive(&crowd);
 	crowd_send_from(&crowd, "ingest");
@@ -293,6 +293,7 @@ static void out_of_descriptors_it_serves_on_and_recovers(void **state)
 	crowd_receive(&crowd);
 	crowd_send(&crowd, MIB);
 	crowd_settle(&crowd);
+	assert_int_equal(daemon_fixture_logged(&daemon_, "accept_failed"), 1);
 	daemon_fixture_stop(&daemon_);
 }
 

@@ -76,6 +76,8 @@ static void sender_that_breaks_leaves_whole_bytes(void **state)
 	start_with_roles();
 	receiver = crowd_receive(&crowd);
 	crowd_send_from(&crowd, "ingest");
+	/* else its bytes may all wait in its kernel, and no daemon see them */
+	daemon_fixture_await(&daemon_, "senders", 1);
 	crowd_send(&crowd, 8 * MIB);
 	while (crowd.sent < 4 * MIB)
 		crowd_step(&crowd);

@@ -12,7 +12,8 @@
 
 #include "net/listener.h"
 
-static const struct bc_listener_options plain = {.congestion = ""};
+static const struct bc_listener_options plain = {.congestion = "",
+						 .keepalive_ms = 30000};
 
 static struct bc_sockaddr loopback(uint16_t port)
 {
@@ -153,6 +154,41 @@ static void accepted_inherit_nodelay_and_keepalive(void **state)
 	close_pair(fds);
 }
 
+static void accepted_inherit_other_times(void **state)
+{
+	static const struct {
+		uint32_t keepalive_ms;
+		int on, idle, interval;
+	} rows[] = {
+		{0, 0, 0, 0},	 {1, 1, 1, 1},	  {1000, 1, 1, 1},
+		{1001, 1, 2, 1}, {6000, 1, 6, 2}, {3600000, 1, 3600, 1200},
+	};
+	struct bc_listener_options options = {.congestion = "",
+					      .user_timeout_ms = 60001};
+	int fds[2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		options.keepalive_ms = rows[i].keepalive_ms;
+		assert_int_equal(open_pair(&options, fds), 0);
+		assert_int_equal(get(fds[0], SOL_SOCKET, SO_KEEPALIVE),
+				 rows[i].on);
+		if (rows[i].on) {
+			assert_int_equal(get(fds[0], IPPROTO_TCP, TCP_KEEPIDLE),
+					 rows[i].idle);
+			assert_int_equal(
+				get(fds[0], IPPROTO_TCP, TCP_KEEPINTVL),
+				rows[i].interval);
+		}
+		assert_int_equal(get(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT),
+				 60001);
+		close_pair(fds);
+	}
+	assert_int_equal(open_pair(&plain, fds), 0);
+	assert_int_equal(get(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	close_pair(fds);
+}
+
 static void accepted_inherit_buffers(void **state)
 {
 	const struct bc_listener_options options = {
@@ -206,6 +242,7 @@ int main(void)
 		cmocka_unit_test(port_that_becomes_free_is_waited_for),
 		cmocka_unit_test(address_of_another_machine_is_refused),
 		cmocka_unit_test(accepted_inherit_nodelay_and_keepalive),
+		cmocka_unit_test(accepted_inherit_other_times),
 		cmocka_unit_test(accepted_inherit_buffers),
 		cmocka_unit_test(accepted_inherit_congestion_control),
 		cmocka_unit_test(unknown_congestion_control_is_refused),

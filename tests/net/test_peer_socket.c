@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -167,6 +169,66 @@ static void ipv6_is_asked_the_same_way(void **state)
 	assert_int_equal(bc_peer_socket_held(&diag, ours), 0);
 }
 
+/* ---- Unix sockets: our own end knows ----------------------------------- */
+
+static void connect_unix_pair(void)
+{
+	int fds[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	ours = fds[0];
+	theirs = fds[1];
+}
+
+static void unix_peer_that_half_closed_is_held(void **state)
+{
+	(void)state;
+	connect_unix_pair();
+	assert_int_equal(bc_peer_socket_held(&diag, ours), 1);
+	assert_int_equal(shutdown(theirs, SHUT_WR), 0);
+
+	assert_int_equal(bc_peer_socket_held(&diag, ours), 1);
+}
+
+static void unix_peer_that_closed_is_not_held(void **state)
+{
+	(void)state;
+	connect_unix_pair();
+	/* something unread at either end changes nothing */
+	assert_int_equal(send(theirs, "x", 1, 0), 1);
+	assert_int_equal(close(theirs), 0);
+	theirs = -1;
+
+	assert_int_equal(bc_peer_socket_held(&diag, ours), 0);
+}
+
+static void unix_peer_is_named_by_its_process(void **state)
+{
+	char text[64], expected[64];
+
+	(void)state;
+	connect_unix_pair();
+	snprintf(expected, sizeof(expected), "unix:pid=%d,uid=%u",
+		 (int)getpid(), (unsigned)getuid());
+
+	assert_string_equal(bc_peer_socket_describe(ours, text, sizeof(text)),
+			    expected);
+	bc_peer_socket_describe(ours, text, 6);
+	assert_string_equal(text, "unix:");
+}
+
+static void tcp_peer_is_named_by_its_address(void **state)
+{
+	char text[64];
+
+	(void)state;
+	connect_pair(AF_INET);
+
+	bc_peer_socket_describe(ours, text, sizeof(text));
+	assert_int_equal(strncmp(text, "127.0.0.1:", 10), 0);
+}
+
 static void closed_diag_cannot_be_asked(void **state)
 {
 	(void)state;
@@ -200,6 +262,10 @@ int main(void)
 		TEST(closed_peer_with_unsent_bytes_is_not_held),
 		TEST(killed_process_does_not_hold),
 		TEST(ipv6_is_asked_the_same_way),
+		TEST(unix_peer_that_half_closed_is_held),
+		TEST(unix_peer_that_closed_is_not_held),
+		TEST(unix_peer_is_named_by_its_process),
+		TEST(tcp_peer_is_named_by_its_address),
 		TEST(closed_diag_cannot_be_asked),
 		TEST(many_questions_get_their_own_answers),
 	};

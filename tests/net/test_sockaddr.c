@@ -76,13 +76,48 @@ static void a_port_is_0_to_65535(void **state)
 static void other_forms_are_refused(void **state)
 {
 	static const char *const texts[] = {
-		"",	      "a",	     ":",	  "7400",   ":7400",
-		"a:",	      "a:b",	     "a:-1",	  "a:+1",   "a: 1",
-		"a:1 ",	      "a:000001",    "a:0x1",	  "a:http", "::1:7400",
-		"[::1]",      "[::1]7400",   "[::1:7400", "[]:1",   "[a]:1",
-		"[*]:1",      "[1.2.3.4]:1", "a b:1",	  "a\n:1",  "\x7f:1",
-		"unix:/path", "http://a:1",  "::",	  "]:1",    "[:1",
-		"a]:1",	      "*",	     "a:1:2",
+		"",
+		"a",
+		":",
+		"7400",
+		":7400",
+		"a:",
+		"a:b",
+		"a:-1",
+		"a:+1",
+		"a: 1",
+		"a:1 ",
+		"a:000001",
+		"a:0x1",
+		"a:http",
+		"::1:7400",
+		"[::1]",
+		"[::1]7400",
+		"[::1:7400",
+		"[]:1",
+		"[a]:1",
+		"[*]:1",
+		"[1.2.3.4]:1",
+		"a b:1",
+		"a\n:1",
+		"\x7f:1",
+		"unix:",
+		"http://a:1",
+		"::",
+		"]:1",
+		"[:1",
+		"unix:/",
+		"unix:@",
+		"unix:/a b",
+		"unix:a",
+		"unix:/a,b",
+		"unix:/a\n",
+		"unix:/\"a\"",
+		"Unix:/a",
+		"unix:/a\\b",
+		"a]:1",
+		"*",
+		"a:1:2",
 	};
 	struct bc_sockaddr list[4];
 
@@ -168,7 +203,7 @@ static void a_name_that_does_not_resolve_has_a_code_and_a_text(void **state)
 static void formatting_always_ends_its_text(void **state)
 {
 	struct sockaddr_storage address = one("127.0.0.1:7400");
-	struct sockaddr_storage other = {.ss_family = AF_UNIX};
+	struct sockaddr_storage other = {.ss_family = AF_NETLINK};
 	char buffer[BC_SOCKADDR_TEXT_MAX];
 
 	(void)state;
@@ -176,6 +211,61 @@ static void formatting_always_ends_its_text(void **state)
 	assert_string_equal(buffer, "127.");
 	bc_sockaddr_format(&other, buffer, sizeof(buffer));
 	assert_string_equal(buffer, "unknown");
+}
+
+static void unix_sockets_survive_the_way_there_and_back(void **state)
+{
+	struct bc_sockaddr address;
+
+	(void)state;
+	assert_formats_as("unix:/run/feed.sock", "unix:/run/feed.sock");
+	assert_formats_as("unix:@feed", "unix:@feed");
+	assert_formats_as("unix:/a:7400", "unix:/a:7400");
+	assert_int_equal(bc_sockaddr_parse("unix:/a", &address, 1), 1);
+	assert_true(bc_sockaddr_is_unix(&address));
+	assert_string_equal(bc_sockaddr_path(&address), "/a");
+	assert_int_equal(bc_sockaddr_parse("unix:@a", &address, 1), 1);
+	assert_null(bc_sockaddr_path(&address));
+	/* a host called unix */
+	assert_int_equal(bc_sockaddr_check("unix:7400"), 0);
+}
+
+static void a_socket_path_has_up_to_107_bytes(void **state)
+{
+	char text[5 + BC_SOCKADDR_PATH_MAX + 2] = "unix:/";
+	char shown[BC_SOCKADDR_TEXT_MAX];
+	struct bc_sockaddr address;
+
+	(void)state;
+	for (size_t length = 106; length <= 108; length++) {
+		int good = length <= 107;
+
+		memset(text + 6, 'a', length - 1);
+		text[5 + length] = '\0';
+		assert_int_equal(bc_sockaddr_check(text),
+				 good ? 0 : -ENAMETOOLONG);
+		assert_int_equal(bc_sockaddr_parse(text, &address, 1),
+				 good ? 1 : -ENAMETOOLONG);
+		if (good)
+			assert_string_equal(bc_sockaddr_format(&address.storage,
+							       shown,
+							       sizeof(shown)),
+					    text);
+	}
+	assert_non_null(strstr(bc_sockaddr_strerror(-ENAMETOOLONG), "107"));
+}
+
+static void a_port_can_be_changed(void **state)
+{
+	struct bc_sockaddr address;
+
+	(void)state;
+	assert_int_equal(bc_sockaddr_parse("127.0.0.1:1", &address, 1), 1);
+	bc_sockaddr_set_port(&address, 7400);
+	assert_int_equal(bc_sockaddr_port(&address.storage), 7400);
+	assert_int_equal(bc_sockaddr_parse("[::1]:1", &address, 1), 1);
+	bc_sockaddr_set_port(&address, 65535);
+	assert_int_equal(bc_sockaddr_port(&address.storage), 65535);
 }
 
 static bool same_host(const char *local, const char *peer)
@@ -196,6 +286,7 @@ static void loopback_and_our_own_address_are_this_host(void **state)
 	assert_true(same_host("[2001:db8::1]:1", "[2001:db8::1]:2"));
 	assert_true(same_host("[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:2"));
 	assert_true(same_host("10.0.0.1:1", "[::ffff:10.0.0.1]:2"));
+	assert_true(same_host("unix:/a", "unix:@b"));
 }
 
 static void others_are_not_this_host(void **state)
@@ -227,6 +318,9 @@ int main(void)
 		cmocka_unit_test(
 			a_name_that_does_not_resolve_has_a_code_and_a_text),
 		cmocka_unit_test(formatting_always_ends_its_text),
+		cmocka_unit_test(unix_sockets_survive_the_way_there_and_back),
+		cmocka_unit_test(a_socket_path_has_up_to_107_bytes),
+		cmocka_unit_test(a_port_can_be_changed),
 		cmocka_unit_test(loopback_and_our_own_address_are_this_host),
 		cmocka_unit_test(others_are_not_this_host),
 	};

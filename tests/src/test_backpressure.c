@@ -15,26 +15,39 @@ static const uint64_t tails[] = {
 	CAPACITY,
 	(UINT64_C(1) << 32) + 5,
 	(UINT64_C(1) << 63) + 5,
-	UINT64_MAX - READ,
+	UINT64_MAX - 2 * CAPACITY,
 };
 #define TAILS (sizeof(tails) / sizeof(tails[0]))
 
-static struct backpressure_limits limits(bool block)
+static struct backpressure_limits limits(void)
 {
-	return backpressure_limits(CAPACITY, READ, MAX_LAG, block);
+	return backpressure_limits(CAPACITY, READ, MAX_LAG);
+}
+
+/* `block`: the last one is a receiver with that policy. */
+static struct backpressure_positions place(bool block, uint64_t tail,
+					   uint64_t behind_floor,
+					   uint64_t behind_leader)
+{
+	uint64_t floor = tail - behind_floor;
+
+	return (struct backpressure_positions){
+		.tail = tail,
+		.floor = floor,
+		.leader = tail - behind_leader,
+		.gate = tail,
+		.hold = block ? floor + MAX_LAG : 0,
+		.hold_floor = block ? floor : 0,
+	};
 }
 
 static enum backpressure_verdict admit(bool block, uint64_t tail,
 				       uint64_t behind_floor,
 				       uint64_t behind_leader, bool stalled)
 {
-	const struct backpressure_limits of = limits(block);
-	const struct backpressure_positions at = {
-		.tail = tail,
-		.floor = tail - behind_floor,
-		.leader = tail - behind_leader,
-		.gate = tail,
-	};
+	const struct backpressure_limits of = limits();
+	const struct backpressure_positions at =
+		place(block, tail, behind_floor, behind_leader);
 
 	return backpressure_admit(&of, &at, stalled);
 }
@@ -42,11 +55,9 @@ static enum backpressure_verdict admit(bool block, uint64_t tail,
 static void limits_follow_from_the_ring_and_the_lag(void **state)
 {
 	(void)state;
-	assert_int_equal(limits(false).capacity, CAPACITY);
-	assert_int_equal(limits(false).hold_bytes, CAPACITY - READ);
-	assert_int_equal(limits(true).hold_bytes, MAX_LAG);
-	assert_int_equal(limits(false).pace_bytes, PACE);
-	assert_int_equal(limits(false).max_lag_bytes, MAX_LAG);
+	assert_int_equal(limits().capacity, CAPACITY);
+	assert_int_equal(limits().read_bytes, READ);
+	assert_int_equal(limits().pace_bytes, PACE);
 }
 
 static void read_must_fit_before_the_floor(void **state)
@@ -124,14 +135,11 @@ static void gate_keeps_all_of_the_ring_whatever_the_policy(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (unsigned how = 0; how < 4; how++) {
-			const struct backpressure_limits of = limits(how & 1);
-			const struct backpressure_positions at = {
-				.tail = tails[1],
-				.floor = tails[1],
-				.leader = tails[1],
-				.gate = tails[1] - rows[i].behind,
-			};
+			const struct backpressure_limits of = limits();
+			struct backpressure_positions at =
+				place(how & 1, tails[1], 0, 0);
 
+			at.gate = tails[1] - rows[i].behind;
 			assert_int_equal(backpressure_admit(&of, &at, how & 2),
 					 rows[i].verdict);
 		}
@@ -153,12 +161,9 @@ static void nobody_there_is_never_in_the_way(void **state)
 static uint64_t ahead(bool block, uint64_t tail, uint64_t behind_floor,
 		      uint64_t behind_leader, bool stalled)
 {
-	const struct backpressure_limits of = limits(block);
-	const struct backpressure_positions at = {
-		.tail = tail,
-		.floor = tail - behind_floor,
-		.leader = tail - behind_leader,
-	};
+	const struct backpressure_limits of = limits();
+	const struct backpressure_positions at =
+		place(block, tail, behind_floor, behind_leader);
 
 	return backpressure_limit(&of, &at, stalled) - tail;
 }
@@ -198,7 +203,7 @@ static void publisher_is_no_faster_than_the_fastest_receiver(void **state)
 /* Who lags as much as is permitted, and not more, is not in its way. */
 static void largest_record_comes_through(void **state)
 {
-	const struct backpressure_limits of = limits(false);
+	const struct backpressure_limits of = limits();
 	struct backpressure_positions at = {
 		.tail = CAPACITY,
 		.leader = CAPACITY,
@@ -212,32 +217,99 @@ static void largest_record_comes_through(void **state)
 	assert_true(ahead(true, CAPACITY, 0, 0, false) >= CAPACITY / 4 + 64);
 }
 
+static bool will_do(bool block, uint64_t lag, bool local)
+{
+	const struct backpressure_limits of = limits();
+	const struct backpressure_positions at = place(block, CAPACITY, lag, 0);
+
+	return backpressure_will_do(&of, &at, local);
+}
+
 static void old_floor_keeps_no_record_out(void **state)
 {
+	const uint64_t record_bytes = limits().record_bytes;
+
 	(void)state;
 	for (int block = 0; block <= 1; block++) {
-		const struct backpressure_limits of = limits(block != 0);
-		uint64_t tail = CAPACITY, lag = 0;
+		uint64_t held = block ? MAX_LAG : CAPACITY - READ;
+		uint64_t lag = 0;
 
-		while (backpressure_floor_will_do(&of, tail, tail - lag - 1,
-						  true))
+		while (will_do(block != 0, lag + 1, true))
 			lag++;
 		assert_true(lag > 0);
-		assert_true(ahead(block != 0, tail, lag, 0, false) >=
-			    of.record_bytes);
-		assert_true(ahead(block != 0, tail, lag + 1, 0, false) <
-			    of.record_bytes);
-		assert_true(backpressure_floor_will_do(
-			&of, tail, tail - of.hold_bytes, false));
-		assert_false(backpressure_floor_will_do(
-			&of, tail, tail - of.hold_bytes - 1, false));
+		assert_true(ahead(block != 0, CAPACITY, lag, 0, false) >=
+			    record_bytes);
+		assert_true(ahead(block != 0, CAPACITY, lag + 1, 0, false) <
+			    record_bytes);
+		assert_true(will_do(block != 0, held, false));
+		assert_false(will_do(block != 0, held + 1, false));
 	}
+}
+
+/* ---- Some block, others do not ----------------------------------------- */
+
+#define SMALL_LAG (CAPACITY / 8)
+
+/* A blocker with a --max-lag of its own, and somebody else further behind. */
+static struct backpressure_positions mixed(uint64_t blocker_lag,
+					   uint64_t other_lag)
+{
+	struct backpressure_positions at = place(false, CAPACITY, other_lag, 0);
+
+	at.hold_floor = CAPACITY - blocker_lag;
+	at.hold = at.hold_floor + SMALL_LAG;
+	return at;
+}
+
+static void only_blockers_hold_the_sender_at_their_lag(void **state)
+{
+	const struct backpressure_limits of = limits();
+	struct backpressure_positions at = mixed(SMALL_LAG, SMALL_LAG + READ);
+
+	(void)state;
+	assert_int_equal(backpressure_admit(&of, &at, false),
+			 BACKPRESSURE_READ);
+	at = mixed(SMALL_LAG + 1, SMALL_LAG + READ);
+	assert_int_equal(backpressure_admit(&of, &at, false),
+			 BACKPRESSURE_NO_ROOM);
+	/* the other one holds it where its bytes would be overwritten */
+	at = mixed(0, CAPACITY - READ);
+	assert_int_equal(backpressure_admit(&of, &at, false),
+			 BACKPRESSURE_READ);
+	at = mixed(0, CAPACITY - READ + 1);
+	assert_int_equal(backpressure_admit(&of, &at, false),
+			 BACKPRESSURE_NO_ROOM);
+}
+
+/* However small the blocker's lag, and however far behind the other. */
+static void largest_record_comes_through_to_blockers_too(void **state)
+{
+	const struct backpressure_limits of = limits();
+	struct backpressure_positions at = mixed(0, 0);
+	uint64_t most;
+
+	(void)state;
+	at.leader = at.tail;
+	most = backpressure_lag_for_record(&of, &at, false);
+	at = mixed(0, most);
+	assert_true(backpressure_limit(&of, &at, false) >=
+		    at.tail + of.record_bytes);
+	at = mixed(1, most);
+	assert_true(backpressure_limit(&of, &at, false) <
+		    at.tail + of.record_bytes);
+	/* and what a sender could send */
+	at = mixed(SMALL_LAG, most);
+	assert_int_equal(backpressure_limit(&of, &at, false),
+			 at.tail + READ +
+				 (of.record_bytes > SMALL_LAG + READ
+					  ? of.record_bytes - SMALL_LAG - READ
+					  : 0));
 }
 
 /* While the publisher waits for the fastest one, the others keep their lag. */
 static void pace_costs_nobody_the_connection(void **state)
 {
-	const struct backpressure_limits of = limits(false);
+	const struct backpressure_limits of = limits();
 	const uint64_t free_lag = PACE + READ - of.record_bytes;
 	struct backpressure_positions at = {.tail = CAPACITY};
 
@@ -246,7 +318,8 @@ static void pace_costs_nobody_the_connection(void **state)
 	assert_int_equal(backpressure_lag_for_record(&of, &at, false),
 			 CAPACITY - of.record_bytes);
 	at.leader = at.tail - free_lag - 1;
-	assert_int_equal(backpressure_lag_for_record(&of, &at, false), MAX_LAG);
+	assert_int_equal(backpressure_lag_for_record(&of, &at, false),
+			 UINT64_MAX);
 	assert_int_equal(backpressure_lag_for_record(&of, &at, true),
 			 CAPACITY - of.record_bytes);
 }
@@ -317,6 +390,8 @@ int main(void)
 			publisher_is_no_faster_than_the_fastest_receiver),
 		cmocka_unit_test(largest_record_comes_through),
 		cmocka_unit_test(old_floor_keeps_no_record_out),
+		cmocka_unit_test(only_blockers_hold_the_sender_at_their_lag),
+		cmocka_unit_test(largest_record_comes_through_to_blockers_too),
 		cmocka_unit_test(pace_costs_nobody_the_connection),
 		cmocka_unit_test(slow_is_more_than_the_lag),
 		cmocka_unit_test(stalled_is_a_second_without_progress),

@@ -60,7 +60,12 @@ static void give(uint32_t i, uint64_t position)
 static struct backpressure_positions narrowed(void)
 {
 	uint64_t tail = daemon_.home.tail;
-	struct backpressure_positions at = {tail, tail, tail, tail};
+	struct backpressure_positions at = {
+		.tail = tail,
+		.floor = tail,
+		.leader = tail,
+		.gate = tail,
+	};
 
 	lanes_narrow(&daemon_, &at, false);
 	return at;
@@ -99,6 +104,25 @@ static void lowest_floor_and_furthest_leader_count(void **state)
 	assert_int_equal(at.floor, 300);
 	assert_int_equal(at.leader, 900);
 	assert_int_equal(lanes_receivers(&daemon_), 2);
+}
+
+static void blockers_of_all_threads_hold(void **state)
+{
+	struct backpressure_positions at;
+
+	(void)state;
+	assert_int_equal(narrowed().hold, 0);
+	link_of(1)->hold = 1100;
+	link_of(1)->hold_floor = 600;
+	at = narrowed();
+	assert_int_equal(at.hold, 1100);
+	assert_int_equal(at.hold_floor, 600);
+
+	link_of(0)->hold = 1050;
+	link_of(0)->hold_floor = 800;
+	at = narrowed();
+	assert_int_equal(at.hold, 1050);
+	assert_int_equal(at.hold_floor, 600);
 }
 
 static void newcomer_not_yet_taken_keeps_its_bytes(void **state)
@@ -171,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(threads_without_receivers_hold_nobody_up),
 		TEST(lowest_floor_and_furthest_leader_count),
+		TEST(blockers_of_all_threads_hold),
 		TEST(newcomer_not_yet_taken_keeps_its_bytes),
 		TEST(sender_does_not_run_away_from_a_thread_that_sleeps),
 		TEST(closed_connections_count_until_their_slot_is_free),

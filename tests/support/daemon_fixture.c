@@ -117,6 +117,12 @@ void daemon_fixture_start(struct daemon_fixture *daemon,
 
 uint16_t daemon_fixture_port(struct daemon_fixture *daemon, const char *role)
 {
+	return daemon_fixture_port_of(daemon, role, 0);
+}
+
+uint16_t daemon_fixture_port_of(struct daemon_fixture *daemon, const char *role,
+				unsigned index)
+{
 	const char *line = daemon_fixture_log(daemon);
 	unsigned port;
 	char found[16];
@@ -124,7 +130,7 @@ uint16_t daemon_fixture_port(struct daemon_fixture *daemon, const char *role)
 	while ((line = strstr(line, "info listening addr="))) {
 		if (sscanf(line, "info listening addr=127.0.0.1:%u role=%15s",
 			   &port, found) == 2 &&
-		    strcmp(found, role) == 0)
+		    strcmp(found, role) == 0 && index-- == 0)
 			return (uint16_t)port;
 		line++;
 	}

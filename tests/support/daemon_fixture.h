@@ -45,8 +45,13 @@ void daemon_fixture_launch(struct daemon_fixture *daemon,
 void daemon_fixture_start(struct daemon_fixture *daemon,
 			  const char *const options[]);
 
-/* daemon_fixture_port - the port of its first listener of this role. */
+/*
+ * daemon_fixture_port - the port of its first listener of this role;
+ * daemon_fixture_port_of: of the one with this index among them, from 0.
+ */
 uint16_t daemon_fixture_port(struct daemon_fixture *daemon, const char *role);
+uint16_t daemon_fixture_port_of(struct daemon_fixture *daemon, const char *role,
+				unsigned index);
 
 /* daemon_fixture_log - all that it has logged; valid until the next look. */
 const char *daemon_fixture_log(struct daemon_fixture *daemon);

@@ -193,7 +193,7 @@ static void dispatch(struct lane_thread *self, const struct bc_event *event)
 	if (token.op == BC_OP_NEWS)
 		self->armed = false;
 	else
-		lane_dispatch(&self->lane, token, event->result);
+		lane_dispatch(&self->lane, token, event);
 	closing_run(&self->lane);
 }
 

@@ -285,6 +285,7 @@ static int init_lane(struct daemon *daemon, uint32_t i, uint32_t first_slot)
 		.counters = daemon->counters,
 		.closed_lock = &daemon->lanes.closed_lock,
 		.first_slot = first_slot,
+		.zerocopy.usable = daemon->home.zerocopy.usable,
 		.tail = daemon_tail(daemon),
 		.peer_socket.fd = -1,
 	};

@@ -35,7 +35,7 @@
 
 #define LANE_LINE      128u /* two cache lines: they are fetched in pairs */
 #define LANE_NO_FLOOR  UINT64_MAX /* the lane needs no byte at all */
-#define LANE_NO_LEADER UINT64_C(0)
+#define LANE_NO_LEADER UINT64_MAX /* it has no receivers */
 
 /* How far the end has come; only grows. */
 enum lane_order {

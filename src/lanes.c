@@ -125,6 +125,14 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* Of two leaders, either of which may be none. */
+static uint64_t further(uint64_t a, uint64_t b)
+{
+	if (a == LANE_NO_LEADER || b == LANE_NO_LEADER)
+		return min_u64(a, b);
+	return max_u64(a, b);
+}
+
 /*
  * `taken` before the floor, see lane_link.h. Newcomers join at the tail, so the
  * first of those not taken is the lowest of them, and the last the furthest.
@@ -136,11 +144,11 @@ static void narrow_by(const struct lane_link *link, uint64_t *floor,
 	uint64_t given = get(&link->given);
 
 	*floor = min_u64(*floor, get(&link->floor));
-	*leader = max_u64(*leader, get(&link->leader));
+	*leader = further(*leader, get(&link->leader));
 	if (taken == given)
 		return;
 	*floor = min_u64(*floor, link->newcomers[taken % link->slots].position);
-	*leader = max_u64(*leader,
+	*leader = further(*leader,
 			  link->newcomers[(given - 1) % link->slots].position);
 }
 
@@ -272,6 +280,7 @@ static int init_lane(struct daemon *daemon, uint32_t i, uint32_t first_slot)
 
 	thread->news = daemon->lanes.news;
 	thread->link.floor = LANE_NO_FLOOR;
+	thread->link.leader = LANE_NO_LEADER;
 	thread->bound = daemon_tail(daemon) + daemon->limits.pace_bytes / 2;
 	thread->link.bound = thread->bound;
 	thread->link.eventfd = daemon->lanes.eventfd;

@@ -35,6 +35,7 @@ static int setup(void **state)
 	};
 	for (uint32_t i = 0; i < THREADS; i++) {
 		link_of(i)->floor = LANE_NO_FLOOR;
+		link_of(i)->leader = LANE_NO_LEADER;
 		link_of(i)->bound = 1100;
 		link_of(i)->slots = SLOTS;
 		link_of(i)->newcomers = newcomers[i];
@@ -145,6 +146,20 @@ static void newcomer_not_yet_taken_keeps_its_bytes(void **state)
 	assert_int_equal(at.floor, 650);
 }
 
+/* Position 0 is one like any other. */
+static void receiver_that_joined_at_the_beginning_is_waited_for(void **state)
+{
+	struct backpressure_positions at;
+
+	(void)state;
+	give(1, 0);
+
+	at = narrowed();
+
+	assert_int_equal(at.floor, 0);
+	assert_int_equal(at.leader, 0);
+}
+
 static void sender_does_not_run_away_from_a_thread_that_is_late(void **state)
 {
 	struct backpressure_positions at;
@@ -198,6 +213,7 @@ int main(void)
 		TEST(lowest_floor_and_furthest_leader_count),
 		TEST(blockers_of_all_threads_hold),
 		TEST(newcomer_not_yet_taken_keeps_its_bytes),
+		TEST(receiver_that_joined_at_the_beginning_is_waited_for),
 		TEST(sender_does_not_run_away_from_a_thread_that_is_late),
 		TEST(closed_connections_count_until_their_slot_is_free),
 		TEST(thread_that_broke_is_told_from_one_that_ended),

@@ -11,7 +11,9 @@
  * - A request's memory, and the descriptor, stay valid until its event.
  * - Each request gives exactly one event, also when cancelled; accept gives
  *   one per connection and recv_each one per arrival, and each has ended at
- *   the first without BC_EVENT_MORE.
+ *   the first without BC_EVENT_MORE. A zero-copy send gives a second one if
+ *   its first has BC_EVENT_MORE: its memory, but not the descriptor, stays
+ *   valid until that one.
  * - At most one send and one receive per descriptor are in flight: two sends
  *   could be reordered by the kernel (io_uring_prep_send(3)).
  * - A descriptor is closed only after all its events: cancel, reap, close.
@@ -33,7 +35,9 @@ struct bc_event {
 	uint32_t flags;
 	const void *bytes; /* of recv_each, else NULL */
 };
-#define BC_EVENT_MORE 1u /* the request goes on */
+#define BC_EVENT_MORE	1u /* the request goes on; a send is notified of */
+#define BC_EVENT_NOTIF	2u /* the notification: its bytes are free again */
+#define BC_EVENT_COPIED 4u /* with it: the kernel has copied them after all */
 
 /* The most that one event of recv_each brings. */
 #define BC_BACKEND_EACH_BYTES 4096u
@@ -48,6 +52,10 @@ struct bc_backend_ops {
 	int (*recv_each)(struct bc_backend *backend, int fd, uint64_t token);
 	int (*send)(struct bc_backend *backend, int fd, const void *bytes,
 		    size_t size, uint64_t token);
+	int (*send_zc)(struct bc_backend *backend, int fd, const void *bytes,
+		       size_t size, uint64_t token);
+	int (*register_memory)(struct bc_backend *backend, void *base,
+			       size_t size);
 	int (*poll)(struct bc_backend *backend, int fd, uint64_t token);
 	int (*cancel)(struct bc_backend *backend, uint64_t token);
 	int (*wake)(struct bc_backend *backend, const bc_u32 *word);
@@ -58,9 +66,13 @@ struct bc_backend_ops {
 	void (*close)(struct bc_backend *backend);
 };
 
+/* What a backend can do beyond what all can. */
+#define BC_BACKEND_ZEROCOPY 1u /* send_zc; see zerocopy.h before using it */
+
 /* The head of each implementation's own struct. */
 struct bc_backend {
 	const struct bc_backend_ops *ops;
+	uint32_t features; /* BC_BACKEND_... */
 };
 
 /* For bc_uring_open: do as if the kernel had no futex requests (before 6.7). */
@@ -133,6 +145,41 @@ static inline int bc_backend_send(struct bc_backend *backend, int fd,
 				  uint64_t token)
 {
 	return backend->ops->send(backend, fd, bytes, size, token);
+}
+
+/*
+ * bc_backend_send_zc - send up to `size` bytes from where they are. For
+ * backends with BC_BACKEND_ZEROCOPY only.
+ *
+ * The result comes first. If it has BC_EVENT_MORE (whatever it says: failed
+ * sends have it too) the kernel may read the bytes until the notification, an
+ * event with the same token, BC_EVENT_NOTIF and result 0. Until the result,
+ * this counts as the descriptor's one send. Notifications come when the peer
+ * has acknowledged, or at a reset; maybe never while neither happens.
+ *
+ * Results of its own: -EOPNOTSUPP (not a TCP socket), -ENOMEM (not enough
+ * memory may be locked). A plain send does in both cases.
+ */
+static inline int bc_backend_send_zc(struct bc_backend *backend, int fd,
+				     const void *bytes, size_t size,
+				     uint64_t token)
+{
+	return backend->ops->send_zc(backend, fd, bytes, size, token);
+}
+
+/*
+ * bc_backend_register_memory - let zero-copy sends from this memory skip the
+ * look-up of its pages. It stays mapped, and writable, until the backend is
+ * closed; its pages are pinned. At most once. A send that would run over its
+ * end stops there.
+ *
+ * Returns 0, or -errno: -ENOMEM if RLIMIT_MEMLOCK is smaller. It can be done
+ * without.
+ */
+static inline int bc_backend_register_memory(struct bc_backend *backend,
+					     void *base, size_t size)
+{
+	return backend->ops->register_memory(backend, base, size);
 }
 
 /*

@@ -79,6 +79,7 @@ void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn)
 {
 	BC_ASSERT(conn->state == BC_CONN_CLOSING);
 	BC_ASSERT(conn->in_flight == 0);
+	BC_ASSERT(conn->owed.count == 0);
 	conn->state = BC_CONN_FREE;
 	conn->fd = -1;
 	conn->generation++;

@@ -8,11 +8,14 @@
  *	  ^------------------------- release --------------------+
  *
  * ENDED: somebody found a reason to close it, and it waits for the one place
- * that does. CLOSING lasts until the last request in flight has given its
- * event: until then the descriptor stays open and the ring bytes of its send
- * stay claimed. release() is refused before (asserted) and changes the
- * generation, so that no late event can reach the next tenant. A slot is in at
- * most one list.
+ * that does. CLOSING lasts until the last event has come. Until the last
+ * request in flight has given its own, the descriptor stays open. Zero-copy
+ * sends may then still be owed (owed.h): they hold the slot, but not the
+ * descriptor, since what they wait for may be the reset that comes with its
+ * close; fd is -1 from then on. As long as any of this lasts, ring bytes from
+ * bc_conn_floor() on stay claimed. release() is refused before (asserted) and
+ * changes the generation, so that no late event can reach the next tenant. A
+ * slot is in at most one list.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -20,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/owed.h"
 #include "net/token.h"
 #include "shm/layout.h"
 
@@ -37,9 +41,18 @@ enum bc_conn_state {
 #define BC_CONN_RECV	2u
 #define BC_CONN_WATCH	4u
 #define BC_CONN_DISCARD 8u
+#define BC_CONN_SEND_ZC 16u /* until its result */
+#define BC_CONN_SENDS	(BC_CONN_SEND | BC_CONN_SEND_ZC)
+
+/* Are its sends to be without a copy? As shown in bc_peer_shm.zerocopy. */
+enum bc_conn_zerocopy {
+	BC_CONN_ZEROCOPY_NO = 0,
+	BC_CONN_ZEROCOPY_YES = 1,
+	BC_CONN_ZEROCOPY_COPIED = 2, /* they were, and the kernel copied */
+};
 
 struct bc_conn {
-	int fd;
+	int fd; /* -1: closed; CLOSING may go on */
 	uint32_t generation;
 	enum bc_conn_state state;
 	uint32_t role;		   /* enum bcast_peer_role */
@@ -57,6 +70,12 @@ struct bc_conn {
 	bool half_closed;	/* the peer sends no more */
 	bool skip;		/* to be moved to live once its send is back */
 	bool overdue; /* beyond the send timeout, as of the last tick */
+
+	enum bc_conn_zerocopy zerocopy;
+	uint32_t copies;      /* plain sends before the next try without */
+	uint64_t settled_ns;  /* when it last came to owe less, or anything */
+	uint64_t abort_at_ns; /* closing in order: how long; 0: not yet */
+	struct bc_owed owed;  /* zero-copy sends not settled */
 
 	uint32_t close_reason; /* enum bcast_close_reason; from ENDED on */
 	int close_error;       /* -errno or 0 */
@@ -103,7 +122,7 @@ struct bc_conn *bc_conn_take_ended(struct bc_conn_table *table);
 /* bc_conn_begin_close - ENDED -> CLOSING; the slot is in no list by now. */
 void bc_conn_begin_close(struct bc_conn *conn);
 
-/* bc_conn_release - CLOSING -> FREE; nothing is in flight by now. */
+/* bc_conn_release - CLOSING -> FREE; nothing is in flight or owed by now. */
 void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn);
 
 /* bc_conn_slot - the slot's number. */
@@ -111,6 +130,15 @@ static inline uint32_t bc_conn_slot(const struct bc_conn_table *table,
 				    const struct bc_conn *conn)
 {
 	return (uint32_t)(conn - table->conns);
+}
+
+/*
+ * bc_conn_floor - of a receiver, or one that was: the oldest byte that its
+ * sends may still need.
+ */
+static inline uint64_t bc_conn_floor(const struct bc_conn *conn)
+{
+	return bc_owed_floor(&conn->owed, conn->cursor);
 }
 
 /* bc_conn_token - names a request of this connection. */

@@ -218,6 +218,26 @@ static int fault_send(struct bc_backend *backend, int fd, const void *bytes,
 			       choose_size(fault, spared, size), token);
 }
 
+/* One that fails here is not notified of, as a backend may do it. */
+static int fault_send_zc(struct bc_backend *backend, int fd, const void *bytes,
+			 size_t size, uint64_t token)
+{
+	struct fault *fault = fault_of(backend);
+	bool spared = fault->spec.no_sends;
+	int error = choose_error(fault, spared);
+
+	if (error < 0)
+		return fail(fault, token, error);
+	return bc_backend_send_zc(fault->inner, fd, bytes,
+				  choose_size(fault, spared, size), token);
+}
+
+static int fault_register_memory(struct bc_backend *backend, void *base,
+				 size_t size)
+{
+	return bc_backend_register_memory(fault_of(backend)->inner, base, size);
+}
+
 static int fault_poll(struct bc_backend *backend, int fd, uint64_t token)
 {
 	return bc_backend_poll(fault_of(backend)->inner, fd, token);
@@ -290,6 +310,8 @@ static const struct bc_backend_ops fault_ops = {
 	.recv = fault_recv,
 	.recv_each = fault_recv_each,
 	.send = fault_send,
+	.send_zc = fault_send_zc,
+	.register_memory = fault_register_memory,
 	.poll = fault_poll,
 	.cancel = fault_cancel,
 	.wake = fault_wake,
@@ -365,6 +387,7 @@ int bc_fault_wrap(struct bc_backend **backend, unsigned connections,
 	if (!fault)
 		return -ENOMEM;
 	fault->backend.ops = &fault_ops;
+	fault->backend.features = (*backend)->features;
 	fault->inner = *backend;
 	fault->spec = read;
 	fault->random = read.seed;

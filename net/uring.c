@@ -41,7 +41,9 @@
 #define QUEUE_ENTRIES	     1024u
 #define COMPLETIONS_MIN	     4096u
 #define COMPLETIONS_MAX	     65536u
-#define COMPLETIONS_PER_PEER 4u /* send, watch, and a cancel of each */
+#define COMPLETIONS_PER_PEER 6u /* send, watch, a cancel of each, 2 notified */
+#define REGISTERED_MAX	     (UINT64_C(1) << 30) /* bytes a buffer, by Linux */
+#define REGISTERED_COUNT     64u
 #define COMPLETIONS_OTHER    2u /* the wait for a word, and a cancel of it */
 #define RING_FLAGS                                                 \
 	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
@@ -61,6 +63,8 @@ struct uring {
 	bool has_futex;		    /* requests to wake and to wait */
 	struct bc_word_watch watch; /* if not */
 	uint64_t word_token;	    /* of the wait for a word; 0: none */
+	uintptr_t registered;	    /* memory for zero copy; its address */
+	uint64_t registered_size;   /* 0: none */
 	unsigned busy_waits;	    /* see signal_gap.h */
 };
 
@@ -128,6 +132,60 @@ static int uring_send(struct bc_backend *backend, int fd, const void *bytes,
 	/* io_uring implies MSG_NOSIGNAL */
 	io_uring_prep_send(sqe, fd, bytes, size, 0);
 	io_uring_sqe_set_data64(sqe, token);
+	return 0;
+}
+
+/*
+ * The memory is one buffer per GiB. A send stays within one, so it may be cut
+ * short where the next begins, or the memory ends.
+ */
+static int uring_send_zc(struct bc_backend *backend, int fd, const void *bytes,
+			 size_t size, uint64_t token)
+{
+	struct uring *uring = uring_of(backend);
+	struct io_uring_sqe *sqe = next_sqe(uring);
+	uint64_t offset = (uintptr_t)bytes - uring->registered;
+	uint64_t room = uring->registered_size - offset;
+
+	if (!sqe)
+		return -EBUSY;
+	if (offset >= uring->registered_size) {
+		io_uring_prep_send_zc(sqe, fd, bytes, size, 0,
+				      IORING_SEND_ZC_REPORT_USAGE);
+	} else {
+		if (room > REGISTERED_MAX - offset % REGISTERED_MAX)
+			room = REGISTERED_MAX - offset % REGISTERED_MAX;
+		io_uring_prep_send_zc_fixed(
+			sqe, fd, bytes, size < room ? size : room, 0,
+			IORING_SEND_ZC_REPORT_USAGE,
+			(unsigned)(offset / REGISTERED_MAX));
+	}
+	io_uring_sqe_set_data64(sqe, token);
+	return 0;
+}
+
+static int uring_register_memory(struct bc_backend *backend, void *base,
+				 size_t size)
+{
+	struct uring *uring = uring_of(backend);
+	struct iovec buffers[REGISTERED_COUNT];
+	unsigned count = 0;
+	int ret;
+
+	BC_ASSERT(uring->registered_size == 0);
+	if (size > REGISTERED_MAX * REGISTERED_COUNT)
+		return -E2BIG;
+	for (size_t at = 0; at < size; at += REGISTERED_MAX)
+		buffers[count++] = (struct iovec){
+			.iov_base = (char *)base + at,
+			.iov_len = size - at < REGISTERED_MAX ? size - at
+							      : REGISTERED_MAX,
+		};
+	ret = io_uring_register_buffers(&uring->ring, buffers, count);
+	if (ret < 0)
+		return ret;
+	uring->registered = (uintptr_t)base;
+	uring->registered_size = size;
 	return 0;
 }
 
@@ -276,6 +334,18 @@ static int32_t end_of_word(struct uring *uring, int32_t result)
 	return result < 0 ? result : 0;
 }
 
+static uint32_t event_flags(const struct io_uring_cqe *cqe)
+{
+	uint32_t flags = cqe->flags & IORING_CQE_F_MORE ? BC_EVENT_MORE : 0;
+
+	if (cqe->flags & IORING_CQE_F_NOTIF) {
+		flags |= BC_EVENT_NOTIF;
+		if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
+			flags |= BC_EVENT_COPIED;
+	}
+	return flags;
+}
+
 static unsigned reap(struct uring *uring, struct bc_event *events, unsigned max)
 {
 	struct io_uring_cqe *cqe;
@@ -292,11 +362,12 @@ static unsigned reap(struct uring *uring, struct bc_event *events, unsigned max)
 			continue;
 		if (cqe->user_data == uring->word_token)
 			result = end_of_word(uring, result);
+		else if (cqe->flags & IORING_CQE_F_NOTIF)
+			result = 0; /* it says how, not how much */
 		events[count++] = (struct bc_event){
 			.token = cqe->user_data,
 			.result = result,
-			.flags = cqe->flags & IORING_CQE_F_MORE ? BC_EVENT_MORE
-								: 0,
+			.flags = event_flags(cqe),
 			.bytes = lend(uring, cqe->flags),
 		};
 	}
@@ -364,6 +435,8 @@ static const struct bc_backend_ops uring_ops = {
 	.recv = uring_recv,
 	.recv_each = uring_recv_each,
 	.send = uring_send,
+	.send_zc = uring_send_zc,
+	.register_memory = uring_register_memory,
 	.poll = uring_poll,
 	.cancel = uring_cancel,
 	.wake = uring_wake,
@@ -402,6 +475,8 @@ static int init(struct uring *uring, unsigned connections, bool small,
 		return ret;
 	}
 	uring->has_futex = uring->has_futex && setup.has_futex;
+	if (setup.known[IORING_OP_SEND_ZC])
+		uring->backend.features |= BC_BACKEND_ZEROCOPY;
 	ret = open_pool(uring);
 	if (ret == 0)
 		ret = bc_uring_setup_enable(&setup);

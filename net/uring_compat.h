@@ -17,4 +17,11 @@
 #define IORING_RECVSEND_POLL_FIRST (1u << 0)
 #endif
 
+#ifndef IORING_SEND_ZC_REPORT_USAGE
+#define IORING_SEND_ZC_REPORT_USAGE (1u << 3) /* Linux 6.2 */
+#endif
+#ifndef IORING_NOTIF_USAGE_ZC_COPIED
+#define IORING_NOTIF_USAGE_ZC_COPIED (1u << 31)
+#endif
+
 #endif

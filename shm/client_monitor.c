@@ -179,6 +179,10 @@ static void peer_numbers(const struct bc_peer_shm *from, uint64_t tail,
 	info->skipped = get(&from->skipped);
 	info->connected_realtime_ns = get(&from->connected_realtime_ns);
 	info->idle_ns = age_ns(get(&from->last_progress_ns));
+	info->zerocopy = get32(&from->zerocopy);
+	/* the two are not read at one moment */
+	info->held = get(&from->release);
+	info->held = info->held < info->cursor ? info->cursor - info->held : 0;
 	if (info->role == BCAST_ROLE_RECEIVER && tail > info->cursor)
 		info->lag = tail - info->cursor;
 }

@@ -158,7 +158,7 @@ struct bc_owner_shm {
 	bc_u32 state;	      /* enum bc_state */
 	bc_u32 incarnation;   /* daemons that have owned this object, from 1 */
 	bc_u32 pid;	      /* in the owner's pid namespace: to be shown */
-	bc_u32 zerocopy_owed; /* sends whose bytes the kernel still refers to */
+	bc_u32 zerocopy_owed; /* threads whose sends the kernel still reads */
 	bc_u64 start_ticks;   /* /proc/PID/stat field 22 of the owner */
 	bc_u64 pid_namespace; /* inode of /proc/PID/ns/pid */
 	bc_u64 heartbeat_ns;  /* CLOCK_MONOTONIC, about every 100 ms */

@@ -75,13 +75,19 @@ static inline void bc_peers_progress(struct bc_peer_shm *entry, uint64_t cursor,
 		atomic_load_explicit(&entry->operations, memory_order_relaxed);
 
 	atomic_store_explicit(&entry->cursor, cursor, memory_order_relaxed);
-	atomic_store_explicit(&entry->release, cursor, memory_order_relaxed);
 	atomic_store_explicit(&entry->bytes, old_bytes + bytes,
 			      memory_order_relaxed);
 	atomic_store_explicit(&entry->operations, operations + 1,
 			      memory_order_relaxed);
 	atomic_store_explicit(&entry->last_progress_ns, now_ns,
 			      memory_order_relaxed);
+}
+
+/* bc_peers_set_release - the bytes before it are needed by no send. */
+static inline void bc_peers_set_release(struct bc_peer_shm *entry,
+					uint64_t release)
+{
+	atomic_store_explicit(&entry->release, release, memory_order_relaxed);
 }
 
 /* bc_peers_add - add to one of an entry's counters. */

@@ -9,6 +9,7 @@
 
 #include <bcast/monitor.h>
 
+#include "shm/clock.h"
 #include "shm/peers.h"
 #include "src/closing.h"
 #include "src/egress.h"
@@ -17,6 +18,9 @@
 #include "src/request.h"
 
 #define DROP_ROUNDS_MAX 256u
+
+/* What a peer that closed has not acknowledged by then, it never will. */
+#define END_IN_ORDER_NS ((uint64_t)BC_NS_PER_S)
 
 static bool is_graceful(uint32_t reason)
 {
@@ -45,20 +49,35 @@ static void drop_unread(const struct bc_conn *conn)
 		;
 }
 
-/*
- * What was written is sent on in the background, or else purged by a reset. A
- * unix socket knows no reset: what was written can always be read.
- */
-static void close_socket(const struct bc_conn *conn)
+/* What the kernel has not sent is purged; a unix socket knows no reset. */
+static void reset_socket(struct bc_conn *conn)
 {
 	const struct linger abort_now = {.l_onoff = 1, .l_linger = 0};
 
-	if (is_graceful(conn->close_reason))
-		drop_unread(conn);
-	else
-		(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &abort_now,
-				 sizeof(abort_now));
+	(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &abort_now,
+			 sizeof(abort_now));
 	(void)close(conn->fd);
+	conn->fd = -1;
+}
+
+/* What the kernel has taken is sent on in the background. */
+static void end_socket(struct bc_conn *conn)
+{
+	drop_unread(conn);
+	(void)close(conn->fd);
+	conn->fd = -1;
+}
+
+/* The same, but it is to be sent before we go on. */
+static void begin_to_end(struct lane *lane, struct bc_conn *conn)
+{
+	if (conn->abort_at_ns != 0)
+		return;
+	(void)shutdown(conn->fd, SHUT_WR);
+	/* a stop has a deadline of its own */
+	conn->abort_at_ns = conn->close_reason == BCAST_CLOSE_SHUTDOWN
+				    ? UINT64_MAX
+				    : lane->now_ns + END_IN_ORDER_NS;
 }
 
 static void remember(struct lane *lane, const struct bc_conn *conn)
@@ -66,17 +85,18 @@ static void remember(struct lane *lane, const struct bc_conn *conn)
 	bool receiver = conn->role == BCAST_ROLE_RECEIVER;
 	uint64_t tail = lane->tail;
 
-	lane_remember(lane, &(struct bc_peer_closing){
-				    .role = conn->role,
-				    .reason = conn->close_reason,
-				    .error = conn->close_error,
-				    .peer = conn->peer,
-				    .cursor = receiver ? conn->cursor : tail,
-				    .lag = receiver ? tail - conn->cursor : 0,
-				    .bytes = conn->bytes,
-				    .connected_realtime_ns =
-					    conn->connected_realtime_ns,
-			    });
+	lane_remember(
+		lane,
+		&(struct bc_peer_closing){
+			.role = conn->role,
+			.reason = conn->close_reason,
+			.error = conn->close_error,
+			.peer = conn->peer,
+			.cursor = receiver ? conn->cursor : tail,
+			.lag = receiver ? tail - bc_conn_floor(conn) : 0,
+			.bytes = conn->bytes,
+			.connected_realtime_ns = conn->connected_realtime_ns,
+		});
 }
 
 /* Is it our doing, and the receiver's fault? */
@@ -100,11 +120,12 @@ static void log_end(struct lane *lane, const struct bc_conn *conn)
 	char text[128];
 
 	if (is_drop(conn->close_reason))
-		log_event(LOG_LEVEL_WARN, "receiver_dropped",
-			  "peer=%s bytes=%llu lag_bytes=%llu reason=%s",
-			  conn->peer, (unsigned long long)conn->bytes,
-			  (unsigned long long)(lane->tail - conn->cursor),
-			  reason);
+		log_event(
+			LOG_LEVEL_WARN, "receiver_dropped",
+			"peer=%s bytes=%llu lag_bytes=%llu reason=%s",
+			conn->peer, (unsigned long long)conn->bytes,
+			(unsigned long long)(lane->tail - bc_conn_floor(conn)),
+			reason);
 	else
 		log_event(LOG_LEVEL_INFO,
 			  conn->role == BCAST_ROLE_RECEIVER ? "receiver_left"
@@ -148,8 +169,31 @@ void closing_settle(struct lane *lane, struct bc_conn *conn)
 {
 	if (conn->state != BC_CONN_CLOSING || conn->in_flight != 0)
 		return;
-	close_socket(conn);
+	if (conn->fd >= 0 && !is_graceful(conn->close_reason))
+		reset_socket(conn);
+	if (conn->owed.count > 0) {
+		if (conn->fd >= 0)
+			begin_to_end(lane, conn);
+		return;
+	}
+	if (conn->fd >= 0)
+		end_socket(conn);
 	bc_conn_release(&lane->conns, conn);
+}
+
+void closing_press(struct lane *lane, bool all)
+{
+	if (lane->zerocopy.owed == 0)
+		return;
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		struct bc_conn *conn = &lane->conns.conns[slot];
+
+		/* the notifications come with the next events */
+		if (conn->state == BC_CONN_CLOSING && conn->fd >= 0 &&
+		    conn->abort_at_ns != 0 &&
+		    (all || lane->now_ns >= conn->abort_at_ns))
+			reset_socket(conn);
+	}
 }
 
 /* Our own end knows of a reset that came when no request was in flight. */

@@ -8,6 +8,13 @@
  * the last of them has given its event, the descriptor is closed and the slot
  * free. A peer that was not sent all that it should have got sees a reset, not
  * an end that looks like the stream's.
+ *
+ * Zero-copy sends (zerocopy.h) outlive this, and hold the slot. A reset throws
+ * away what is still to be sent, and their notifications follow; the slot
+ * waits for them with its descriptor closed. An end in order does not: the
+ * kernel goes on sending from the ring's pages. So it is announced to the peer,
+ * and the descriptor kept until all is acknowledged, or it has taken too long
+ * and is reset after all.
  */
 #ifndef SRC_CLOSING_H
 #define SRC_CLOSING_H
@@ -17,8 +24,11 @@
 /* closing_run - begin to close all that have ended. */
 void closing_run(struct lane *lane);
 
-/* closing_settle - a request has ended: if it was the last, finish. */
+/* closing_settle - an event has come: if it was the last, finish. */
 void closing_settle(struct lane *lane, struct bc_conn *conn);
+
+/* closing_press - reset those (or all) that take too long to end in order. */
+void closing_press(struct lane *lane, bool all);
 
 /*
  * closing_probe - the peer of this half-closed receiver may be gone: find out,

@@ -49,6 +49,12 @@ enum config_backend {
 	CONFIG_BACKEND_EPOLL,
 };
 
+enum config_zerocopy {
+	CONFIG_ZEROCOPY_AUTO,
+	CONFIG_ZEROCOPY_ON,
+	CONFIG_ZEROCOPY_OFF,
+};
+
 /* user_timeout_ms, while it depends on the policy. */
 #define CONFIG_AUTO UINT32_MAX
 
@@ -85,6 +91,7 @@ struct config {
 	uint32_t keepalive_ms;
 	uint32_t user_timeout_ms; /* CONFIG_AUTO if not given */
 	enum config_backend backend;
+	enum config_zerocopy zerocopy;
 	uint32_t egress_threads; /* 0: the daemon's own thread serves all */
 	char congestion[16];	 /* "auto", "system" or a name */
 	uint32_t sndbuf_bytes;	 /* 0: the system's choice */

@@ -6,8 +6,12 @@
  * was right once stays a lower bound. It is computed anew only when the old
  * one would hold up the sender or make somebody look slow; a closing
  * connection counts for as long as its send is in flight, since the kernel may
- * read those bytes until the send's event is here. The same goes for hold and
- * patience, which are cursors too, each with a --max-lag added to it.
+ * read those bytes until the send's event is here. Of sends without a copy, it
+ * may do so until they are notified of: the connection's own floor is then
+ * behind its cursor, and it is by that floor that it is judged too slow, or
+ * leads the others. So a ring that is smaller than the kernel's buffers paces
+ * the sender, as without zero copy, and drops nobody for it.
+ * The same goes for hold and patience, each with a --max-lag added to it.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -16,9 +20,11 @@
 
 #include "shm/clock.h"
 #include "shm/peers.h"
+#include "src/closing.h"
 #include "src/egress.h"
 #include "src/log.h"
 #include "src/request.h"
+#include "src/zerocopy.h"
 
 #define LIST_READY     2u
 #define LIST_CAUGHT_UP 3u
@@ -50,7 +56,8 @@ static const struct config_listen *door_of(const struct lane *lane,
 static void include(struct lane *lane, const struct bc_conn *conn)
 {
 	const struct config_listen *door = door_of(lane, conn);
-	uint64_t end = conn->cursor + door->max_lag_bytes;
+	uint64_t floor = bc_conn_floor(conn);
+	uint64_t end = floor + door->max_lag_bytes;
 	struct egress *egress = &lane->egress;
 
 	if (door->slow_policy != CONFIG_SLOW_BLOCK) {
@@ -58,8 +65,8 @@ static void include(struct lane *lane, const struct bc_conn *conn)
 			egress->patience = end;
 		return;
 	}
-	if (egress->hold == 0 || conn->cursor < egress->hold_floor)
-		egress->hold_floor = conn->cursor;
+	if (egress->hold == 0 || floor < egress->hold_floor)
+		egress->hold_floor = floor;
 	if (egress->hold == 0 || end < egress->hold)
 		egress->hold = end;
 }
@@ -104,7 +111,7 @@ void egress_remove(struct lane *lane, struct bc_conn *conn)
 	bc_conn_list_remove(&lane->conns, &egress->ready, conn);
 	bc_conn_list_remove(&lane->conns, &egress->caught_up, conn);
 	egress->receivers--;
-	if (conn->cursor == egress->leader)
+	if (bc_conn_floor(conn) >= egress->leader)
 		egress->leader_valid = false;
 	/* one less */
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers, UINT64_MAX);
@@ -123,16 +130,20 @@ void egress_on_published(struct lane *lane)
 
 static void send_next(struct lane *lane, struct bc_conn *conn)
 {
+	const void *bytes = bc_ring_address(&lane->segment->ring, conn->cursor);
 	uint64_t size = lane->tail - conn->cursor;
+	int ret;
 
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
 	conn->offered = size;
 	if (conn->owed_since_ns == 0)
 		conn->owed_since_ns = lane->now_ns;
-	if (request_send(lane, conn,
-			 bc_ring_address(&lane->segment->ring, conn->cursor),
-			 size) < 0)
+	if (zerocopy_suits(lane, conn, size))
+		ret = zerocopy_send(lane, conn, bytes, size);
+	else
+		ret = request_send(lane, conn, bytes, size);
+	if (ret < 0)
 		make_idle(lane, conn);
 	else
 		lane->egress.sending++;
@@ -150,6 +161,16 @@ void egress_pump(struct lane *lane)
 			return;
 		send_next(lane, conn);
 	}
+}
+
+uint64_t egress_headway(struct lane *lane)
+{
+	uint64_t half = lane->limits->pace_bytes / 2;
+
+	if (half <= SEND_BYTES_MAX || lane->tail - lane->egress.floor <= half)
+		return half;
+	egress_refresh_floor(lane);
+	return lane->tail - lane->egress.floor > half ? SEND_BYTES_MAX : half;
 }
 
 bool egress_has_ready(const struct lane *lane)
@@ -171,6 +192,7 @@ static void skip_to_live(struct lane *lane, struct bc_conn *conn)
 	conn->cursor = tail;
 	bc_peers_add(&conn->shown->skipped, bytes);
 	atomic_store_explicit(&conn->shown->cursor, tail, memory_order_relaxed);
+	bc_peers_set_release(conn->shown, bc_conn_floor(conn));
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers_skips, 1);
 	bc_tally_add(&lane->tally, BC_COUNTER_skipped_bytes, bytes);
 	log_event(LOG_LEVEL_WARN, "receiver_skipped",
@@ -178,19 +200,26 @@ static void skip_to_live(struct lane *lane, struct bc_conn *conn)
 		  (unsigned long long)bytes, (unsigned long long)tail);
 }
 
-static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
+void egress_on_progress(struct lane *lane, struct bc_conn *conn)
 {
 	struct egress *egress = &lane->egress;
+	uint64_t floor = bc_conn_floor(conn);
 
+	if (conn->state == BC_CONN_OPEN && floor > egress->leader)
+		egress->leader = floor;
+	egress->last_progress_ns = lane->now_ns;
+	bc_peers_set_release(conn->shown, floor);
+}
+
+static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
+{
 	bc_peers_max(&conn->shown->lag_max, lane->tail - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
 	conn->owed_since_ns = 0;
 	conn->overdue = false;
-	if (conn->state == BC_CONN_OPEN && conn->cursor > egress->leader)
-		egress->leader = conn->cursor;
-	egress->last_progress_ns = lane->now_ns;
 	bc_peers_progress(conn->shown, conn->cursor, bytes, lane->now_ns);
+	egress_on_progress(lane, conn);
 	bc_tally_add(&lane->tally, BC_COUNTER_bytes_out, bytes);
 	bc_tally_add(&lane->tally, BC_COUNTER_sends, 1);
 	if (bytes < conn->offered) {
@@ -238,6 +267,15 @@ enum egress_news egress_on_watch(struct lane *lane, struct bc_conn *conn,
 	return EGRESS_NO_NEWS;
 }
 
+void egress_on_settled(struct lane *lane, struct bc_conn *conn)
+{
+	/* if what it has sent was left unread until now: roles.c */
+	if (conn->state == BC_CONN_OPEN && conn->role == BCAST_ROLE_RECEIVER &&
+	    !conn->half_closed &&
+	    (conn->in_flight & (BC_CONN_WATCH | BC_CONN_DISCARD)) == 0)
+		watch(lane, conn);
+}
+
 void egress_discard(struct lane *lane, struct bc_conn *conn)
 {
 	(void)request_discard(lane, conn, DISCARD_BYTES);
@@ -267,7 +305,8 @@ static bool is_receiver(const struct bc_conn *conn)
 
 static bool holds_bytes(const struct bc_conn *conn)
 {
-	return (conn->in_flight & BC_CONN_SEND) != 0 || is_receiver(conn);
+	return (conn->in_flight & BC_CONN_SEND) != 0 || conn->owed.count > 0 ||
+	       is_receiver(conn);
 }
 
 static void recompute_leader(struct lane *lane)
@@ -278,30 +317,58 @@ static void recompute_leader(struct lane *lane)
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		const struct bc_conn *conn = &lane->conns.conns[slot];
 
-		if (is_receiver(conn) && conn->cursor > leader)
-			leader = conn->cursor;
+		if (is_receiver(conn) && bc_conn_floor(conn) > leader)
+			leader = bc_conn_floor(conn);
 	}
 	egress->leader = leader;
 	egress->leader_valid = true;
 }
 
-static void punish(struct lane *lane, struct bc_conn *conn)
+/*
+ * What the kernel has taken without a copy is not given back by a skip. So who
+ * holds bytes in this way is skipped too, has some time to acknowledge, and
+ * then has to go.
+ */
+static bool skip_will_do(const struct lane *lane, const struct bc_conn *conn,
+			 uint64_t max_lag_bytes)
 {
-	if (door_of(lane, conn)->slow_policy == CONFIG_SLOW_DISCONNECT) {
-		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SLOW, 0);
-		return;
-	}
+	return backpressure_is_slow(max_lag_bytes, lane->tail, conn->cursor) ||
+	       lane->now_ns - conn->settled_ns < BACKPRESSURE_STALL_NS;
+}
+
+static void skip(struct lane *lane, struct bc_conn *conn)
+{
 	if (conn->skip)
 		return;
-	if (conn->in_flight & BC_CONN_SEND) {
+	if (conn->in_flight & BC_CONN_SENDS) {
 		/* its bytes are free once the cancelled send is back */
 		conn->skip = true;
-		request_cancel(lane, conn, BC_CONN_SEND);
+		request_cancel(lane, conn, BC_CONN_SENDS);
 		return;
 	}
 	bc_conn_list_remove(&lane->conns, &lane->egress.ready, conn);
 	skip_to_live(lane, conn);
 	make_idle(lane, conn);
+}
+
+static uint64_t lag_limit(const struct lane *lane, const struct bc_conn *conn,
+			  uint64_t lag_limit_bytes)
+{
+	uint64_t own = door_of(lane, conn)->max_lag_bytes;
+
+	return lag_limit_bytes < own ? lag_limit_bytes : own;
+}
+
+static void punish(struct lane *lane, struct bc_conn *conn,
+		   uint64_t lag_limit_bytes)
+{
+	uint64_t limit = lag_limit(lane, conn, lag_limit_bytes);
+
+	if (door_of(lane, conn)->slow_policy == CONFIG_SLOW_DISCONNECT ||
+	    !skip_will_do(lane, conn, limit))
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SLOW, 0);
+	else if (backpressure_is_slow(limit, lane->tail, conn->cursor))
+		skip(lane, conn);
 }
 
 void egress_refresh_floor(struct lane *lane)
@@ -315,8 +382,8 @@ void egress_refresh_floor(struct lane *lane)
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		const struct bc_conn *conn = &lane->conns.conns[slot];
 
-		if (holds_bytes(conn) && conn->cursor < egress->floor)
-			egress->floor = conn->cursor;
+		if (holds_bytes(conn) && bc_conn_floor(conn) < egress->floor)
+			egress->floor = bc_conn_floor(conn);
 		if (is_receiver(conn))
 			include(lane, conn);
 	}
@@ -354,12 +421,9 @@ uint64_t egress_leader(struct lane *lane)
 static bool is_slow(const struct lane *lane, const struct bc_conn *conn,
 		    uint64_t lag_limit_bytes)
 {
-	const struct config_listen *door = door_of(lane, conn);
-
-	if (lag_limit_bytes > door->max_lag_bytes)
-		lag_limit_bytes = door->max_lag_bytes;
-	return door->slow_policy != CONFIG_SLOW_BLOCK &&
-	       backpressure_is_slow(lag_limit_bytes, lane->tail, conn->cursor);
+	return door_of(lane, conn)->slow_policy != CONFIG_SLOW_BLOCK &&
+	       backpressure_is_slow(lag_limit(lane, conn, lag_limit_bytes),
+				    lane->tail, bc_conn_floor(conn));
 }
 
 void egress_enforce_lag(struct lane *lane, uint64_t lag_limit_bytes)
@@ -374,7 +438,7 @@ void egress_enforce_lag(struct lane *lane, uint64_t lag_limit_bytes)
 		struct bc_conn *conn = &lane->conns.conns[slot];
 
 		if (is_receiver(conn) && is_slow(lane, conn, lag_limit_bytes))
-			punish(lane, conn);
+			punish(lane, conn, lag_limit_bytes);
 	}
 	egress_refresh_floor(lane);
 }
@@ -430,6 +494,8 @@ void egress_drain(struct lane *lane, bool late)
 			bc_conn_end(&lane->conns, conn, BCAST_CLOSE_DRAIN_LATE,
 				    0);
 	}
+	if (late)
+		closing_press(lane, true);
 }
 
 bool egress_is_empty(const struct lane *lane)

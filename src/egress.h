@@ -24,6 +24,12 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position);
 /* egress_remove - it is going, or becomes the sender. */
 void egress_remove(struct lane *lane, struct bc_conn *conn);
 
+/* egress_on_progress - the receiver has taken or acknowledged something. */
+void egress_on_progress(struct lane *lane, struct bc_conn *conn);
+
+/* egress_on_settled - the receiver owes nothing any more. */
+void egress_on_settled(struct lane *lane, struct bc_conn *conn);
+
 /* egress_on_sent, egress_on_discard - a request has ended. */
 void egress_on_sent(struct lane *lane, struct bc_conn *conn, int result);
 void egress_on_discard(struct lane *lane, struct bc_conn *conn, int result);
@@ -66,6 +72,15 @@ bool egress_is_empty(const struct lane *lane);
 /* egress_pump - post sends, to a bounded number of receivers. */
 void egress_pump(struct lane *lane);
 
+/*
+ * egress_headway - how far the sender may get ahead of the tail that this lane
+ * goes by, until the lane has been through its sends once more. While somebody
+ * is far behind, that is as much as one send takes: the sender gets no more
+ * turns than its receivers do, as if one thread served both, so that nobody
+ * looks slow because of a thread that is late. It does not wait for a receiver.
+ */
+uint64_t egress_headway(struct lane *lane);
+
 /* egress_has_caught_up - is somebody waiting for new bytes? */
 bool egress_has_caught_up(const struct lane *lane);
 
@@ -84,7 +99,7 @@ void egress_refresh_floor(struct lane *lane);
 /* egress_lag_max - by how many bytes the last one is behind; 0 if none is. */
 uint64_t egress_lag_max(const struct lane *lane);
 
-/* egress_leader - the furthest cursor; the tail if there is no receiver. */
+/* egress_leader - the furthest of them; the tail if there is no receiver. */
 uint64_t egress_leader(struct lane *lane);
 
 #endif

@@ -135,6 +135,7 @@ static void count_received(struct daemon *daemon, struct bc_conn *conn,
 	bc_counter_add(daemon->counters, BC_COUNTER_receives, 1);
 	bc_peers_progress(conn->shown, daemon_tail(daemon) + bytes, bytes,
 			  daemon->home.now_ns);
+	bc_peers_set_release(conn->shown, daemon_tail(daemon) + bytes);
 }
 
 void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result)

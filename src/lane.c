@@ -8,6 +8,7 @@
 #include "src/ingest.h"
 #include "src/lane.h"
 #include "src/roles.h"
+#include "src/zerocopy.h"
 
 #define PROBES_PER_TICK 64u
 
@@ -48,10 +49,26 @@ static void on_watch(struct lane *lane, struct bc_conn *conn, int result)
 	}
 }
 
-void lane_dispatch(struct lane *lane, struct bc_token token, int result)
+static void on_send_zc(struct lane *lane, struct bc_conn *conn, uint32_t number,
+		       const struct bc_event *event)
+{
+	if (event->flags & BC_EVENT_NOTIF) {
+		zerocopy_on_notified(lane, conn, number, event);
+		return;
+	}
+	conn->in_flight &= ~BC_CONN_SEND_ZC;
+	egress_on_sent(lane, conn,
+		       zerocopy_on_result(lane, conn, number, event));
+}
+
+void lane_dispatch(struct lane *lane, struct bc_token token,
+		   const struct bc_event *event)
 {
 	struct bc_conn *conn = bc_conn_by_token(&lane->conns, token);
+	int result = event->result;
 
+	if (token.op == BC_OP_NONE)
+		return;
 	BC_ASSERT(conn); /* a slot is not freed with requests in flight */
 	switch (token.op) {
 	case BC_OP_RECV:
@@ -62,6 +79,9 @@ void lane_dispatch(struct lane *lane, struct bc_token token, int result)
 	case BC_OP_SEND:
 		conn->in_flight &= ~BC_CONN_SEND;
 		egress_on_sent(lane, conn, result);
+		break;
+	case BC_OP_SEND_ZC:
+		on_send_zc(lane, conn, token.number, event);
 		break;
 	case BC_OP_WATCH:
 		conn->in_flight &= ~BC_CONN_WATCH;
@@ -106,4 +126,6 @@ void lane_tick(struct lane *lane)
 	}
 	egress_tick(lane);
 	closing_run(lane);
+	closing_press(lane, false);
+	zerocopy_tick(lane);
 }

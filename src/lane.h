@@ -35,11 +35,19 @@ struct egress {
 	uint64_t hold;	  /* as in struct backpressure_positions, likewise */
 	uint64_t hold_floor;
 	uint64_t patience; /* of the others, the least of cursor + --max-lag */
-	uint64_t leader;   /* the furthest cursor; see leader_valid */
+	uint64_t leader;   /* of the furthest, its floor; see leader_valid */
 	bool leader_valid;
 	uint64_t last_progress_ns;
 	unsigned char watch_byte;  /* where peeks go */
 	unsigned char scrap[4096]; /* where bytes go that nobody reads */
+};
+
+/* Sends without a copy. Only zerocopy.c writes it. */
+struct zerocopy {
+	bool usable;	 /* by this backend, and not switched off */
+	bool registered; /* the ring is, or it was tried */
+	bool told;	 /* the segment says that we owe */
+	uint32_t owed;	 /* sends not settled */
 };
 
 struct daemon;
@@ -58,6 +66,7 @@ struct lane {
 	struct bc_conn_table conns;
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
+	struct zerocopy zerocopy;
 	struct bc_counter_tally tally; /* since the last turn */
 	struct socket_memory socket_memory;
 	struct busy_poll busy_poll;
@@ -75,8 +84,9 @@ int lane_init(struct lane *lane, uint32_t max_connections);
 /* lane_fini - free it. The backend is closed by now. Safe on a zeroed one. */
 void lane_fini(struct lane *lane);
 
-/* lane_dispatch - a connection's request has ended. */
-void lane_dispatch(struct lane *lane, struct bc_token token, int result);
+/* lane_dispatch - a connection's request has ended, or a send is notified of. */
+void lane_dispatch(struct lane *lane, struct bc_token token,
+		   const struct bc_event *event);
 
 /* lane_remember - add to the memory of closed connections. */
 void lane_remember(struct lane *lane, const struct bc_peer_closing *closing);

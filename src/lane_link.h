@@ -4,7 +4,7 @@
  * other. Plain words, each with one writer; no lock.
  *
  *	daemon  --- tail, leader, order; newcomers -->  lane
- *	        <-- floor, leader, seen; gone ---------
+ *	        <-- floor, leader, bound; gone --------
  *
  * Downwards: all lanes read one struct lane_news. Its `word` changes after the
  * rest and is a futex, which lanes sleep on. A newcomer is a connection with
@@ -17,8 +17,9 @@
  * the daemon reads `taken` first and adds the newcomers beyond it by itself.
  * hold and hold_floor are no such promise: they keep the sender near receivers
  * that it has to wait for, and may be a turn late.
- * `seen` keeps the sender from running away from a thread that does not get a
- * processor: its receivers would look slow without having been offered a byte.
+ * `bound` keeps the sender from running away from a thread that has not got
+ * to it yet, because it waits for a processor or is still busy with sends: its
+ * receivers would look slow without having been offered a byte.
  * Only a daemon that waits is told at once: it sets `wanted`, looks once more,
  * and sleeps; the lane reports, looks at `wanted`, and then writes the eventfd
  * (both with a fence between, so one of them sees the other).
@@ -66,7 +67,7 @@ struct lane_link {
 	bc_u64 hold; /* as in struct backpressure_positions */
 	bc_u64 hold_floor;
 	bc_u64 leader;
-	bc_u64 seen; /* the tail that it goes by */
+	bc_u64 bound; /* how far the tail may go: egress_headway() */
 	bc_u64 last_progress_ns;
 	bc_u64 lag_max;
 	bc_u64 taken; /* newcomers, since the start */

@@ -77,7 +77,7 @@ static void report(struct lane_thread *self)
 	changed |= set(&link->hold_floor, claims.hold_floor);
 	changed |= set(&link->hold, claims.hold);
 	changed |= set(&link->leader, leader);
-	changed |= set(&link->seen, lane->tail);
+	changed |= set(&link->bound, self->bound);
 	set(&link->last_progress_ns, lane->egress.last_progress_ns);
 	set(&link->gone, lane->conns.released);
 	bc_tally_flush(&lane->tally, lane->counters);
@@ -193,7 +193,7 @@ static void dispatch(struct lane_thread *self, const struct bc_event *event)
 	if (token.op == BC_OP_NEWS)
 		self->armed = false;
 	else
-		lane_dispatch(&self->lane, token, event->result);
+		lane_dispatch(&self->lane, token, event);
 	closing_run(&self->lane);
 }
 
@@ -216,25 +216,39 @@ static void drain(struct lane_thread *self)
 	closing_run(&self->lane);
 }
 
+/* What was posted has been with the kernel since; or nothing was. */
+static void set_bound(struct lane_thread *self)
+{
+	self->bound = self->lane.tail + egress_headway(&self->lane);
+}
+
+/*
+ * With sends posted it does not sleep: they have to go to the kernel, and the
+ * daemon's thread, which may wait for that, has to hear of it.
+ */
 static int turn(struct lane_thread *self, const sigset_t *mask)
 {
 	struct lane *lane = &self->lane;
 	struct bc_event events[EVENTS_PER_TURN];
 	uint32_t seen =
 		atomic_load_explicit(&self->news->word, memory_order_acquire);
+	bool posted;
 	int count;
 
 	take_news(self);
 	egress_enforce_lag(lane, lag_limit(self));
 	closing_run(lane);
 	drain(self);
+	posted = egress_has_ready(lane);
 	egress_pump(lane);
-	tick_lane(self);
-	report(self);
+	if (!posted)
+		set_bound(self);
 	if (!egress_has_ready(lane))
 		arm(self, seen);
+	tick_lane(self);
+	report(self);
 	count = bc_backend_wait(lane->backend, events, EVENTS_PER_TURN,
-				wait_ns(self), mask);
+				posted ? 0 : wait_ns(self), mask);
 	if (count < 0)
 		return count;
 	lane->now_ns = bc_monotonic_ns();
@@ -243,6 +257,9 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 	bc_tally_add(&lane->tally, BC_COUNTER_loop_passes, 1);
 	for (int i = 0; i < count; i++)
 		dispatch(self, &events[i]);
+	set_bound(self);
+	/* as early as can be: the next turn begins with sends */
+	report(self);
 	return 0;
 }
 

@@ -27,6 +27,8 @@ struct lane_thread {
 	bool armed; /* a wait for news->word is in flight */
 	uint32_t order;
 	uint64_t next_tick_ns;
+	uint64_t
+		bound; /* with egress_headway(), when sends were last through */
 };
 
 /* What a thread's start needs to say. */

@@ -162,7 +162,8 @@ void lanes_narrow(const struct daemon *daemon,
 		  struct backpressure_positions *at, bool has_leader)
 {
 	uint64_t leader = has_leader ? at->leader : LANE_NO_LEADER;
-	uint64_t seen = at->tail;
+	uint64_t pace = daemon->limits.pace_bytes;
+	uint64_t bound = UINT64_MAX;
 
 	for (uint32_t i = 0; i < daemon->lanes.count; i++) {
 		const struct lane_link *link = &thread_of(daemon, i)->link;
@@ -170,10 +171,10 @@ void lanes_narrow(const struct daemon *daemon,
 		narrow_by(link, &at->floor, &leader);
 		hold_by(link, at);
 		if (load_of(link) > 0)
-			seen = min_u64(seen, get(&link->seen));
+			bound = min_u64(bound, get(&link->bound));
 	}
 	if (leader != LANE_NO_LEADER)
-		at->leader = min_u64(leader, seen);
+		at->leader = min_u64(leader, bound > pace ? bound - pace : 0);
 }
 
 void lanes_want(struct daemon *daemon)
@@ -271,7 +272,8 @@ static int init_lane(struct daemon *daemon, uint32_t i, uint32_t first_slot)
 
 	thread->news = daemon->lanes.news;
 	thread->link.floor = LANE_NO_FLOOR;
-	thread->link.seen = daemon_tail(daemon);
+	thread->bound = daemon_tail(daemon) + daemon->limits.pace_bytes / 2;
+	thread->link.bound = thread->bound;
 	thread->link.eventfd = daemon->lanes.eventfd;
 	thread->link.slots = slots;
 	thread->link.newcomers =
@@ -283,6 +285,7 @@ static int init_lane(struct daemon *daemon, uint32_t i, uint32_t first_slot)
 		.counters = daemon->counters,
 		.closed_lock = &daemon->lanes.closed_lock,
 		.first_slot = first_slot,
+		.zerocopy.usable = daemon->home.zerocopy.usable,
 		.tail = daemon_tail(daemon),
 		.peer_socket.fd = -1,
 	};

@@ -35,7 +35,7 @@ uint32_t lanes_receivers(const struct daemon *daemon);
 /*
  * lanes_narrow - lower floor and leader of *at to what the threads' receivers
  * need. The leader is theirs if `has_leader` is false, else the further; but no
- * further than what each thread with receivers has seen.
+ * further than the bounds that threads with receivers have set permit.
  */
 void lanes_narrow(const struct daemon *daemon,
 		  struct backpressure_positions *at, bool has_leader);

@@ -86,7 +86,7 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		lanes_on_event(daemon);
 		return;
 	}
-	lane_dispatch(&daemon->home, token, event->result);
+	lane_dispatch(&daemon->home, token, event);
 }
 
 /*

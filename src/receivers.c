@@ -14,7 +14,8 @@ uint32_t receivers_count(const struct daemon *daemon)
 
 bool receivers_any(const struct daemon *daemon)
 {
-	return receivers_count(daemon) > 0 || daemon->home.egress.sending > 0;
+	return receivers_count(daemon) > 0 || daemon->home.egress.sending > 0 ||
+	       daemon->home.zerocopy.owed > 0;
 }
 
 /* ---- Where they are ---------------------------------------------------- */

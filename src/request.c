@@ -23,10 +23,34 @@ int request_send(struct lane *lane, struct bc_conn *conn, const void *bytes,
 	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_SEND);
 	int ret;
 
-	BC_ASSERT((conn->in_flight & BC_CONN_SEND) == 0);
+	BC_ASSERT((conn->in_flight & BC_CONN_SENDS) == 0);
 	ret = bc_backend_send(lane->backend, conn->fd, bytes, size, token);
 	if (ret == 0)
 		conn->in_flight |= BC_CONN_SEND;
+	return ret;
+}
+
+/* Of the one whose result has not come: it is the newest. */
+static uint64_t send_zc_token(const struct lane *lane,
+			      const struct bc_conn *conn)
+{
+	return bc_token_number(bc_conn_token(&lane->conns, conn, BC_OP_SEND_ZC),
+			       bc_owed_newest(&conn->owed));
+}
+
+int request_send_zc(struct lane *lane, struct bc_conn *conn, const void *bytes,
+		    size_t size)
+{
+	int ret;
+
+	BC_ASSERT((conn->in_flight & BC_CONN_SENDS) == 0);
+	(void)bc_owed_add(&conn->owed, conn->cursor);
+	ret = bc_backend_send_zc(lane->backend, conn->fd, bytes, size,
+				 send_zc_token(lane, conn));
+	if (ret == 0)
+		conn->in_flight |= BC_CONN_SEND_ZC;
+	else
+		bc_owed_take_back(&conn->owed);
 	return ret;
 }
 
@@ -76,4 +100,7 @@ void request_cancel(struct lane *lane, struct bc_conn *conn, uint32_t requests)
 			(void)bc_backend_cancel(
 				lane->backend,
 				bc_conn_token(&lane->conns, conn, all[i].op));
+	if (conn->in_flight & requests & BC_CONN_SEND_ZC)
+		(void)bc_backend_cancel(lane->backend,
+					send_zc_token(lane, conn));
 }

@@ -20,6 +20,13 @@ int request_recv(struct lane *lane, struct bc_conn *conn, void *buffer,
 int request_send(struct lane *lane, struct bc_conn *conn, const void *bytes,
 		 size_t size);
 
+/*
+ * request_send_zc - send them without a copy: owed from now on. There is a
+ * number for it.
+ */
+int request_send_zc(struct lane *lane, struct bc_conn *conn, const void *bytes,
+		    size_t size);
+
 /* request_watch - tell us when the peer has sent something, or has ended. */
 int request_watch(struct lane *lane, struct bc_conn *conn, unsigned char *byte);
 

@@ -18,6 +18,7 @@
 #include "src/receivers.h"
 #include "src/request.h"
 #include "src/roles.h"
+#include "src/zerocopy.h"
 
 /* cubic is 1.7 times bbr between processes of one machine (bench/fanout). */
 static void tune_for_same_host(const struct config_listen *door, int fd)
@@ -74,6 +75,8 @@ static void introduce(struct lane *lane, struct bc_conn *conn, uint32_t role,
 				    lane->first_slot +
 					    bc_conn_slot(&lane->conns, conn));
 	bc_peers_open(conn->shown, &opening);
+	if (role == BCAST_ROLE_RECEIVER)
+		zerocopy_introduce(lane, conn, &local, &peer);
 }
 
 /* A connection that is not taken: say why, in the log and the memory. */
@@ -182,12 +185,15 @@ bool roles_offer_promotion(struct daemon *daemon, struct bc_conn *conn)
 {
 	if (!may_become_sender(daemon, conn))
 		return false;
+	/* as a sender it could wait for itself: egress_on_settled() is next */
+	if (conn->owed.count > 0)
+		return true;
 	egress_remove(&daemon->home, conn);
 	bc_counter_add(daemon->counters, BC_COUNTER_receivers_left, 1);
 	log_event(LOG_LEVEL_INFO, "receiver_left",
 		  "peer=%s bytes=%llu reason=starts_to_send", conn->peer,
 		  (unsigned long long)conn->bytes);
-	request_cancel(&daemon->home, conn, BC_CONN_SEND);
+	request_cancel(&daemon->home, conn, BC_CONN_SENDS);
 	conn->bytes = 0;
 	conn->role = BCAST_ROLE_WAITING;
 	bc_peers_set_role(conn->shown, conn->role, daemon_tail(daemon));

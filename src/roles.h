@@ -19,7 +19,9 @@ void roles_receive(struct lane *lane, struct bc_conn *conn, uint64_t position);
 
 /*
  * roles_offer_promotion - this receiver has started to send: with --reassign
- * any, and the sender's place free, it becomes the sender. Returns whether.
+ * any, and the sender's place free, it becomes the sender; or what it has sent
+ * is left where it is, to be offered again, until its zero-copy sends are
+ * settled. Returns whether either is so.
  */
 bool roles_offer_promotion(struct daemon *daemon, struct bc_conn *conn);
 

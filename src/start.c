@@ -31,6 +31,7 @@
 #include "src/placement.h"
 #include "src/start.h"
 #include "src/stream.h"
+#include "src/zerocopy.h"
 
 #define DESCRIPTORS_SPARE      64u
 #define DESCRIPTORS_PER_THREAD 4u /* backend, its watch, peer sockets */
@@ -272,6 +273,8 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		ret = init_parts(daemon);
 	if (ret == 0)
 		ret = open_backend(daemon);
+	if (ret == 0)
+		ret = zerocopy_start(daemon);
 	if (ret == 0) {
 		nodes_start(daemon);
 		gating_start(daemon);

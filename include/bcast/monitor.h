@@ -107,7 +107,10 @@ struct bcast_peer_info {
 	uint64_t discarded;	 /* bytes a receiver sent us, thrown away */
 	uint64_t skipped; /* bytes it was not sent (--slow-policy skip) */
 	uint64_t connected_realtime_ns;
-	uint64_t idle_ns; /* since its last progress */
+	uint64_t idle_ns;  /* since its last progress */
+	uint64_t held;	   /* bytes behind cursor that zero-copy sends need */
+	uint32_t zerocopy; /* 0 no, 1 yes, 2 no more: the kernel copied */
+	uint32_t reserved_zero;
 };
 
 /* closed_info.reason */

@@ -14,6 +14,7 @@
 static struct daemon_fixture daemon_;
 static struct crowd crowd;
 static const char *threads = "0";
+static const char *zerocopy = "auto";
 
 static void set_faults(void *argument)
 {
@@ -36,6 +37,8 @@ static void start(const char *spec)
 				 "256K",
 				 "--egress-threads",
 				 threads,
+				 "--zerocopy",
+				 zerocopy,
 				 NULL};
 	union {
 		const char *text;
@@ -52,6 +55,7 @@ static int prepare(void **state)
 {
 	(void)state;
 	threads = "0";
+	zerocopy = "auto";
 	daemon_ = (struct daemon_fixture){0};
 	crowd_open(&crowd, &daemon_);
 	return 0;
@@ -128,6 +132,15 @@ static void all_of_these_at_once_lose_nothing(void **state)
 	(void)state;
 	nothing_is_lost("short=3,again=20,delay=4,empty=5,seed=4",
 			"short_sends");
+}
+
+/* Late notifications too, so room is given back late. One try is spared. */
+static void sends_without_a_copy_lose_nothing_either(void **state)
+{
+	(void)state;
+	zerocopy = "on";
+	nothing_is_lost("after=1,short=3,again=20,delay=2,empty=5,seed=6",
+			"zerocopy_sends");
 }
 
 static void accepting_without_descriptors_is_tried_again(void **state)
@@ -214,6 +227,7 @@ int main(void)
 		TEST(storms_of_eagain_lose_nothing),
 		TEST(late_events_and_empty_waits_lose_nothing),
 		TEST(all_of_these_at_once_lose_nothing),
+		TEST(sends_without_a_copy_lose_nothing_either),
 		TEST(accepting_without_descriptors_is_tried_again),
 		TEST(reset_receivers_do_not_harm_the_others),
 		TEST(receivers_without_buffers_do_not_harm_the_others),

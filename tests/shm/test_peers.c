@@ -98,9 +98,10 @@ static void progress_counts_and_moves_the_cursor(void **state)
 
 	bc_peers_progress(peer, opening.position + 10, 10, 100);
 	bc_peers_progress(peer, opening.position + 30, 20, 200);
+	bc_peers_set_release(peer, opening.position + 20);
 
 	assert_int_equal(peer->cursor, opening.position + 30);
-	assert_int_equal(peer->release, opening.position + 30);
+	assert_int_equal(peer->release, opening.position + 20);
 	assert_int_equal(peer->bytes, 30);
 	assert_int_equal(peer->operations, 2);
 	assert_int_equal(peer->last_progress_ns, 200);

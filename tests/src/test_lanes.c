@@ -31,10 +31,11 @@ static int setup(void **state)
 	daemon_ = (struct daemon){
 		.lanes = {.threads = threads, .count = THREADS, .eventfd = -1},
 		.home.tail = 1000,
+		.limits.pace_bytes = 100,
 	};
 	for (uint32_t i = 0; i < THREADS; i++) {
 		link_of(i)->floor = LANE_NO_FLOOR;
-		link_of(i)->seen = 1000;
+		link_of(i)->bound = 1100;
 		link_of(i)->slots = SLOTS;
 		link_of(i)->newcomers = newcomers[i];
 	}
@@ -76,7 +77,7 @@ static void threads_without_receivers_hold_nobody_up(void **state)
 	struct backpressure_positions at;
 
 	(void)state;
-	link_of(0)->seen = 0;
+	link_of(0)->bound = 0;
 
 	at = narrowed();
 
@@ -144,7 +145,7 @@ static void newcomer_not_yet_taken_keeps_its_bytes(void **state)
 	assert_int_equal(at.floor, 650);
 }
 
-static void sender_does_not_run_away_from_a_thread_that_sleeps(void **state)
+static void sender_does_not_run_away_from_a_thread_that_is_late(void **state)
 {
 	struct backpressure_positions at;
 
@@ -155,7 +156,7 @@ static void sender_does_not_run_away_from_a_thread_that_sleeps(void **state)
 	link_of(0)->floor = link_of(1)->floor = 100;
 	link_of(0)->leader = 950;
 	link_of(1)->leader = 100;
-	link_of(1)->seen = 200;
+	link_of(1)->bound = 300;
 
 	at = narrowed();
 
@@ -197,7 +198,7 @@ int main(void)
 		TEST(lowest_floor_and_furthest_leader_count),
 		TEST(blockers_of_all_threads_hold),
 		TEST(newcomer_not_yet_taken_keeps_its_bytes),
-		TEST(sender_does_not_run_away_from_a_thread_that_sleeps),
+		TEST(sender_does_not_run_away_from_a_thread_that_is_late),
 		TEST(closed_connections_count_until_their_slot_is_free),
 		TEST(thread_that_broke_is_told_from_one_that_ended),
 	};

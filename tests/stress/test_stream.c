@@ -53,8 +53,10 @@ static struct stream stream;
 
 static _Noreturn void give_up(const char *condition, int line)
 {
-	(void)fprintf(stderr, "test_stream.c:%d: %s does not hold\n%s", line,
-		      condition, stream.daemon.log ? "" : "no daemon\n");
+	(void)fprintf(stderr, "test_stream.c:%d: %s does not hold; log:\n%s",
+		      line, condition,
+		      stream.daemon.log ? daemon_fixture_log(&stream.daemon)
+					: "no daemon\n");
 	_exit(1);
 }
 

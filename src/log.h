@@ -13,8 +13,8 @@
  * the next line that can be written. Nothing is set on the descriptor, since
  * others share it.
  *
- * The level and the count are the only state, global to the process. One
- * thread. errno is left as it was.
+ * The level and the count are the only state, global to the process. Any thread
+ * may log, once log_open() has returned. errno is left as it was.
  */
 #ifndef SRC_LOG_H
 #define SRC_LOG_H

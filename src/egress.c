@@ -2,6 +2,12 @@
 /*
  * egress.c - see egress.h.
  *
+ * leader: whoever joins does so at the tail, and so is the furthest at once; but
+ * that it can keep up it has yet to show. While there are receivers that have
+ * taken as much as the sender may be ahead, and one of them goes on, the leader
+ * is theirs. Else a coming and going of newcomers would let the sender run away
+ * from all others.
+ *
  * floor: cursors only grow, and who joins does so at the tail, so a floor that
  * was right once stays a lower bound. It is computed anew only when the old
  * one would hold up the sender or make somebody look slow; a closing
@@ -26,11 +32,23 @@
 #include "src/request.h"
 #include "src/zerocopy.h"
 
-#define LIST_READY     2u
-#define LIST_CAUGHT_UP 3u
-#define SENDS_PER_TURN 256u
-#define SEND_BYTES_MAX (UINT64_C(1) << 20)
-#define DISCARD_BYTES  (256u * 1024u)
+#define LIST_READY	   2u
+#define LIST_CAUGHT_UP	   3u
+#define SENDS_PER_TURN	   256u
+#define SEND_BYTES_MAX	   (UINT64_C(1) << 20)
+#define STEADY_PATIENCE_NS (UINT64_C(100) * 1000 * 1000)
+#define DISCARD_BYTES	   (256u * 1024u)
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Has it shown that it can keep up with the sender? */
+static bool is_steady(const struct lane *lane, const struct bc_conn *conn)
+{
+	return conn->bytes >= lane->limits->pace_bytes;
+}
 
 void egress_init(struct egress *egress)
 {
@@ -111,7 +129,8 @@ void egress_remove(struct lane *lane, struct bc_conn *conn)
 	bc_conn_list_remove(&lane->conns, &egress->ready, conn);
 	bc_conn_list_remove(&lane->conns, &egress->caught_up, conn);
 	egress->receivers--;
-	if (bc_conn_floor(conn) >= egress->leader)
+	if (bc_conn_floor(conn) >= egress->leader ||
+	    (is_steady(lane, conn) && bc_conn_floor(conn) >= egress->steady))
 		egress->leader_valid = false;
 	/* one less */
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers, UINT64_MAX);
@@ -205,8 +224,12 @@ void egress_on_progress(struct lane *lane, struct bc_conn *conn)
 	struct egress *egress = &lane->egress;
 	uint64_t floor = bc_conn_floor(conn);
 
-	if (conn->state == BC_CONN_OPEN && floor > egress->leader)
-		egress->leader = floor;
+	if (conn->state == BC_CONN_OPEN)
+		egress->leader = max_u64(egress->leader, floor);
+	if (conn->state == BC_CONN_OPEN && is_steady(lane, conn)) {
+		egress->steady = max_u64(egress->steady, floor);
+		egress->steady_ns = lane->now_ns;
+	}
 	egress->last_progress_ns = lane->now_ns;
 	bc_peers_set_release(conn->shown, floor);
 }
@@ -312,15 +335,19 @@ static bool holds_bytes(const struct bc_conn *conn)
 static void recompute_leader(struct lane *lane)
 {
 	struct egress *egress = &lane->egress;
-	uint64_t leader = 0;
+	uint64_t leader = 0, steady = 0;
 
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		const struct bc_conn *conn = &lane->conns.conns[slot];
 
-		if (is_receiver(conn) && bc_conn_floor(conn) > leader)
-			leader = bc_conn_floor(conn);
+		if (!is_receiver(conn))
+			continue;
+		leader = max_u64(leader, bc_conn_floor(conn));
+		if (is_steady(lane, conn))
+			steady = max_u64(steady, bc_conn_floor(conn));
 	}
 	egress->leader = leader;
+	egress->steady = steady;
 	egress->leader_valid = true;
 }
 
@@ -415,6 +442,9 @@ uint64_t egress_leader(struct lane *lane)
 		return lane->tail;
 	if (!lane->egress.leader_valid)
 		recompute_leader(lane);
+	if (lane->egress.steady != 0 &&
+	    lane->now_ns - lane->egress.steady_ns < STEADY_PATIENCE_NS)
+		return lane->egress.steady;
 	return lane->egress.leader;
 }
 

@@ -34,9 +34,11 @@ struct egress {
 	uint64_t floor;	  /* no send needs a byte before it; may be too low */
 	uint64_t hold;	  /* as in struct backpressure_positions, likewise */
 	uint64_t hold_floor;
-	uint64_t patience; /* of the others, the least of cursor + --max-lag */
-	uint64_t leader;   /* of the furthest, its floor; see leader_valid */
-	bool leader_valid;
+	uint64_t patience;  /* of the others, the least of cursor + --max-lag */
+	uint64_t leader;    /* of the furthest, its floor; see leader_valid */
+	uint64_t steady;    /* that of those who have proved it; 0: none has */
+	uint64_t steady_ns; /* when one of these last took something */
+	bool leader_valid;  /* of both */
 	uint64_t last_progress_ns;
 	unsigned char watch_byte;  /* where peeks go */
 	unsigned char scrap[4096]; /* where bytes go that nobody reads */

@@ -186,10 +186,10 @@ uint64_t egress_headway(struct lane *lane)
 {
 	uint64_t half = lane->limits->pace_bytes / 2;
 
-	if (half <= SEND_BYTES_MAX || lane->tail - lane->egress.floor <= half)
+	if (lane->tail - lane->egress.floor <= half)
 		return half;
 	egress_refresh_floor(lane);
-	return lane->tail - lane->egress.floor > half ? SEND_BYTES_MAX : half;
+	return lane->tail - lane->egress.floor > half ? 0 : half;
 }
 
 bool egress_has_ready(const struct lane *lane)

@@ -73,11 +73,11 @@ bool egress_is_empty(const struct lane *lane);
 void egress_pump(struct lane *lane);
 
 /*
- * egress_headway - how far the sender may get ahead of the tail that this lane
- * goes by, until the lane has been through its sends once more. While somebody
- * is far behind, that is as much as one send takes: the sender gets no more
- * turns than its receivers do, as if one thread served both, so that nobody
- * looks slow because of a thread that is late. It does not wait for a receiver.
+ * egress_headway - how far ahead of the tail that this lane goes by the sender
+ * may be when it is read once more, until the lane has been through its sends
+ * again. While somebody is far behind it is nothing: a read for a send, as if
+ * one thread did both, so that nobody looks slow because of a thread that is
+ * late. It does not make the sender wait for a receiver.
  */
 uint64_t egress_headway(struct lane *lane);
 

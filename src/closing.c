@@ -13,7 +13,6 @@
 #include "shm/peers.h"
 #include "src/closing.h"
 #include "src/egress.h"
-#include "src/ingest.h"
 #include "src/log.h"
 #include "src/request.h"
 
@@ -152,7 +151,7 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 	bc_peers_close(conn->shown);
 	/* last: the next in line is shown to join after this one has left */
 	if (!receiver)
-		ingest_remove(lane->daemon, conn);
+		lane->sender_left(lane->daemon, conn);
 	request_cancel(lane, conn, conn->in_flight);
 	closing_settle(lane, conn);
 }

@@ -26,7 +26,6 @@
 
 #include "shm/clock.h"
 #include "shm/peers.h"
-#include "src/closing.h"
 #include "src/egress.h"
 #include "src/log.h"
 #include "src/request.h"
@@ -524,8 +523,6 @@ void egress_drain(struct lane *lane, bool late)
 			bc_conn_end(&lane->conns, conn, BCAST_CLOSE_DRAIN_LATE,
 				    0);
 	}
-	if (late)
-		closing_press(lane, true);
 }
 
 bool egress_is_empty(const struct lane *lane)

@@ -57,6 +57,7 @@ struct daemon;
 struct lane {
 	/* constant while it runs */
 	struct daemon *daemon; /* of the home lane; else NULL: no senders */
+	void (*sender_left)(struct daemon *daemon, struct bc_conn *conn);
 	struct bc_segment *segment;
 	const struct config *config;
 	const struct backpressure_limits *limits;
@@ -86,14 +87,7 @@ int lane_init(struct lane *lane, uint32_t max_connections);
 /* lane_fini - free it. The backend is closed by now. Safe on a zeroed one. */
 void lane_fini(struct lane *lane);
 
-/* lane_dispatch - a connection's request has ended, or a send is notified of. */
-void lane_dispatch(struct lane *lane, struct bc_token token,
-		   const struct bc_event *event);
-
 /* lane_remember - add to the memory of closed connections. */
 void lane_remember(struct lane *lane, const struct bc_peer_closing *closing);
-
-/* lane_tick - ten times a second: find out which half-closed ones have gone. */
-void lane_tick(struct lane *lane);
 
 #endif

@@ -17,9 +17,10 @@
 #include "shm/lease.h"
 #include "src/closing.h"
 #include "src/egress.h"
+#include "src/introduce.h"
+#include "src/lane_events.h"
 #include "src/lane_thread.h"
 #include "src/log.h"
-#include "src/roles.h"
 #include "src/tick.h"
 
 #define EVENTS_PER_TURN 512u
@@ -101,7 +102,7 @@ static void take_one(struct lane_thread *self,
 	BC_ASSERT(conn); /* the daemon counts our slots */
 	conn->listener = newcomer->listener;
 	conn->door = newcomer->door;
-	roles_receive(lane, conn, newcomer->position);
+	introduce_receiver(lane, conn, newcomer->position);
 	if (newcomer->position < get(&self->link.floor))
 		set(&self->link.floor, newcomer->position);
 }
@@ -189,11 +190,14 @@ static void arm(struct lane_thread *self, uint32_t seen)
 static void dispatch(struct lane_thread *self, const struct bc_event *event)
 {
 	struct bc_token token = bc_token_unpack(event->token);
+	struct bc_conn *talks = NULL;
 
 	if (token.op == BC_OP_NEWS)
 		self->armed = false;
 	else
-		lane_dispatch(&self->lane, token, event);
+		talks = lane_events_dispatch(&self->lane, token, event);
+	if (talks)
+		egress_discard(&self->lane, talks);
 	closing_run(&self->lane);
 }
 
@@ -204,7 +208,7 @@ static void tick_lane(struct lane_thread *self)
 	if (lane->now_ns < self->next_tick_ns)
 		return;
 	self->next_tick_ns = lane->now_ns + TICK_NS;
-	lane_tick(lane);
+	lane_events_tick(lane);
 	set(&self->link.lag_max, egress_lag_max(lane));
 }
 
@@ -214,6 +218,8 @@ static void drain(struct lane_thread *self)
 		return;
 	egress_drain(&self->lane, self->order >= LANE_HURRY);
 	closing_run(&self->lane);
+	if (self->order >= LANE_HURRY)
+		closing_press(&self->lane, true);
 }
 
 /* What was posted has been with the kernel since; or nothing was. */

@@ -24,6 +24,7 @@
 #include "src/follow.h"
 #include "src/gating.h"
 #include "src/ingest.h"
+#include "src/lane_events.h"
 #include "src/lanes.h"
 #include "src/local.h"
 #include "src/log.h"
@@ -66,6 +67,26 @@ static void on_accept(struct daemon *daemon, uint32_t index,
 		  listener->address, strerror(-event->result));
 }
 
+static void on_recv(struct daemon *daemon, struct bc_token token, int result)
+{
+	struct bc_conn *conn = bc_conn_by_token(&daemon->home.conns, token);
+
+	BC_ASSERT(conn); /* a slot is not freed with requests in flight */
+	conn->in_flight &= ~BC_CONN_RECV;
+	ingest_on_recv(daemon, conn, result);
+	closing_settle(&daemon->home, conn);
+}
+
+static void on_receiver(struct daemon *daemon, struct bc_token token,
+			const struct bc_event *event)
+{
+	struct bc_conn *talks =
+		lane_events_dispatch(&daemon->home, token, event);
+
+	if (talks && !roles_offer_promotion(daemon, talks))
+		egress_discard(&daemon->home, talks);
+}
+
 static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 {
 	struct bc_token token = bc_token_unpack(event->token);
@@ -86,7 +107,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		lanes_on_event(daemon);
 		return;
 	}
-	lane_dispatch(&daemon->home, token, event);
+	if (token.op == BC_OP_RECV)
+		on_recv(daemon, token, event->result);
+	else
+		on_receiver(daemon, token, event);
 }
 
 /*

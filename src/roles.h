@@ -14,9 +14,6 @@
 /* roles_accepted - a listener has a new connection. */
 void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd);
 
-/* roles_receive - the connection is a receiver from `position` on. */
-void roles_receive(struct lane *lane, struct bc_conn *conn, uint64_t position);
-
 /*
  * roles_offer_promotion - this receiver has started to send: with --reassign
  * any, and the sender's place free, it becomes the sender; or what it has sent

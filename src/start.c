@@ -21,6 +21,7 @@
 #include "src/busy_poll.h"
 #include "src/dev_shm.h"
 #include "src/gating.h"
+#include "src/ingest.h"
 #include "src/ipc_removal.h"
 #include "src/lanes.h"
 #include "src/listening.h"
@@ -139,6 +140,7 @@ static int init_parts(struct daemon *daemon)
 	daemon->limits = backpressure_limits(config->ring_size_bytes,
 					     read_bytes, least_lag(config));
 	daemon->home.daemon = daemon;
+	daemon->home.sender_left = ingest_remove;
 	daemon->home.segment = &daemon->segment;
 	daemon->home.config = config;
 	daemon->home.limits = &daemon->limits;

@@ -4,6 +4,7 @@
 
 #include "shm/segment.h"
 #include "src/gating.h"
+#include "src/lane_events.h"
 #include "src/local.h"
 #include "src/name_watch.h"
 #include "src/nodes.h"
@@ -30,7 +31,7 @@ void tick(struct daemon *daemon)
 	daemon->next_tick_ns = daemon->home.now_ns + TICK_NS;
 	bc_segment_beat(&daemon->segment, daemon->home.now_ns);
 	arm_listeners(daemon);
-	lane_tick(&daemon->home);
+	lane_events_tick(&daemon->home);
 	receivers_tick(daemon);
 	nodes_tick(daemon);
 	gating_tick(daemon);

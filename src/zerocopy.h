@@ -52,16 +52,8 @@ bool zerocopy_suits(const struct lane *lane, struct bc_conn *conn,
 int zerocopy_send(struct lane *lane, struct bc_conn *conn, const void *bytes,
 		  size_t size);
 
-/*
- * zerocopy_on_result - the first event of a send. Returns the result that a
- * plain send would have given: -EAGAIN if only zero copy was refused.
- */
-int zerocopy_on_result(struct lane *lane, struct bc_conn *conn, uint32_t number,
-		       const struct bc_event *event);
-
-/* zerocopy_on_notified - the second: the bytes are free. */
-void zerocopy_on_notified(struct lane *lane, struct bc_conn *conn,
-			  uint32_t number, const struct bc_event *event);
+/* zerocopy_show - put conn->zerocopy into its entry in the segment. */
+void zerocopy_show(const struct bc_conn *conn);
 
 /* zerocopy_tick - ten times a second: tell the segment if nothing is owed. */
 void zerocopy_tick(struct lane *lane);

@@ -92,6 +92,9 @@ void daemon_fixture_launch(struct daemon_fixture *daemon,
 		argv[count++] = *options++;
 	daemon->log_fd = memfd_create("bcastd.log", MFD_CLOEXEC);
 	assert_true(daemon->log_fd >= 0);
+	/* its threads would overwrite each other: a memfd does not lock the
+	 * position that they share */
+	assert_int_equal(fcntl(daemon->log_fd, F_SETFL, O_APPEND), 0);
 	daemon->log = calloc(1, DAEMON_FIXTURE_LOG_MAX + 1);
 	assert_non_null(daemon->log);
 	daemon->pid = fork();

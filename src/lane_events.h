@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lane_events.h - what happens to the receivers of a lane: the ends of their
+ * requests, and time.
+ */
+#ifndef SRC_LANE_EVENTS_H
+#define SRC_LANE_EVENTS_H
+
+#include "net/backend.h"
+#include "src/lane.h"
+
+/*
+ * lane_events_dispatch - a receiver's request has ended. Returns the receiver if
+ * it has sent us something, which the caller decides about: egress_discard(), or
+ * it becomes a sender; else NULL.
+ */
+struct bc_conn *lane_events_dispatch(struct lane *lane, struct bc_token token,
+				     const struct bc_event *event);
+
+/*
+ * lane_events_tick - ten times a second: find out which half-closed ones have
+ * gone, and who takes nothing.
+ */
+void lane_events_tick(struct lane *lane);
+
+#endif

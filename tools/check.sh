@@ -87,12 +87,13 @@ fixed_addresses() {
 	fi
 }
 
+# Many tests mostly wait, so twice as many as there are processors.
 run_ctest() {
 	local name=$1
 	shift
 
 	UBSAN_OPTIONS=print_stacktrace=1 fixed_addresses \
-		ctest --test-dir "$root/build/$name" -j "$(nproc)" \
+		ctest --test-dir "$root/build/$name" -j "$((2 * $(nproc)))" \
 		--output-on-failure --no-tests=error "$@"
 }
 

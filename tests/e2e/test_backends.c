@@ -13,30 +13,14 @@
 
 #include <bcast/monitor.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 #include "deny.h"
 
 #define OPTIONS(...)                                                           \
 	((const char *const[]){"--ring-size", "1M", "--listen", "127.0.0.1:0", \
 			       __VA_ARGS__, NULL})
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static bool uring_works;
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
-}
 
 /* ---- As other systems are ---------------------------------------------- */
 
@@ -201,7 +185,8 @@ static void io_uring_that_was_asked_for_is_not_replaced(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(epoll_is_taken_when_asked_for),
 		TEST(io_uring_is_taken_where_it_works),

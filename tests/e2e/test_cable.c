@@ -17,28 +17,17 @@
 
 #include <bcast/monitor.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB  (1u << 20)
 #define HERE "10.98.7.1"
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static struct test_child far;
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
 
 static int close_all(void **state)
 {
 	test_kill(&far);
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
+	return crowd_stage_close(state);
 }
 
 /* ---- Networks ---------------------------------------------------------- */
@@ -184,7 +173,7 @@ static void receiver_behind_a_cut_cable_is_dropped(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, crowd_stage_open, close_all)
 	const struct CMUnitTest tests[] = {
 		TEST(receiver_behind_a_cut_cable_is_dropped),
 	};

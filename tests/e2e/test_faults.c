@@ -6,13 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB	  (1u << 20)
 #define RECEIVERS 8u
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static const char *threads = "0";
 static const char *zerocopy = "auto";
 
@@ -53,18 +51,9 @@ static void start(const char *spec)
 
 static int prepare(void **state)
 {
-	(void)state;
 	threads = "0";
 	zerocopy = "auto";
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
+	return crowd_stage_open(state);
 }
 
 static void stream(uint64_t bytes)
@@ -221,7 +210,7 @@ static void unreadable_faults_are_refused(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(short_sends_and_receives_lose_nothing),
 		TEST(storms_of_eagain_lose_nothing),

@@ -9,12 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB (1u << 20)
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static struct bcast_node *node;
 static struct test_child child;
 
@@ -28,14 +26,6 @@ static void start(void)
 	daemon_fixture_start(&daemon_, options);
 	crowd_open(&crowd, &daemon_);
 	crowd_send_from(&crowd, "ingest");
-}
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
 }
 
 static int close_all(void **state)
@@ -224,7 +214,7 @@ static void registry_cut_short_ends_the_wait_too(void **state)
 }
 
 #define TEST(function) \
-	cmocka_unit_test_setup_teardown(function, prepare, close_all)
+	cmocka_unit_test_setup_teardown(function, crowd_stage_open, close_all)
 
 int main(void)
 {

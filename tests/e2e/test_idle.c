@@ -10,16 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define CALM_MS	    50
 #define MIB	    (1u << 20)
 #define PASSES	    15u
 #define AT_LEAST_MS 1000u /* 15 turns at 10 a second, with room */
 #define CPU_MS_MAX  60u	  /* of these 1.5 s; under sanitizers as well */
-
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 
 static void start(const char *policy)
 {
@@ -30,20 +27,6 @@ static void start(const char *policy)
 		NULL};
 
 	daemon_fixture_start(&daemon_, options);
-}
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
 }
 
 /*
@@ -268,7 +251,8 @@ static void busy_polling_on_the_only_cpu_is_warned_of(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(alone_it_is_idle),
 		TEST(caught_up_and_half_closed_receivers_leave_it_idle),

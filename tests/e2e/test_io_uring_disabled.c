@@ -14,13 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define SKIPPED 77
 #define SYSCTL	"/proc/sys/kernel/io_uring_disabled"
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static char before[8];
 
 static bool set_disabled(const char *value)
@@ -68,19 +66,10 @@ static pid_t start_guardian(int *leash)
 	return pid;
 }
 
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
 static int close_all(void **state)
 {
 	(void)set_disabled(before);
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
+	return crowd_stage_close(state);
 }
 
 /* What exec gives to root is without it then. */
@@ -136,7 +125,7 @@ static void forbidden_to_the_unprivileged_it_is_not_used(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, crowd_stage_open, close_all)
 	const struct CMUnitTest tests[] = {
 		TEST(forbidden_to_all_it_is_not_used),
 		TEST(forbidden_to_the_unprivileged_it_is_not_used),

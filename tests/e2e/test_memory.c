@@ -19,7 +19,7 @@
 
 #include <bcast/monitor.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 #include "shm/registry.h"
 #include "shm/segment.h"
 
@@ -32,17 +32,7 @@
 #define OPTIONS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define LISTEN	     "--listen", "127.0.0.1:0", "--max-receivers", RECEIVERS_TEXT
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static bool mounted;
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
 
 static void mount_shm(const char *options)
 {
@@ -455,7 +445,7 @@ static void node_that_is_not_there_is_refused(void **state)
 	daemon_fixture_forget(&daemon_);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, crowd_stage_open, close_all)
 
 int main(void)
 {

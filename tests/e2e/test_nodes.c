@@ -14,7 +14,7 @@
 
 #include <bcast/bcast.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #include "shm/clock.h"
 #include "shm/node_table.h"
@@ -24,8 +24,6 @@
 #define KILLS_MAX     2000u
 #define MANY	      150u
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static struct test_child child;
 static struct bc_node_table table;
 
@@ -34,20 +32,16 @@ static const char *const any_port[] = {"--ring-size", "4M", "--listen",
 
 static int prepare(void **state)
 {
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
 	child = (struct test_child){0};
 	table = (struct bc_node_table){.fd = -1, .segment.fd = -1};
-	crowd_open(&crowd, &daemon_);
-	return 0;
+	return crowd_stage_open(state);
 }
 
 static int close_all(void **state)
 {
 	test_kill(&child);
 	bc_node_table_detach(&table);
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
+	return crowd_stage_close(state);
 }
 
 /* ---- Nodes ------------------------------------------------------------- */

@@ -7,27 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB (1u << 20)
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static const char *threads = "0"; /* --egress-threads */
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
-}
 
 /* What stands behind the two addresses for receivers. */
 static void start_with(const char *ring_size, const char *first,
@@ -248,7 +232,8 @@ static void log_says_what_holds_where(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(one_skips_while_another_is_disconnected),
 		TEST(sender_waits_for_blockers_only),

@@ -11,12 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB (1u << 20)
-
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 
 static void start(const char *option, const char *value)
 {
@@ -26,20 +23,6 @@ static void start(const char *option, const char *value)
 
 	daemon_fixture_start(&daemon_, options);
 	crowd_open(&crowd, &daemon_);
-}
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
 }
 
 static bool descriptors_are_back(void *argument)
@@ -323,7 +306,8 @@ static void private_memory_is_under_16_mib(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(vanishing_receivers_cost_the_others_nothing),
 		TEST(killed_receivers_cost_the_others_nothing),

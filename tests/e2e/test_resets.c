@@ -9,29 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB    (1u << 20)
 #define ROUNDS 40
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static struct consumer *witness; /* it is there all the time */
 static unsigned descriptors;	 /* with nobody but the witness */
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
-}
 
 static void start(const char *ring_size, const char *policy)
 {
@@ -287,7 +271,8 @@ static void waiting_sender(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(before_the_first_byte),
 		TEST(in_the_middle_of_a_send),

@@ -6,12 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB (1u << 20)
-
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 
 static void start_with_roles(void)
 {
@@ -30,20 +27,6 @@ static void start_with_listen(const char *reassign)
 				 "--egress-threads", "0",	   NULL};
 
 	daemon_fixture_start(&daemon_, options);
-}
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
 }
 
 /* ---- One after the other ----------------------------------------------- */
@@ -318,7 +301,8 @@ static void reader_and_receivers_live_without_a_sender(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(next_sender_goes_on_where_the_last_ended),
 		TEST(sender_that_breaks_leaves_whole_bytes),

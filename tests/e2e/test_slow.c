@@ -6,12 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB (1u << 20)
-
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 
 static void start(const char *policy, const char *ring_size, const char *sndbuf)
 {
@@ -24,20 +21,6 @@ static void start(const char *policy, const char *ring_size, const char *sndbuf)
 	daemon_fixture_start(&daemon_, options);
 	crowd_open(&crowd, &daemon_);
 	crowd_send_from(&crowd, "ingest");
-}
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
 }
 
 static bool has_ended(void *argument)
@@ -256,7 +239,8 @@ static void lone_receiver_that_skipped_is_served_at_once(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(stalled_receiver_is_dropped_and_others_lose_nothing),
 		TEST(slow_receiver_alone_slows_the_sender_and_stays),

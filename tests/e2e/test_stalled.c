@@ -13,27 +13,11 @@
 
 #include <bcast/monitor.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB (1u << 20)
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static const char *threads = "0"; /* --egress-threads */
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
-}
 
 static void start(const char *ring_size, const char *at_ingest,
 		  const char *at_egress)
@@ -341,7 +325,8 @@ static void vanished_sender_is_found_by_keepalive(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(stalled_one_of_eight_delays_nobody),
 		TEST(who_takes_nothing_is_dropped_in_time),

@@ -6,12 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB (1u << 20)
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static struct test_child sender;
 
 /*
@@ -33,18 +31,14 @@ static void start(const char *option, const char *value)
 
 static int prepare(void **state)
 {
-	(void)state;
 	sender = (struct test_child){0};
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
+	return crowd_stage_open(state);
 }
 
 static int close_all(void **state)
 {
 	test_kill(&sender);
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
+	return crowd_stage_close(state);
 }
 
 static bool has_some(void *argument)

@@ -18,32 +18,26 @@
 
 #include <bcast/monitor.h>
 
-#include "crowd.h"
+#include "crowd_stage.h"
 
 #define MIB	(1u << 20)
 #define STORMS	4
 #define A_STORM 500
 #define EARLY	2 /* receivers that were there before */
 
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 static struct test_child storms[STORMS];
 
 static int prepare(void **state)
 {
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
 	memset(storms, 0, sizeof(storms));
-	crowd_open(&crowd, &daemon_);
-	return 0;
+	return crowd_stage_open(state);
 }
 
 static int close_all(void **state)
 {
 	for (unsigned i = 0; i < STORMS; i++)
 		test_kill(&storms[i]);
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
+	return crowd_stage_close(state);
 }
 
 /* Does not fail: the deadline of the test is what tells. */

@@ -13,16 +13,12 @@
 
 #include <bcast/monitor.h>
 
-#include "crowd.h"
-
-#include "net/zerocopy.h"
+#include "shm/layout.h"
+#include "zerocopy_daemon.h"
 
 #define KIB	(UINT64_C(1) << 10)
 #define MIB	(UINT64_C(1) << 20)
 #define SKIPPED 77
-
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 
 static void launch(const char *zerocopy, const char *policy, const char *option,
 		   const char *value)
@@ -45,42 +41,13 @@ static void start(const char *zerocopy, const char *policy, const char *option,
 	crowd_send_from(&crowd, "ingest");
 }
 
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
-}
-
-/* What the daemon shows of its only receiver. */
-static struct bcast_peer_info receiver_info(void)
-{
-	struct bcast_monitor *monitor;
-	struct bcast_peer_info info = {0};
-	uint32_t next = 0;
-
-	assert_int_equal(bcast_monitor_open(daemon_.name, &monitor), 0);
-	while (bcast_monitor_peer(monitor, &next, &info) == 1)
-		if (info.role == BCAST_ROLE_RECEIVER)
-			break;
-	bcast_monitor_close(monitor);
-	return info;
-}
-
 /* All is with the receiver's kernel or in its send queue. */
 static bool all_is_taken(void *argument)
 {
 	(void)argument;
 	return crowd.sent == crowd.goal &&
 	       daemon_fixture_counter(&daemon_, "bytes_in") == crowd.sent &&
-	       receiver_info().lag == 0;
+	       zerocopy_receiver().lag == 0;
 }
 
 static bool has_ended(void *argument)
@@ -96,7 +63,7 @@ static struct consumer *hold_some(void)
 	stalled->stalled = true;
 	crowd_send(&crowd, 200 * KIB);
 	crowd_run_until(&crowd, all_is_taken, NULL);
-	assert_true(receiver_info().held > 50 * KIB);
+	assert_true(zerocopy_receiver().held > 50 * KIB);
 	return stalled;
 }
 
@@ -375,24 +342,10 @@ static void receiver_becomes_the_sender_once_nothing_is_held(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
-static bool works_here(void)
-{
-	struct bc_backend *backend;
-	char why[256];
-	int ret = bc_uring_open(&backend, 8, 0, why, sizeof(why));
-
-	if (ret == 0) {
-		ret = bc_zerocopy_check(backend, why, sizeof(why));
-		bc_backend_close(backend);
-	}
-	if (ret < 0)
-		(void)fprintf(stderr, "skipped: %s\n", why);
-	return ret == 0;
-}
-
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_not_acknowledged_counts_as_lag),
 		TEST(with_block_the_sender_waits_for_acknowledgement),
@@ -405,7 +358,7 @@ int main(void)
 		TEST(receiver_becomes_the_sender_once_nothing_is_held),
 	};
 
-	if (!works_here())
+	if (!zerocopy_works_here())
 		return SKIPPED;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* --zerocopy auto, on and off: who is sent to how, and what is said of it. */
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -10,16 +11,11 @@
 
 #include <bcast/monitor.h>
 
-#include "crowd.h"
-
-#include "net/zerocopy.h"
+#include "zerocopy_daemon.h"
 
 #define KIB	(UINT64_C(1) << 10)
 #define MIB	(UINT64_C(1) << 20)
 #define SKIPPED 77
-
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
 
 static void launch(const char *zerocopy, const char *policy)
 {
@@ -39,20 +35,6 @@ static void start(const char *zerocopy, const char *policy)
 	crowd_send_from(&crowd, "ingest");
 }
 
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
-}
-
 static void assert_fact(const char *key, const char *text)
 {
 	struct bcast_monitor *monitor;
@@ -69,24 +51,9 @@ static void assert_fact(const char *key, const char *text)
 		fail_msg("%s is %s", key, fact.value);
 }
 
-/* What the daemon shows of its only receiver. */
-static struct bcast_peer_info receiver_info(void)
-{
-	struct bcast_monitor *monitor;
-	struct bcast_peer_info info = {0};
-	uint32_t next = 0;
-
-	assert_int_equal(bcast_monitor_open(daemon_.name, &monitor), 0);
-	while (bcast_monitor_peer(monitor, &next, &info) == 1)
-		if (info.role == BCAST_ROLE_RECEIVER)
-			break;
-	bcast_monitor_close(monitor);
-	return info;
-}
-
 static bool nothing_is_held(void *argument)
 {
-	struct bcast_peer_info info = receiver_info();
+	struct bcast_peer_info info = zerocopy_receiver();
 
 	(void)argument;
 	return info.role != BCAST_ROLE_RECEIVER ||
@@ -103,7 +70,7 @@ static void auto_copies_for_receivers_on_this_machine(void **state)
 	crowd_send(&crowd, 2 * MIB);
 	crowd_settle(&crowd);
 	assert_int_equal(daemon_fixture_counter(&daemon_, "zerocopy_sends"), 0);
-	assert_int_equal(receiver_info().zerocopy, 0);
+	assert_int_equal(zerocopy_receiver().zerocopy, 0);
 	assert_fact("zerocopy", "auto");
 	assert_fact("zerocopy_why", "other machines");
 	assert_int_equal(
@@ -128,7 +95,7 @@ static void on_sends_everything_without_a_copy(void **state)
 			 daemon_fixture_counter(&daemon_, "sends"));
 	/* loopback copies; who said "on" is not asked again */
 	assert_true(daemon_fixture_counter(&daemon_, "zerocopy_copied") > 0);
-	assert_int_equal(receiver_info().zerocopy, 1);
+	assert_int_equal(zerocopy_receiver().zerocopy, 1);
 	assert_fact("zerocopy", "on");
 	daemon_fixture_stop(&daemon_);
 }
@@ -220,24 +187,10 @@ static void without_memory_to_lock_it_copies(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
-static bool works_here(void)
-{
-	struct bc_backend *backend;
-	char why[256];
-	int ret = bc_uring_open(&backend, 8, 0, why, sizeof(why));
-
-	if (ret == 0) {
-		ret = bc_zerocopy_check(backend, why, sizeof(why));
-		bc_backend_close(backend);
-	}
-	if (ret < 0)
-		(void)fprintf(stderr, "skipped: %s\n", why);
-	return ret == 0;
-}
-
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(auto_copies_for_receivers_on_this_machine),
 		TEST(on_sends_everything_without_a_copy),
@@ -246,7 +199,7 @@ int main(void)
 		TEST(without_memory_to_lock_it_copies),
 	};
 
-	if (!works_here())
+	if (!zerocopy_works_here())
 		return SKIPPED;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,9 +21,7 @@
 
 #include <bcast/monitor.h>
 
-#include "crowd.h"
-
-#include "net/zerocopy.h"
+#include "zerocopy_daemon.h"
 
 #define SKIPPED	 77
 #define MIB	 (UINT64_C(1) << 20)
@@ -32,23 +30,6 @@
 #define FAR_SIDE "10.99.99.2"
 #define SMALL	 100u
 #define REPEATS	 20u
-
-static struct daemon_fixture daemon_;
-static struct crowd crowd;
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	crowd_open(&crowd, &daemon_);
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	crowd_close(&crowd);
-	return daemon_fixture_cleanup(state);
-}
 
 static void start(const char *policy, const char *zerocopy)
 {
@@ -122,24 +103,10 @@ static struct consumer *receive_from(const char *host)
 	return consumer;
 }
 
-static uint32_t shown(void)
-{
-	struct bcast_monitor *monitor;
-	struct bcast_peer_info info = {0};
-	uint32_t next = 0;
-
-	assert_int_equal(bcast_monitor_open(daemon_.name, &monitor), 0);
-	while (bcast_monitor_peer(monitor, &next, &info) == 1)
-		if (info.role == BCAST_ROLE_RECEIVER)
-			break;
-	bcast_monitor_close(monitor);
-	return info.zerocopy;
-}
-
 static bool is_given_up(void *argument)
 {
 	(void)argument;
-	return shown() == 2;
+	return zerocopy_receiver().zerocopy == 2;
 }
 
 static void it_is_given_up_at_the_first_copy(void **state)
@@ -150,7 +117,7 @@ static void it_is_given_up_at_the_first_copy(void **state)
 	(void)state;
 	start("disconnect", "auto");
 	receiver = receive_from(FAR_SIDE);
-	assert_int_equal(shown(), 1);
+	assert_int_equal(zerocopy_receiver().zerocopy, 1);
 	crowd_send(&crowd, 2 * MIB);
 	crowd_settle(&crowd);
 	assert_true(test_within(DEADLINE_MS, is_given_up, NULL));
@@ -179,7 +146,7 @@ static void small_sends_are_copied_from_the_start(void **state)
 		crowd_settle(&crowd);
 	}
 	assert_int_equal(daemon_fixture_counter(&daemon_, "zerocopy_sends"), 0);
-	assert_int_equal(shown(), 1);
+	assert_int_equal(zerocopy_receiver().zerocopy, 1);
 	daemon_fixture_stop(&daemon_);
 }
 
@@ -191,7 +158,7 @@ static void it_is_not_used_where_receivers_skip(void **state)
 	crowd_send(&crowd, 2 * MIB);
 	crowd_settle(&crowd);
 	assert_int_equal(daemon_fixture_counter(&daemon_, "zerocopy_sends"), 0);
-	assert_int_equal(shown(), 0);
+	assert_int_equal(zerocopy_receiver().zerocopy, 0);
 	daemon_fixture_stop(&daemon_);
 }
 
@@ -280,24 +247,16 @@ static bool enter_namespace(void)
 
 static bool works_here(void)
 {
-	struct bc_backend *backend;
-	char why[256] = "no network namespace of our own";
-	int ret = enter_namespace() ? 0 : -EPERM;
-
-	if (ret == 0)
-		ret = bc_uring_open(&backend, 8, 0, why, sizeof(why));
-	if (ret == 0) {
-		ret = bc_zerocopy_check(backend, why, sizeof(why));
-		bc_backend_close(backend);
-	}
-	if (ret < 0)
-		(void)fprintf(stderr, "skipped: %s\n", why);
-	return ret == 0;
+	if (enter_namespace())
+		return zerocopy_works_here();
+	(void)fprintf(stderr, "skipped: no network namespace of our own\n");
+	return false;
 }
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 	const struct CMUnitTest tests[] = {
 		TEST(it_is_given_up_at_the_first_copy),
 		TEST(small_sends_are_copied_from_the_start),

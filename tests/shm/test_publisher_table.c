@@ -287,7 +287,7 @@ static int open_small_table(void **state)
 struct story {
 	uint32_t alice, bob;
 	uint64_t start; /* the tail before */
-	struct bc_publisher_shm seen[2];
+	uint64_t seen[2][sizeof(struct bc_publisher_shm) / 8];
 	uint64_t seen_tail;
 	unsigned states; /* of memory that were different */
 	uint64_t (*expected)(const struct story *story, uint64_t tail,
@@ -310,11 +310,11 @@ static void look_at_death(void *argument)
 {
 	struct bc_head_shm *head = segment->ring.head;
 	struct story *story = argument;
-	struct bc_publisher_shm saved[2];
+	uint64_t saved[2][sizeof(struct bc_publisher_shm) / 8];
 	uint64_t at = tail();
 
-	memcpy(&saved[0], &entries[story->alice], sizeof(saved[0]));
-	memcpy(&saved[1], &entries[story->bob], sizeof(saved[1]));
+	memcpy(saved[0], &entries[story->alice], sizeof(saved[0]));
+	memcpy(saved[1], &entries[story->bob], sizeof(saved[1]));
 	if (story->states > 0 && story->seen_tail == at &&
 	    memcmp(story->seen, saved, sizeof(saved)) == 0)
 		return;
@@ -327,8 +327,8 @@ static void look_at_death(void *argument)
 	atomic_store(&head->tail, at + 100000);
 	assert_numbers(story, at);
 	atomic_store(&head->tail, at);
-	memcpy(&entries[story->alice], &saved[0], sizeof(saved[0]));
-	memcpy(&entries[story->bob], &saved[1], sizeof(saved[1]));
+	memcpy(&entries[story->alice], saved[0], sizeof(saved[0]));
+	memcpy(&entries[story->bob], saved[1], sizeof(saved[1]));
 }
 
 static uint64_t three_publications(const struct story *story, uint64_t at,

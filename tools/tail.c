@@ -55,7 +55,7 @@ static const struct options_row rows[] = {
 			  "of packets: each payload, and a newline"},
 	[OPTION_HEADERS] = {"headers", 0, false, NULL,
 			    "of packets: a line with number, time, source, "
-			    "length"},
+			    "length, checksum"},
 	[OPTION_NO_FOLLOW] = {"no-follow", 0, false, NULL,
 			      "end at what is there now (from oldest)"},
 	[OPTION_ON_LOSS] = {"on-loss", 0, false, "continue|stop",

@@ -30,6 +30,8 @@ enum bc_op {
 	BC_OP_LANES = 8,    /* an egress thread has reported something */
 	BC_OP_NEWS = 9,	    /* an egress thread has been told something */
 	BC_OP_SEND_ZC = 10, /* ring bytes to a receiver, by zero copy */
+	BC_OP_ECHO_RECV = 20, /* what echo clients send */
+	BC_OP_ECHO_SEND = 21, /* what they get back, and did not take at once */
 };
 
 #define BC_TOKEN_SLOTS	 (UINT32_C(1) << 20)

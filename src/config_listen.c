@@ -63,6 +63,7 @@ static unsigned who_comes(const struct config_listen *listen)
 	case CONFIG_ROLE_ECHO:
 		return ECHOES;
 	case CONFIG_ROLE_ANY:
+	case CONFIG_ROLE_PACKET:
 		break;
 	}
 	return SENDERS | RECEIVERS;
@@ -75,6 +76,8 @@ static const char *option_name(const struct config_listen *listen)
 		return "ingest";
 	case CONFIG_ROLE_EGRESS:
 		return "egress";
+	case CONFIG_ROLE_PACKET:
+		return "packet";
 	case CONFIG_ROLE_ECHO:
 		return "echo";
 	case CONFIG_ROLE_ANY:

@@ -245,8 +245,8 @@ static int check_format(const struct request *request)
 		return check_no_clients(request);
 	for (uint32_t i = 0; i < config->listen_count; i++)
 		if (config->listens[i].role == CONFIG_ROLE_INGEST)
-			what = "--ingest: senders (packets are published by "
-			       "local processes: see bcast-pub)";
+			what = "--ingest: senders (who publishes packets by "
+			       "TCP comes in at --packet)";
 	if (any_skips(config))
 		what = "--slow-policy skip: it would cut a record in two "
 		       "(allowed: disconnect, block)";

@@ -13,6 +13,7 @@
 #include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
+#include "src/publishing.h"
 #include "src/receivers.h"
 
 /*
@@ -58,6 +59,7 @@ static void begin(struct daemon *daemon, int signal_number)
 	for (uint32_t i = 0; i < ingest->line_count; i++)
 		bc_conn_end(&daemon->home.conns, ingest->line[i],
 			    BCAST_CLOSE_SHUTDOWN, 0);
+	publishing_drain(daemon);
 	closing_run(&daemon->home);
 }
 
@@ -91,7 +93,8 @@ void drain_step(struct daemon *daemon, int signal_number)
 	if (daemon->home.now_ns >= daemon->drain_deadline_ns)
 		echo_drain(daemon, true);
 	/* the last receive may still bring bytes, a publisher its last record */
-	if (!daemon->ingest.receiving && !local_may_publish(daemon)) {
+	if (!daemon->ingest.receiving && !publishing_is_receiving(daemon) &&
+	    !local_may_publish(daemon)) {
 		/* which may have come since this turn looked for it */
 		follow_stream(daemon);
 		receivers_drain(daemon, daemon->home.now_ns >=

@@ -14,6 +14,7 @@
 #include "src/introduce.h"
 #include "src/local.h"
 #include "src/log.h"
+#include "src/publishing.h"
 #include "src/request.h"
 #include "src/session.h"
 
@@ -130,6 +131,8 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	struct bc_welcome welcome = {.fixed.version = BCAST_PROTOCOL_VERSION};
 	struct bc_record_place place;
 
+	if (!publishing_admit(daemon, conn, hello, &welcome.fixed))
+		return;
 	if (live_place(daemon, &place) < 0) {
 		session_reject(&daemon->home, conn, BCAST_REJECT_BUSY,
 			       "the stream is just changing hands", 100);
@@ -164,8 +167,26 @@ static void on_whole(struct daemon *daemon, struct bc_conn *conn)
 		session_reject(&daemon->home, conn, (uint32_t)code, why, 0);
 	else if (is_acceptable(daemon, conn, &hello))
 		welcome(daemon, conn, &hello);
+	if (session->waits)
+		return;
 	free(session->hello);
 	session->hello = NULL;
+}
+
+void greeting_resume(struct daemon *daemon)
+{
+	struct bc_conn_table *conns = &daemon->home.conns;
+
+	for (uint32_t slot = 0; slot < conns->count; slot++) {
+		struct bc_conn *conn = &conns->conns[slot];
+
+		if (conn->state != BC_CONN_OPEN || !conn->session ||
+		    conn->session->state != SESSION_GREETING ||
+		    !conn->session->waits)
+			continue;
+		conn->session->waits = false;
+		on_whole(daemon, conn);
+	}
 }
 
 /* ---- How it comes ------------------------------------------------------ */

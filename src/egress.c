@@ -185,8 +185,11 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 				      : lane->tail - conn->cursor;
 	int ret;
 
-	if (size == 0)
+	if (size == 0) {
+		if (!conn->session)
+			make_idle(lane, conn);
 		return; /* a client that leaves, and has been told so */
+	}
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
 	conn->offered = size;

@@ -3,6 +3,7 @@
  * alone and first. Only compiled, never run. */
 #include <bcast/monitor.h>
 #include <bcast/bcast.h>
+#include <bcast/echo.h>
 
 int bcast_c11_reads(struct bcast_reader *reader);
 

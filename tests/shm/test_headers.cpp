@@ -2,6 +2,7 @@
 /* test_headers.cpp - that C++ can include and use the public headers. Only
  * compiled, never run. */
 #include <bcast/bcast.h>
+#include <bcast/echo.h>
 #include <bcast/monitor.h>
 
 int bcast_cxx_reads(const char *name);

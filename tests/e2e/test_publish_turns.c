@@ -304,6 +304,7 @@ static void stopping_daemon_tells_what_it_has(const char *publishers)
 	close_clients();
 	assert_int_equal(daemon_fixture_wait(&daemon_), 0);
 	daemon_fixture_assert_clean(&daemon_);
+	daemon_fixture_forget(&daemon_);
 }
 
 static void end_of_the_daemon_is_told(void **state)
@@ -341,6 +342,7 @@ static void next_daemon_knows_what_was_accepted(const char *publishers)
 		tcp_publisher_run(&first, 20, MOST);
 		assert_int_equal(kill(daemon_.pid, SIGKILL), 0);
 		assert_int_equal(daemon_fixture_wait(&daemon_), 128 + SIGKILL);
+		daemon_fixture_forget(&daemon_);
 		tcp_publisher_close(&first);
 		launch(publishers);
 		tcp_publisher_open(&first, &daemon_, ID);

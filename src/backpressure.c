@@ -113,6 +113,28 @@ uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
 	return limits->capacity - limits->record_bytes;
 }
 
+/* In thousandths: no ring is too large for the product (BCAST_RING_MAX). */
+uint64_t backpressure_replay_lag(const struct backpressure_limits *limits,
+				 uint64_t max_lag_bytes, uint64_t age_ns)
+{
+	uint64_t extra = limits->capacity - max_lag_bytes;
+	uint64_t gone = age_ns / (BACKPRESSURE_REPLAY_NS / 1000);
+
+	if (gone >= 1000)
+		return max_lag_bytes;
+	return max_lag_bytes + extra * (1000 - gone) / 1000;
+}
+
+uint64_t backpressure_replay_hold(const struct backpressure_limits *limits,
+				  uint64_t max_lag_bytes, uint64_t lag_bytes)
+{
+	uint64_t shrinks = (limits->capacity - max_lag_bytes) / 16;
+	uint64_t early = 2 * limits->read_bytes + shrinks;
+
+	return max_u64(lag_bytes > early ? lag_bytes - early : 0,
+		       limits->read_bytes);
+}
+
 bool backpressure_is_slow(uint64_t max_lag_bytes, uint64_t tail,
 			  uint64_t cursor)
 {

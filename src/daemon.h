@@ -29,6 +29,8 @@
  * No byte goes through nodes.c, which watches the local nodes' processes, nor
  * through gating.c, which knows for which of them the sender has to wait.
  *
+ * Nor does any of it concern echo.c, whose clients get back what they send.
+ *
  * What kill -9 leaves at any line: sockets closed by the kernel, the locks
  * free, and the segment as it was: tail never says more than was written, and
  * the next daemon adopts it (takeover.h).
@@ -50,6 +52,7 @@
 #include "shm/segment.h"
 #include "src/backpressure.h"
 #include "src/config.h"
+#include "src/echo.h"
 #include "src/lane.h"
 
 #define DAEMON_LISTENERS_MAX 64u
@@ -180,6 +183,7 @@ struct daemon {
 	struct local local;
 	struct nodes nodes;
 	struct gating gating;
+	struct echo echo;
 	struct name_watch name_watch;
 	enum daemon_phase phase;
 	uint64_t next_tick_ns;

@@ -54,6 +54,7 @@ static void begin(struct daemon *daemon, int signal_number)
 	daemon->drain_began_ns = bc_monotonic_ns();
 	stop_listening(daemon);
 	nodes_drain(daemon);
+	echo_drain(daemon, false);
 	local_drain(daemon);
 	for (uint32_t i = 0; i < ingest->line_count; i++)
 		bc_conn_end(&daemon->home.conns, ingest->line[i],
@@ -77,7 +78,7 @@ static bool is_quiet(const struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)
 			return false;
-	return receivers_are_gone(daemon);
+	return receivers_are_gone(daemon) && echo_is_gone(daemon);
 }
 
 void drain_step(struct daemon *daemon, int signal_number)
@@ -89,6 +90,8 @@ void drain_step(struct daemon *daemon, int signal_number)
 	} else if (signal_number != 0) {
 		daemon->drain_deadline_ns = daemon->home.now_ns;
 	}
+	if (daemon->home.now_ns >= daemon->drain_deadline_ns)
+		echo_drain(daemon, true);
 	/* the last receive may still bring bytes, a publisher its last record */
 	if (!daemon->ingest.receiving && !publishing_is_receiving(daemon) &&
 	    !local_may_publish(daemon)) {

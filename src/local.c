@@ -50,6 +50,17 @@ void local_admit(struct daemon *daemon)
 	follow_stream(daemon);
 }
 
+bool local_protect(struct daemon *daemon, uint64_t position)
+{
+	uint64_t most = position + daemon->limits.capacity;
+
+	if (most < daemon->local.limit)
+		set_limit(daemon, most);
+	/* limit, then reserved; a publisher the other way round: layout.h */
+	atomic_thread_fence(memory_order_seq_cst);
+	return bc_ring_oldest(&daemon->segment.ring) <= position;
+}
+
 void local_pace(struct daemon *daemon)
 {
 	struct backpressure_positions at;

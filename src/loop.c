@@ -116,6 +116,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 {
 	struct bc_token token = bc_token_unpack(event->token);
 
+	if (token.op == BC_OP_ECHO_RECV || token.op == BC_OP_ECHO_SEND) {
+		echo_on_event(daemon, token, event);
+		return;
+	}
 	if (token.op == BC_OP_ACCEPT) {
 		on_accept(daemon, token.slot, event);
 		return;
@@ -156,6 +160,7 @@ static int64_t wait_ns(const struct daemon *daemon)
 		return 0;
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
 		until_ns = daemon->gating.next_press_ns;
+	until_ns = echo_until(daemon, until_ns);
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
 		return 0;
@@ -202,6 +207,7 @@ static int turn(struct daemon *daemon)
 	egress_enforce_lag(&daemon->home, receivers_lag_limit(daemon));
 	closing_run(&daemon->home);
 	egress_pump(&daemon->home);
+	echo_flush(daemon);
 	arm(daemon);
 	local_pace(daemon);
 	ingest_release(daemon);

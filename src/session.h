@@ -61,6 +61,8 @@ struct session {
 
 	/* a subscriber: where the span ends that is being sent */
 	uint64_t span_end;
+	enum config_slow_policy policy;
+	uint64_t replay_since_ns; /* lag.h; 0: it does not replay */
 };
 
 /*

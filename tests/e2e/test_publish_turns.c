@@ -325,10 +325,12 @@ static void next_daemon_knows_what_was_accepted(const char *publishers)
 	struct bcast_reader *reader;
 	const void *span;
 	uint64_t expected = 1;
+	char name[sizeof(daemon_.name)];
 
 	strcpy(address, "127.0.0.1:0");
 	launch(publishers);
-	assert_int_equal(bcast_attach(daemon_.name, NULL, &reader), 0);
+	strcpy(name, daemon_.name);
+	assert_int_equal(bcast_attach(name, NULL, &reader), 0);
 	for (unsigned life = 0; life < 5; life++) {
 		const struct bcast_packet_header *packet;
 		size_t at = 0;
@@ -342,8 +344,9 @@ static void next_daemon_knows_what_was_accepted(const char *publishers)
 		tcp_publisher_run(&first, 20, MOST);
 		assert_int_equal(kill(daemon_.pid, SIGKILL), 0);
 		assert_int_equal(daemon_fixture_wait(&daemon_), 128 + SIGKILL);
-		daemon_fixture_forget(&daemon_);
 		tcp_publisher_close(&first);
+		daemon_fixture_forget(&daemon_);
+		strcpy(daemon_.name, name);
 		launch(publishers);
 		tcp_publisher_open(&first, &daemon_, ID);
 		n = bcast_peek(reader, &span);

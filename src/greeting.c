@@ -9,6 +9,7 @@
 #include "shm/clock.h"
 #include "shm/record.h"
 #include "src/egress.h"
+#include "src/filter.h"
 #include "src/greeting.h"
 #include "src/introduce.h"
 #include "src/lag.h"
@@ -137,8 +138,7 @@ static void begin_to_serve(struct daemon *daemon, struct bc_conn *conn,
 	struct lane *home = &daemon->home;
 
 	if (start->has_gap)
-		session_tell(home, conn, BCAST_PACKET_GAP, 0, &start->gap,
-			     sizeof(start->gap));
+		session_tell_gap(home, conn, &start->gap);
 	session_serve(home, conn);
 	if (conn->session->roles & BCAST_CLIENT_SUBSCRIBE)
 		introduce_subscriber(home, conn, start->at.position);
@@ -153,6 +153,11 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	struct session *session = conn->session;
 	struct start_place start;
 
+	if (filter_open(conn, hello) < 0) {
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_LIMIT,
+			    -ENOMEM);
+		return;
+	}
 	if (!find_start(daemon, conn, hello, &start))
 		return;
 	welcome.fixed.flags = start.flags;

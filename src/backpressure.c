@@ -20,11 +20,19 @@ struct backpressure_limits backpressure_limits(uint64_t capacity,
 	};
 }
 
+/* How far behind the tail somebody may be while a read is posted. */
+static uint64_t room_for_read(const struct backpressure_limits *limits,
+			      const struct backpressure_positions *at)
+{
+	return limits->capacity -
+	       (at->need != 0 ? at->need : limits->read_bytes);
+}
+
 /* Is there no room for a read before what a send, or a blocker, needs? */
 static bool is_held(const struct backpressure_limits *limits,
 		    const struct backpressure_positions *at)
 {
-	return at->tail - at->floor > limits->capacity - limits->read_bytes ||
+	return at->tail - at->floor > room_for_read(limits, at) ||
 	       (at->hold != 0 && at->tail > at->hold);
 }
 
@@ -34,7 +42,7 @@ enum backpressure_verdict backpressure_admit(
 {
 	BC_ASSERT(at->floor <= at->tail && at->leader <= at->tail);
 	BC_ASSERT(at->gate <= at->tail && at->hold_floor <= at->tail);
-	if (at->tail - at->gate > limits->capacity - limits->read_bytes)
+	if (at->tail - at->gate > room_for_read(limits, at))
 		return BACKPRESSURE_GATED;
 	if (is_held(limits, at))
 		return BACKPRESSURE_NO_ROOM;

@@ -61,7 +61,8 @@ struct backpressure_limits {
  * Where everybody is. floor, leader and gate equal tail when there is nobody.
  * Of receivers with policy block: hold is the least of cursor + --max-lag, so
  * how far the tail may be if a read is to follow; and hold_floor the least
- * cursor. Both are 0 if there is none.
+ * cursor. Both are 0 if there is none. need: bytes behind the tail that the
+ * read is to have room for, where that is not read_bytes; else 0.
  */
 struct backpressure_positions {
 	uint64_t tail;
@@ -70,6 +71,7 @@ struct backpressure_positions {
 	uint64_t gate;
 	uint64_t hold;
 	uint64_t hold_floor;
+	uint64_t need;
 };
 
 enum backpressure_verdict {

@@ -14,6 +14,7 @@
 #include "src/introduce.h"
 #include "src/lag.h"
 #include "src/log.h"
+#include "src/publishing.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/start_place.h"
@@ -153,13 +154,14 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	struct session *session = conn->session;
 	struct start_place start;
 
+	if (!publishing_admit(daemon, conn, hello, &welcome.fixed) ||
+	    !find_start(daemon, conn, hello, &start))
+		return;
 	if (filter_open(conn, hello) < 0) {
 		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_LIMIT,
 			    -ENOMEM);
 		return;
 	}
-	if (!find_start(daemon, conn, hello, &start))
-		return;
 	welcome.fixed.flags = start.flags;
 	welcome.fixed.position = start.at.position;
 	welcome.fixed.sequence = start.at.sequence;
@@ -188,8 +190,26 @@ static void on_whole(struct daemon *daemon, struct bc_conn *conn)
 		session_reject(&daemon->home, conn, (uint32_t)code, why, 0);
 	else if (is_acceptable(daemon, conn, &hello))
 		welcome(daemon, conn, &hello);
+	if (session->waits)
+		return;
 	free(session->hello);
 	session->hello = NULL;
+}
+
+void greeting_resume(struct daemon *daemon)
+{
+	struct bc_conn_table *conns = &daemon->home.conns;
+
+	for (uint32_t slot = 0; slot < conns->count; slot++) {
+		struct bc_conn *conn = &conns->conns[slot];
+
+		if (conn->state != BC_CONN_OPEN || !conn->session ||
+		    conn->session->state != SESSION_GREETING ||
+		    !conn->session->waits)
+			continue;
+		conn->session->waits = false;
+		on_whole(daemon, conn);
+	}
 }
 
 /* ---- How it comes ------------------------------------------------------ */

@@ -257,6 +257,9 @@ void local_start(struct daemon *daemon)
 {
 	daemon->home.tail = bc_ring_tail(&daemon->segment.ring);
 	daemon->local.limit = UINT64_MAX;
+	/* of a dead daemon's; a local publisher says it again and again */
+	atomic_store_explicit(&lease_of(daemon)->room_wanted, 0,
+			      memory_order_relaxed);
 	local_tick(daemon);
 	follow_stream(daemon);
 }

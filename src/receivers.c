@@ -36,6 +36,7 @@ static struct backpressure_positions home_positions(struct daemon *daemon)
 		.tail = tail,
 		.leader = tail,
 		.gate = tail,
+		.need = daemon->ingest.need_bytes,
 	};
 
 	egress_claims(home, &at);

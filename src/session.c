@@ -9,9 +9,11 @@
 
 #include "shm/clock.h"
 #include "shm/record.h"
+#include "shm/record_index.h"
 #include "src/egress.h"
 #include "src/filter.h"
 #include "src/log.h"
+#include "src/publishing.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/skip.h"
@@ -53,6 +55,7 @@ void session_close(struct bc_conn *conn)
 		return;
 	outbox_fini(&session->outbox);
 	bc_packet_stream_fini(&session->in);
+	publishing_free(session->publisher);
 	free(session->hello);
 	free(session->key);
 	free(session);
@@ -83,6 +86,18 @@ int session_speak(struct lane *lane, struct bc_conn *conn)
 	return ret;
 }
 
+/* Who has closed its side need not take its last words. */
+static void end_broken(struct lane *lane, struct bc_conn *conn, int error)
+{
+	const struct session *session = conn->session;
+
+	if (session->state == SESSION_LEAVING &&
+	    session->leave_reason == BCAST_CLOSE_PEER)
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_PEER, 0);
+	else
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, error);
+}
+
 void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result)
 {
 	struct session *session = conn->session;
@@ -96,7 +111,7 @@ void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result)
 		return;
 	if (result < 0 && result != -ECANCELED && result != -EINTR &&
 	    result != -EAGAIN)
-		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, result);
+		end_broken(lane, conn, result);
 	else if (session->state == SESSION_LEAVING &&
 		 outbox_is_empty(&session->outbox))
 		bc_conn_end(&lane->conns, conn, session->leave_reason, 0);
@@ -110,7 +125,7 @@ static uint64_t choose_end(struct lane *lane, struct bc_conn *conn)
 	const struct bc_ring *ring = &lane->segment->ring;
 	uint64_t cursor = conn->cursor;
 	uint64_t most = ring->capacity / 16;
-	uint64_t at = cursor;
+	uint64_t at;
 
 	if (most > SPAN_BYTES)
 		most = SPAN_BYTES;
@@ -118,6 +133,10 @@ static uint64_t choose_end(struct lane *lane, struct bc_conn *conn)
 		return filter_span(lane, conn, most);
 	if (lane->tail - cursor <= most)
 		return lane->tail;
+	at = bc_record_index_boundary(lane->segment, cursor, cursor + most);
+	if (at != 0)
+		return at;
+	at = cursor;
 	for (unsigned i = 0; i < SPAN_RECORDS && at - cursor < most; i++)
 		at += bcast_packet_size(
 			bc_record_length(bc_record_at(ring, at)));
@@ -184,6 +203,14 @@ static void leave(struct lane *lane, struct bc_conn *conn, uint32_t reason)
 	conn->session->leave_reason = reason;
 	conn->session->leave_by_ns = lane->now_ns + LAST_WORDS_NS;
 	egress_nudge(lane, conn);
+}
+
+void session_leave(struct lane *lane, struct bc_conn *conn, uint32_t reason)
+{
+	if (outbox_is_empty(&conn->session->outbox))
+		bc_conn_end(&lane->conns, conn, reason, 0);
+	else
+		leave(lane, conn, reason);
 }
 
 void session_reject(struct lane *lane, struct bc_conn *conn, uint32_t code,

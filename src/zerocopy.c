@@ -82,7 +82,7 @@ static bool expects_receivers(const struct daemon *daemon)
 		const struct listener *listener = &daemon->listeners[i];
 		const char *address = listener->address;
 
-		if (listener->role != CONFIG_ROLE_INGEST &&
+		if (config_role_receives(listener->role) &&
 		    (daemon->config.zerocopy == CONFIG_ZEROCOPY_ON ||
 		     (strncmp(address, "127.", 4) != 0 &&
 		      strncmp(address, "[::1]", 5) != 0 &&
@@ -95,7 +95,7 @@ static bool expects_receivers(const struct daemon *daemon)
 static bool all_skip(const struct config *config)
 {
 	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].role != CONFIG_ROLE_INGEST &&
+		if (config_role_receives(config->listens[i].role) &&
 		    config->listens[i].slow_policy != CONFIG_SLOW_SKIP)
 			return false;
 	return true;

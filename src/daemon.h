@@ -22,6 +22,8 @@
  *
  * No byte goes through nodes.c, which watches the local nodes' processes, nor
  * through gating.c, which knows for which of them the sender has to wait.
+ * Messages from and to nodes beyond TCP (remote_nodes.c) go through post.c, and
+ * never through the ring.
  *
  * What kill -9 leaves at any line: sockets closed by the kernel, the locks
  * free, and the segment as it was: tail never says more than was written, and
@@ -110,6 +112,7 @@ struct gating {
 	uint64_t floor;		/* of the last look */
 };
 
+struct remote_nodes;
 struct lane_thread;
 struct lane_news;
 
@@ -153,6 +156,7 @@ struct daemon {
 	struct ingest ingest;
 	struct local local;
 	struct nodes nodes;
+	struct remote_nodes *remote; /* NULL: there has been none */
 	struct gating gating;
 	struct name_watch name_watch;
 	enum daemon_phase phase;

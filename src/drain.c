@@ -14,6 +14,7 @@
 #include "src/log.h"
 #include "src/nodes.h"
 #include "src/receivers.h"
+#include "src/remote_nodes.h"
 
 /*
  * How long after the deadline, by which all is cancelled, events may take to
@@ -53,6 +54,7 @@ static void begin(struct daemon *daemon, int signal_number)
 	daemon->drain_began_ns = bc_monotonic_ns();
 	stop_listening(daemon);
 	nodes_drain(daemon);
+	remote_nodes_drain(daemon);
 	local_drain(daemon);
 	for (uint32_t i = 0; i < ingest->line_count; i++)
 		bc_conn_end(&daemon->home.conns, ingest->line[i],
@@ -70,7 +72,8 @@ static bool local_may_publish(const struct daemon *daemon)
 /* Are all slots free, and all accepts and polls back? */
 static bool is_quiet(const struct daemon *daemon)
 {
-	if (daemon->nodes.armed > 0 || daemon->local.armed)
+	if (daemon->nodes.armed > 0 || daemon->local.armed ||
+	    !remote_nodes_are_quiet(daemon))
 		return false;
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)

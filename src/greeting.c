@@ -14,6 +14,8 @@
 #include "src/introduce.h"
 #include "src/local.h"
 #include "src/log.h"
+#include "src/post.h"
+#include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
 
@@ -100,6 +102,7 @@ static void fill_welcome(const struct daemon *daemon,
 	welcome->fixed.tail = daemon_tail(daemon);
 	welcome->fixed.capacity = identity->capacity;
 	welcome->fixed.payload_max = (uint32_t)payload_max;
+	welcome->fixed.message_max = post_limit(conn);
 	welcome->fixed.heartbeat_ms =
 		(uint32_t)(conn->session->heartbeat_ns / BC_NS_PER_MS);
 	welcome->fixed.idle_timeout_ms = daemon->config.idle_timeout_ms;
@@ -135,6 +138,8 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 			       "the stream is just changing hands", 100);
 		return;
 	}
+	if (!remote_nodes_join(daemon, conn, hello))
+		return;
 	welcome.fixed.position = place.position;
 	welcome.fixed.sequence = place.sequence;
 	conn->session->roles = hello->fixed.roles;

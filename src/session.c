@@ -11,6 +11,8 @@
 #include "shm/record.h"
 #include "src/egress.h"
 #include "src/log.h"
+#include "src/post.h"
+#include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
 
@@ -38,6 +40,7 @@ int session_open(struct lane *lane, struct bc_conn *conn)
 void session_end(struct lane *lane, struct bc_conn *conn)
 {
 	egress_forget(lane, conn);
+	remote_nodes_leave(lane, conn);
 	lane->clients--;
 	if (conn->role == BCAST_ROLE_RECEIVER)
 		lane->subscribers--;
@@ -91,6 +94,7 @@ void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result)
 	}
 	if (conn->state != BC_CONN_OPEN)
 		return;
+	post_on_spoken(lane, conn);
 	if (result < 0 && result != -ECANCELED && result != -EINTR &&
 	    result != -EAGAIN)
 		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, result);
@@ -157,6 +161,7 @@ void session_tell(struct lane *lane, struct bc_conn *conn, uint16_t type,
 
 static void leave(struct lane *lane, struct bc_conn *conn, uint32_t reason)
 {
+	remote_nodes_leave(lane, conn);
 	conn->session->state = SESSION_LEAVING;
 	conn->session->leave_reason = reason;
 	conn->session->leave_by_ns = lane->now_ns + LAST_WORDS_NS;

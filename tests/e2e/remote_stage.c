@@ -118,9 +118,9 @@ void remote_expect(struct client *client, const char *from, uint16_t type,
 	assert_int_equal(client->header.source, type);
 	assert_int_equal(client->header.length, key + size);
 	assert_true(client->header.timestamp_ns != 0);
-	assert_int_equal(client->header.crc32c,
-			 bc_checksum(0, client->payload,
-				     client->header.length));
+	assert_int_equal(
+		client->header.crc32c,
+		bc_checksum(0, client->payload, client->header.length));
 	if (size > 0)
 		assert_memory_equal(client->payload + key, data, size);
 }

@@ -137,11 +137,12 @@ static void ids_that_nobody_has_are_answered(void **state)
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		remote_send(&remotes[0], bad[i], 1, 1 + i, "x", 1);
-		assert_int_equal(remote_result(&remotes[0], 1 + i), BCAST_ENAME);
+		assert_int_equal(remote_result(&remotes[0], 1 + i),
+				 BCAST_ENAME);
 	}
 	memset(text, 'x', 200);
-	for (unsigned length = 62; length <= 200; length += length == 64 ? 136
-									 : 1) {
+	for (unsigned length = 62; length <= 200;
+	     length += length == 64 ? 136 : 1) {
 		text[length] = '\0';
 		remote_send(&remotes[0], text, 1, length, "x", 1);
 		assert_int_equal(remote_result(&remotes[0], length),
@@ -380,9 +381,8 @@ static void local_that_dies_in_sending_hinders_nobody(void **state)
 		for (unsigned i = 0; i < 5; i++)
 			client_expect(&remotes[0], BCAST_PACKET_MESSAGE);
 		test_kill(&child);
-		assert_int_equal(bcast_send(here, "there", 2, "x", 1,
-					    DEADLINE_MS),
-				 0);
+		assert_int_equal(
+			bcast_send(here, "there", 2, "x", 1, DEADLINE_MS), 0);
 		do
 			client_expect(&remotes[0], BCAST_PACKET_MESSAGE);
 		while (remotes[0].header.source != 2);
@@ -390,8 +390,9 @@ static void local_that_dies_in_sending_hinders_nobody(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
-#define REMOTE_TEST(f) \
-	cmocka_unit_test_setup_teardown(f, remote_stage_open, remote_stage_close)
+#define REMOTE_TEST(f)                                        \
+	cmocka_unit_test_setup_teardown(f, remote_stage_open, \
+					remote_stage_close)
 
 int main(void)
 {

@@ -9,7 +9,8 @@
  * write permission on the registry (`bcastd --mode`, `--group`). Plain readers
  * need not join at all; publishers, gating readers and those who exchange
  * messages do. A node's reader is also woken sooner by a local publisher: see
- * bcast_wait().
+ * bcast_wait(). A client at a --packet address of bcastd can be a node, too:
+ * the daemon joins for it (BCAST_NODE_REMOTE).
  *
  * Whether a node is alive is a fact that the kernel knows: it holds a lock
  * which ends with the process, by whatever death, and which is seen from other

@@ -50,7 +50,7 @@ static int begin(struct daemon *daemon)
 	if (!remote)
 		return -ENOMEM;
 	remote->slots = table->geometry.node_count;
-	remote->by_slot = calloc(remote->slots, sizeof(*remote->by_slot));
+	remote->by_slot = calloc(remote->slots, sizeof(struct remote_node *));
 	remote->boxes = calloc(remote->slots, sizeof(*remote->boxes));
 	remote->letter = aligned_alloc(ALIGN, BC_NAME + capacity);
 	if (remote->by_slot && remote->boxes && remote->letter)

@@ -334,8 +334,8 @@ static void stop_in_order_tells_nodes_the_end(void **state)
 
 static void killed_daemon_leaves_slots_free(void **state)
 {
-	struct bcast_node *here;
-	struct bcast_node *node;
+	char name[sizeof(daemon_.name)];
+	struct bcast_node *here, *node;
 
 	(void)state;
 	remote_start("--nodes", "3", NULL, NULL);
@@ -344,6 +344,9 @@ static void killed_daemon_leaves_slots_free(void **state)
 	remote_join(&remotes[1], "r2");
 	assert_int_equal(kill(daemon_.pid, SIGKILL), 0);
 	assert_int_equal(daemon_fixture_wait(&daemon_), 128 + SIGKILL);
+	strcpy(name, daemon_.name);
+	daemon_fixture_forget(&daemon_);
+	strcpy(daemon_.name, name);
 
 	/* nobody has to run for that */
 	assert_int_equal(list(), 1);

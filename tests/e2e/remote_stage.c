@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* remote_stage.c - see remote_stage.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,7 @@ struct bc_hello remote_hello(const char *id)
 {
 	struct bc_hello hello = client_hello(BCAST_CLIENT_NODE);
 
-	strcpy(hello.id, id);
+	(void)snprintf(hello.id, sizeof(hello.id), "%s", id);
 	return hello;
 }
 

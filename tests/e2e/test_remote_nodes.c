@@ -344,9 +344,9 @@ static void killed_daemon_leaves_slots_free(void **state)
 	remote_join(&remotes[1], "r2");
 	assert_int_equal(kill(daemon_.pid, SIGKILL), 0);
 	assert_int_equal(daemon_fixture_wait(&daemon_), 128 + SIGKILL);
-	strcpy(name, daemon_.name);
+	memcpy(name, daemon_.name, sizeof(name));
 	daemon_fixture_forget(&daemon_);
-	strcpy(daemon_.name, name);
+	memcpy(daemon_.name, name, sizeof(name));
 
 	/* nobody has to run for that */
 	assert_int_equal(list(), 1);

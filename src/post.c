@@ -6,6 +6,7 @@
 #include "shm/checksum.h"
 #include "shm/clock.h"
 #include "shm/name.h"
+#include "shm/record.h"
 #include "src/egress.h"
 #include "src/node_listing.h"
 #include "src/nodes.h"
@@ -18,14 +19,31 @@
 /* A record has an id beside the message. */
 #define MESSAGE_MAX (BCAST_PAYLOAD_MAX - BC_NAME)
 
-uint32_t post_limit(const struct bc_conn *conn)
+static size_t smaller(size_t a, size_t b)
 {
-	size_t limit;
+	return a < b ? a : b;
+}
 
+/* What a publisher says comes by way of the room that records are given. */
+static size_t room_of(const struct lane *lane, const struct bc_conn *conn)
+{
+	if (!conn->session->publisher)
+		return BCAST_PAYLOAD_MAX;
+	return bc_record_max(lane->segment->ring.capacity) - BC_RECORD_HEADER;
+}
+
+uint32_t post_limit(const struct lane *lane, const struct bc_conn *conn)
+{
 	if (!conn->session->node)
 		return 0;
-	limit = bcast_message_limit(conn->session->node->node);
-	return limit < MESSAGE_MAX ? (uint32_t)limit : MESSAGE_MAX;
+	return (uint32_t)smaller(bcast_message_limit(conn->session->node->node),
+				 room_of(lane, conn) - BC_NAME);
+}
+
+uint32_t post_payload_max(const struct lane *lane, const struct bc_conn *conn)
+{
+	return (uint32_t)smaller(BCAST_CONTROL_MAX + post_limit(lane, conn),
+				 room_of(lane, conn));
 }
 
 /* ---- Up ---------------------------------------------------------------- */
@@ -107,7 +125,7 @@ static void take_message(struct lane *lane, struct bc_conn *conn,
 	const struct bcast_packet_header *header = &frame->header;
 	int result;
 
-	if (header->length - header->key_length > post_limit(conn)) {
+	if (header->length - header->key_length > post_limit(lane, conn)) {
 		session_reject(lane, conn, BCAST_REJECT_SIZE,
 			       "a message of more than welcome.message_max", 0);
 		return;

@@ -13,6 +13,8 @@
 
 static void arm(struct lane *lane, struct bc_conn *conn)
 {
+	if (conn->session->publisher)
+		return; /* its bytes go elsewhere: publishing.h */
 	if (request_each(lane, conn) < 0)
 		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, -ENOMEM);
 }
@@ -20,7 +22,7 @@ static void arm(struct lane *lane, struct bc_conn *conn)
 void session_serve(struct lane *lane, struct bc_conn *conn)
 {
 	const struct bc_packet_limits limits = {
-		.message_max = BCAST_CONTROL_MAX + post_limit(conn),
+		.message_max = post_payload_max(lane, conn),
 	};
 
 	bc_packet_stream_init(&conn->session->in, &limits);
@@ -94,6 +96,17 @@ static void explain(struct lane *lane, struct bc_conn *conn, int error)
 			       "the daemon is out of memory", 1000);
 	else
 		refuse(lane, conn, "that is no record");
+}
+
+void session_take(struct lane *lane, struct bc_conn *conn,
+		  const struct bc_packet_frame *frame)
+{
+	take(lane, conn, frame);
+}
+
+void session_explain(struct lane *lane, struct bc_conn *conn, int error)
+{
+	explain(lane, conn, error);
 }
 
 static void take_piece(struct lane *lane, struct bc_conn *conn,

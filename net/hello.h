@@ -44,7 +44,8 @@ struct bc_reject {
 /*
  * bc_hello_write, bc_welcome_write, bc_reject_write - the whole record, at
  * `to`, which has BC_HELLO_FRAME_MAX bytes. magic, sizes and lengths are filled
- * in here; version too, if it is 0. Returns its size.
+ * in here, but for hello.key_length, which says how much of `key` counts;
+ * version too, if it is 0. Returns its size.
  */
 size_t bc_hello_write(unsigned char *to, const struct bc_hello *hello);
 size_t bc_welcome_write(unsigned char *to, const struct bc_welcome *welcome);
@@ -53,19 +54,35 @@ size_t bc_reject_write(unsigned char *to, const struct bc_reject *reject);
 /*
  * bc_hello_read - what a daemon makes of a client's first record. Returns 0, or
  * the code to reject it with (enum bcast_reject_code), *why then being a static
- * text: no HELLO, malformed, a version, need, role, start or wish that we do
- * not know, a PUBLISH without publisher_id, a NODE without an id, a bad name.
+ * text, and *hello as it was:
+ *	PROTOCOL	no HELLO, malformed, a PUBLISH without publisher_id, a
+ *			key longer than BC_HELLO_KEY_MAX
+ *	VERSION		0: any other is good, since WELCOME names ours
+ *	NEEDS		a bit of `needs`, a `from` or a `policy` that we do not
+ *			know
+ *	ROLE		a bit of `roles` that we do not know
+ *	STREAM		a name that no stream can have
+ *	NODE_ID		an id that no node can have, or a NODE without one
+ * What we do not know of `wants` is taken out; what stands in reserved fields,
+ * or behind the key, is ignored. roles may be 0: such a client only PINGs.
  */
 int bc_hello_read(const struct bc_packet_frame *frame, struct bc_hello *hello,
 		  const char **why);
 
-/* bc_welcome_read, bc_reject_read - for clients. Return 0 or -EPROTO. */
+/*
+ * bc_welcome_read, bc_reject_read - for clients. Return 0, or -EPROTO, also for
+ * a version that is higher than we offer. A code that we do not know is passed
+ * on; the text of a REJECT is made printable.
+ */
 int bc_welcome_read(const struct bc_packet_frame *frame,
 		    struct bc_welcome *welcome);
 int bc_reject_read(const struct bc_packet_frame *frame,
 		   struct bc_reject *reject);
 
-/* bc_reject_name - a stable word for logs: "busy", "version". */
+/*
+ * bc_reject_name - a stable word for logs: "busy", "version"; "unknown" for what
+ * is no code.
+ */
 const char *bc_reject_name(uint32_t code);
 
 #endif

@@ -473,9 +473,9 @@ BCAST_API int bcast_client_fd(struct bcast_client *client);
 /*
  * bcast_client_ping - over TCP: send a PING, wait for its PONG. Returns 0 with
  * the time that it took, -ETIMEDOUT, -ENOTCONN, -EOPNOTSUPP in shared memory,
- * or as bcast_client_next(). A subscriber that is sent records gets the PONG
- * behind those which are on the way: up to 1 MiB of them are looked through,
- * then it is -EBUSY.
+ * or as bcast_client_next(). A client that only subscribes gets the PONG behind
+ * the records which are on the way: up to 1 MiB of them are looked through, then
+ * it is -EBUSY. Its last record is consumed by that.
  */
 BCAST_API int bcast_client_ping(struct bcast_client *client, int timeout_ms,
 				uint64_t *round_trip_ns);

@@ -42,6 +42,8 @@ enum bc_conn_state {
 #define BC_CONN_WATCH	4u
 #define BC_CONN_DISCARD 8u
 #define BC_CONN_SEND_ZC 16u /* until its result */
+#define BC_CONN_EACH	32u /* receives until ended */
+#define BC_CONN_HELLO	64u
 #define BC_CONN_SENDS	(BC_CONN_SEND | BC_CONN_SEND_ZC)
 
 /* Are its sends to be without a copy? As shown in bc_peer_shm.zerocopy. */
@@ -50,6 +52,8 @@ enum bc_conn_zerocopy {
 	BC_CONN_ZEROCOPY_YES = 1,
 	BC_CONN_ZEROCOPY_COPIED = 2, /* they were, and the kernel copied */
 };
+
+struct session;
 
 struct bc_conn {
 	int fd; /* -1: closed; CLOSING may go on */
@@ -60,6 +64,7 @@ struct bc_conn {
 	uint32_t prev, next, list; /* neighbours, and which list; see below */
 
 	uint64_t cursor;  /* receiver: next position to send */
+	uint64_t held;	  /* bytes before it that are needed yet */
 	uint64_t offered; /* bytes of the send in flight */
 	uint64_t bytes;	  /* sent or received, in this role */
 	uint64_t connected_realtime_ns;
@@ -81,6 +86,7 @@ struct bc_conn {
 	int close_error;       /* -errno or 0 */
 	uint32_t next_ended;   /* the ended are a list of their own */
 
+	struct session *session;   /* of a client of --packet; or NULL */
 	struct bc_peer_shm *shown; /* its entry in the segment */
 	char peer[BC_ADDRESS];
 };
@@ -138,7 +144,7 @@ static inline uint32_t bc_conn_slot(const struct bc_conn_table *table,
  */
 static inline uint64_t bc_conn_floor(const struct bc_conn *conn)
 {
-	return bc_owed_floor(&conn->owed, conn->cursor);
+	return bc_owed_floor(&conn->owed, conn->cursor - conn->held);
 }
 
 /* bc_conn_token - names a request of this connection. */

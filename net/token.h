@@ -30,6 +30,9 @@ enum bc_op {
 	BC_OP_LANES = 8,    /* an egress thread has reported something */
 	BC_OP_NEWS = 9,	    /* an egress thread has been told something */
 	BC_OP_SEND_ZC = 10, /* ring bytes to a receiver, by zero copy */
+	BC_OP_HELLO = 11,   /* a client's first record */
+	BC_OP_EACH = 12,    /* what a client says after that */
+	BC_OP_PUBLISH = 13, /* records of one publisher among several */
 };
 
 #define BC_TOKEN_SLOTS	 (UINT32_C(1) << 20)

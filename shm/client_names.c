@@ -25,6 +25,10 @@ const char *bcast_close_reason_name(uint32_t reason)
 		return "daemon_died";
 	case BCAST_CLOSE_SEND_TIMEOUT:
 		return "send_timeout";
+	case BCAST_CLOSE_REJECTED:
+		return "rejected";
+	case BCAST_CLOSE_IDLE:
+		return "idle";
 	}
 	return "unknown";
 }
@@ -38,6 +42,10 @@ const char *bcast_role_name(uint32_t role)
 		return "receiver";
 	case BCAST_ROLE_WAITING:
 		return "waiting";
+	case BCAST_ROLE_GREETING:
+		return "greeting";
+	case BCAST_ROLE_CLIENT:
+		return "client";
 	}
 	return "unknown";
 }

@@ -17,7 +17,8 @@
  *	          | control block, one page     |  what, who, where, tail
  *	0x001000  +-----------------------------+
  *	          | regions, in any order, as   |  facts, counters, errors,
- *	          | the control block lists them|  closed, peers, index
+ *	          | the control block lists them|  closed, peers, index,
+ *	          |                             |  publishers
  *	          +-----------------------------+
  *	          | (unused, to 2 MiB)          |
  *	0x200000  +-----------------------------+  a multiple of 2 MiB,
@@ -93,7 +94,7 @@
 
 #define BC_MAGIC	  UINT64_C(0x0a01747361636207) /* "\7bcast\1\n" */
 #define BC_REGISTRY_MAGIC UINT64_C(0x0a02747361636207)
-#define BC_LAYOUT_VERSION 2u
+#define BC_LAYOUT_VERSION 3u
 
 #define BC_LINE		   128u /* two cache lines: prefetched in pairs */
 #define BC_PAGE		   4096u
@@ -254,12 +255,13 @@ struct bc_index_head_shm {
 
 /* Which regions there are. Written once, before magic. */
 enum bc_region_id {
-	BC_REGION_FACTS = 1,	/* struct bc_fact_shm */
-	BC_REGION_COUNTERS = 2, /* struct bc_counter_shm */
-	BC_REGION_ERRORS = 3,	/* struct bc_error_shm */
-	BC_REGION_CLOSED = 4,	/* struct bc_closed_shm */
-	BC_REGION_PEERS = 5,	/* struct bc_peer_shm */
-	BC_REGION_INDEX = 6,	/* struct bc_index_shm */
+	BC_REGION_FACTS = 1,	  /* struct bc_fact_shm */
+	BC_REGION_COUNTERS = 2,	  /* struct bc_counter_shm */
+	BC_REGION_ERRORS = 3,	  /* struct bc_error_shm */
+	BC_REGION_CLOSED = 4,	  /* struct bc_closed_shm */
+	BC_REGION_PEERS = 5,	  /* struct bc_peer_shm */
+	BC_REGION_INDEX = 6,	  /* struct bc_index_shm */
+	BC_REGION_PUBLISHERS = 7, /* struct bc_publisher_shm */
 };
 
 struct bc_region_shm {
@@ -376,6 +378,24 @@ struct bc_index_shm {
 	bc_u64 timestamp_ns;
 	uint64_t unused;
 };
+
+/*
+ * A TCP publisher that is remembered. Packets only. The number of its last
+ * record below the tail is new_number if head.tail >= at, else old_number: the
+ * store of the tail that publishes a record is what accepts it. Written by the
+ * daemon, in the order of publisher_table.h; where at is beyond the tail, by who
+ * takes the lease.
+ */
+struct bc_publisher_shm {
+	bc_u64 id; /* publisher_id, random; 0: free. Stored last */
+	bc_u64 at; /* position; also when it was last used */
+	bc_u64 old_number;
+	bc_u64 new_number;
+	bc_u32 source; /* of its records: the slot + 1 */
+	uint32_t pad;
+	uint64_t unused[3];
+};
+#define BC_PUBLISHER_SLOTS 512u
 
 /* ---- Registry object --------------------------------------------------- */
 
@@ -540,6 +560,7 @@ BC_SIZE(bc_error_shm, 256);
 BC_SIZE(bc_closed_shm, 256);
 BC_SIZE(bc_peer_shm, 256);
 BC_SIZE(bc_index_shm, 32);
+BC_SIZE(bc_publisher_shm, 64);
 BC_SIZE(bc_histogram_shm, 2048);
 BC_SIZE(bc_registry_shm, BC_PAGE);
 BC_SIZE(bc_node_shm, BC_PAGE);
@@ -607,6 +628,11 @@ BC_PIN(bc_peer_shm, start_position, 64);
 BC_PIN(bc_peer_shm, zerocopy, 96);
 BC_PIN(bc_peer_shm, peer, 128);
 BC_PIN(bc_peer_shm, local, 192);
+BC_PIN(bc_publisher_shm, id, 0);
+BC_PIN(bc_publisher_shm, at, 8);
+BC_PIN(bc_publisher_shm, old_number, 16);
+BC_PIN(bc_publisher_shm, new_number, 24);
+BC_PIN(bc_publisher_shm, source, 32);
 BC_PIN(bc_registry_shm, membership, 128);
 BC_PIN(bc_registry_shm, sleepers, 256);
 BC_PIN(bc_node_shm, claim, 0);
@@ -635,6 +661,7 @@ static inline uint32_t bc_layout_id(void)
 		sizeof(struct bc_closed_shm),
 		sizeof(struct bc_peer_shm),
 		sizeof(struct bc_index_shm),
+		sizeof(struct bc_publisher_shm),
 		sizeof(struct bc_registry_shm),
 		sizeof(struct bc_node_shm),
 		sizeof(struct bc_inbox_shm),

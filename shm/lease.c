@@ -12,6 +12,7 @@
 #include "shm/clock.h"
 #include "shm/lease.h"
 #include "shm/notify.h"
+#include "shm/publisher_table.h"
 
 #define LOOK_AGAIN_NS BC_NS_PER_MS
 
@@ -63,6 +64,8 @@ int bc_lease_take(struct bc_segment *segment, uint64_t word)
 		return 0;
 	if (ret < 0)
 		return ret;
+	/* before anybody learns of it: nothing is published until then */
+	bc_publisher_table_settle(segment);
 	bc_lease_rename(segment, word);
 	announce(segment);
 	return 1;

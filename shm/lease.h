@@ -23,7 +23,9 @@ uint64_t bc_lease_word(uint64_t kind, uint32_t slot, uint32_t generation);
  * bc_lease_take - try to get it. The segment is writable. Returns 1, 0 if
  * another description has it, or -errno. Who gets it wakes all readers: how
  * they have to wait may be another now (WAKING), and if the last holder died,
- * something may have been published without waking. Does not block.
+ * something may have been published without waking. What the last one had
+ * prepared for TCP publishers and not published is taken back
+ * (publisher_table.h). Does not block.
  */
 int bc_lease_take(struct bc_segment *segment, uint64_t word);
 

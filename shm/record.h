@@ -115,6 +115,38 @@ static inline void bc_record_flush(const struct bc_ring *ring,
 			      memory_order_release);
 }
 
+/*
+ * bc_record_publish - publish by tail, with the rule TAIL, what stands before
+ * `position`: records that the daemon has checked and stamped in place, the
+ * next of which will be `sequence`. Wakes nobody. now_ns as for
+ * bc_ring_publish(). The lease holder only, while no receive is posted.
+ *
+ * Behind them there may stand anything that has come from a network, and a
+ * holder that dies within bc_record_flush() must not leave there what looks
+ * like the record it was flushing past: so that place has number 0 meanwhile
+ * (tests/model/tail.pml). Its header is reserved too. What stood in it, such as
+ * the beginning of a record, is put back.
+ */
+static inline void bc_record_publish(const struct bc_ring *ring,
+				     uint64_t position, uint64_t sequence,
+				     uint64_t now_ns)
+{
+	bc_u64 *word = bc_record_word(bc_record_at(ring, position));
+	struct bc_head_shm *head = ring->head;
+	uint64_t kept = atomic_load_explicit(word, memory_order_relaxed);
+
+	BC_ASSERT(position + BC_RECORD_HEADER <=
+		  atomic_load_explicit(&head->reserved, memory_order_relaxed));
+	bc_record_invalidate(ring, position);
+	atomic_store_explicit(&head->published_ns, now_ns,
+			      memory_order_relaxed);
+	bc_record_flush(ring, position, sequence);
+	/* added as in bc_ring_publish(); acquire: what follows stays behind */
+	atomic_fetch_add_explicit(&head->publish_count, 1,
+				  memory_order_acq_rel);
+	atomic_store_explicit(word, kept, memory_order_relaxed);
+}
+
 /* ---- Reader ------------------------------------------------------------ */
 
 /* A place between two records. sequence 0: not known. */

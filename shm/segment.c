@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <bcast/bcast.h>
+#include <bcast/monitor.h>
 
 #include "shm/clock.h"
 #include "shm/counters.h"
@@ -71,6 +72,9 @@ struct bc_segment_plan bc_segment_make_plan(
 	plan_region(&plan, BC_REGION_CLOSED, BC_CLOSED_SLOTS);
 	plan_region(&plan, BC_REGION_PEERS, config->peer_slots);
 	plan_region(&plan, BC_REGION_INDEX, config->index_entries);
+	plan_region(&plan, BC_REGION_PUBLISHERS,
+		    config->format == BCAST_FORMAT_PACKET ? BC_PUBLISHER_SLOTS
+							  : 0);
 	plan.ring_offset = (plan.ring_offset + BC_HUGE - 1) & ~(BC_HUGE - 1);
 	plan.segment_size = plan.ring_offset + config->capacity;
 	return plan;

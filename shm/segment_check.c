@@ -29,6 +29,8 @@ uint32_t bc_segment_entry_size(uint32_t region_id)
 		return sizeof(struct bc_peer_shm);
 	case BC_REGION_INDEX:
 		return sizeof(struct bc_index_shm);
+	case BC_REGION_PUBLISHERS:
+		return sizeof(struct bc_publisher_shm);
 	}
 	return 0;
 }

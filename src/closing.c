@@ -15,6 +15,7 @@
 #include "src/egress.h"
 #include "src/log.h"
 #include "src/request.h"
+#include "src/session.h"
 
 #define DROP_ROUNDS_MAX 256u
 
@@ -23,7 +24,8 @@
 
 static bool is_graceful(uint32_t reason)
 {
-	return reason == BCAST_CLOSE_PEER || reason == BCAST_CLOSE_SHUTDOWN;
+	return reason == BCAST_CLOSE_PEER || reason == BCAST_CLOSE_SHUTDOWN ||
+	       reason == BCAST_CLOSE_REJECTED || reason == BCAST_CLOSE_IDLE;
 }
 
 /*
@@ -113,10 +115,30 @@ static enum bc_counter counter_of(uint32_t reason)
 	return BC_COUNTER_receivers_left;
 }
 
-static void log_end(struct lane *lane, const struct bc_conn *conn)
+static void log_left(const struct bc_conn *conn)
 {
 	const char *reason = bcast_close_reason_name(conn->close_reason);
 	char text[128];
+	const char *error = conn->close_error == 0
+				    ? "none"
+				    : log_quote(strerror(-conn->close_error),
+						text, sizeof(text));
+
+	if (conn->session && conn->role != BCAST_ROLE_RECEIVER)
+		log_event(LOG_LEVEL_INFO, "client_left",
+			  "peer=%s reason=%s error=%s", conn->peer, reason,
+			  error);
+	else
+		log_event(LOG_LEVEL_INFO,
+			  conn->role == BCAST_ROLE_RECEIVER ? "receiver_left"
+							    : "sender_left",
+			  "peer=%s bytes=%llu reason=%s error=%s", conn->peer,
+			  (unsigned long long)conn->bytes, reason, error);
+}
+
+static void log_end(struct lane *lane, const struct bc_conn *conn)
+{
+	const char *reason = bcast_close_reason_name(conn->close_reason);
 
 	if (is_drop(conn->close_reason))
 		log_event(
@@ -126,15 +148,7 @@ static void log_end(struct lane *lane, const struct bc_conn *conn)
 			(unsigned long long)(lane->tail - bc_conn_floor(conn)),
 			reason);
 	else
-		log_event(LOG_LEVEL_INFO,
-			  conn->role == BCAST_ROLE_RECEIVER ? "receiver_left"
-							    : "sender_left",
-			  "peer=%s bytes=%llu reason=%s error=%s", conn->peer,
-			  (unsigned long long)conn->bytes, reason,
-			  conn->close_error == 0
-				  ? "none"
-				  : log_quote(strerror(-conn->close_error),
-					      text, sizeof(text)));
+		log_left(conn);
 }
 
 static void begin(struct lane *lane, struct bc_conn *conn)
@@ -145,12 +159,14 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 		egress_remove(lane, conn);
 		bc_tally_add(&lane->tally, counter_of(conn->close_reason), 1);
 	}
+	if (conn->session)
+		session_end(lane, conn);
 	bc_conn_begin_close(conn);
 	log_end(lane, conn);
 	remember(lane, conn);
 	bc_peers_close(conn->shown);
 	/* last: the next in line is shown to join after this one has left */
-	if (!receiver)
+	if (!receiver && !conn->session)
 		lane->sender_left(lane->daemon, conn);
 	request_cancel(lane, conn, conn->in_flight);
 	closing_settle(lane, conn);
@@ -177,6 +193,7 @@ void closing_settle(struct lane *lane, struct bc_conn *conn)
 	}
 	if (conn->fd >= 0)
 		end_socket(conn);
+	session_close(conn);
 	bc_conn_release(&lane->conns, conn);
 }
 

@@ -131,7 +131,7 @@ static void start(struct config *config)
 static bool is_listener(const struct option_row *row)
 {
 	return row->kind == OPTION_LISTEN || row->kind == OPTION_INGEST ||
-	       row->kind == OPTION_EGRESS;
+	       row->kind == OPTION_EGRESS || row->kind == OPTION_PACKET;
 }
 
 /* As if each default had been typed. Addresses wait: they would add up. */
@@ -196,6 +196,22 @@ static bool any_skips(const struct config *config)
 	return config->slow_policy == CONFIG_SLOW_SKIP;
 }
 
+/* What a stream of bytes cannot have. */
+static int check_no_clients(const struct request *request)
+{
+	const struct config *config = request->config;
+
+	for (uint32_t i = 0; i < config->listen_count; i++) {
+		if (config->listens[i].role != CONFIG_ROLE_PACKET)
+			continue;
+		(void)fprintf(request->err,
+			      "bcastd: --packet: clients need records "
+			      "(allowed: with --format packet)\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* What a stream of packets cannot have. */
 static int check_format(const struct request *request)
 {
@@ -203,7 +219,7 @@ static int check_format(const struct request *request)
 	const char *what = NULL;
 
 	if (config->format == CONFIG_FORMAT_RAW)
-		return 0;
+		return check_no_clients(request);
 	for (uint32_t i = 0; i < config->listen_count; i++)
 		if (config->listens[i].role == CONFIG_ROLE_INGEST)
 			what = "--ingest: senders (packets are published by "

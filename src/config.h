@@ -18,13 +18,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define CONFIG_LISTEN_MAX 16 /* --listen, --ingest and --egress together */
+#define CONFIG_LISTEN_MAX 16 /* addresses of all kinds together */
 #define CONFIG_READ_MAX	  (UINT64_C(1) << 20)
 
 enum config_role {
 	CONFIG_ROLE_ANY,    /* --listen: the first is the sender */
 	CONFIG_ROLE_INGEST, /* --ingest: senders */
 	CONFIG_ROLE_EGRESS, /* --egress: receivers */
+	CONFIG_ROLE_PACKET, /* --packet: clients of the protocol in packet.h */
 };
 
 enum config_reassign {
@@ -88,6 +89,9 @@ struct config {
 	uint64_t max_lag_bytes; /* a percentage has been resolved */
 	uint32_t send_timeout_ms;
 	uint32_t drain_timeout_ms;
+	uint32_t hello_timeout_ms; /* for a client's HELLO */
+	uint32_t heartbeat_ms;	   /* we are silent for no longer; clients */
+	uint32_t idle_timeout_ms;  /* who is silent for so long has gone */
 	uint32_t keepalive_ms;
 	uint32_t user_timeout_ms; /* CONFIG_AUTO if not given */
 	enum config_backend backend;

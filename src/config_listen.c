@@ -60,6 +60,7 @@ static unsigned who_comes(const struct config_listen *listen)
 	case CONFIG_ROLE_EGRESS:
 		return RECEIVERS;
 	case CONFIG_ROLE_ANY:
+	case CONFIG_ROLE_PACKET:
 		break;
 	}
 	return SENDERS | RECEIVERS;
@@ -72,6 +73,8 @@ static const char *option_name(const struct config_listen *listen)
 		return "ingest";
 	case CONFIG_ROLE_EGRESS:
 		return "egress";
+	case CONFIG_ROLE_PACKET:
+		return "packet";
 	case CONFIG_ROLE_ANY:
 		break;
 	}

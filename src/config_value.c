@@ -255,6 +255,8 @@ const char *config_value_set(struct config *config,
 		return add_listen(config, CONFIG_ROLE_INGEST, text);
 	case OPTION_EGRESS:
 		return add_listen(config, CONFIG_ROLE_EGRESS, text);
+	case OPTION_PACKET:
+		return add_listen(config, CONFIG_ROLE_PACKET, text);
 	case OPTION_RING:
 		return set_ring(config, row, text);
 	case OPTION_SIZE:

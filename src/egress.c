@@ -29,6 +29,7 @@
 #include "src/egress.h"
 #include "src/log.h"
 #include "src/request.h"
+#include "src/session.h"
 #include "src/zerocopy.h"
 
 #define LIST_READY	   2u
@@ -93,6 +94,12 @@ static void make_idle(struct lane *lane, struct bc_conn *conn)
 {
 	struct egress *egress = &lane->egress;
 
+	if (conn->session && session_has_words(conn)) {
+		bc_conn_list_push(&lane->conns, &egress->ready, conn);
+		return;
+	}
+	if (conn->role != BCAST_ROLE_RECEIVER)
+		return; /* a client that has been told all */
 	bc_conn_list_push(&lane->conns,
 			  conn->cursor == lane->tail ? &egress->caught_up
 						     : &egress->ready,
@@ -113,20 +120,34 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 	}
 	egress->receivers++;
 	include(lane, conn);
-	make_idle(lane, conn);
-	watch(lane, conn);
+	egress_nudge(lane, conn);
+	if (!conn->session)
+		watch(lane, conn);
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers_joined, 1);
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers, 1);
 	log_event(LOG_LEVEL_INFO, "receiver_joined", "peer=%s position=%llu",
 		  conn->peer, (unsigned long long)conn->cursor);
 }
 
+void egress_forget(struct lane *lane, struct bc_conn *conn)
+{
+	bc_conn_list_remove(&lane->conns, &lane->egress.ready, conn);
+	bc_conn_list_remove(&lane->conns, &lane->egress.caught_up, conn);
+}
+
+void egress_nudge(struct lane *lane, struct bc_conn *conn)
+{
+	if (conn->state != BC_CONN_OPEN || conn->in_flight & BC_CONN_SENDS)
+		return;
+	egress_forget(lane, conn);
+	make_idle(lane, conn);
+}
+
 void egress_remove(struct lane *lane, struct bc_conn *conn)
 {
 	struct egress *egress = &lane->egress;
 
-	bc_conn_list_remove(&lane->conns, &egress->ready, conn);
-	bc_conn_list_remove(&lane->conns, &egress->caught_up, conn);
+	egress_forget(lane, conn);
 	egress->receivers--;
 	if (bc_conn_floor(conn) >= egress->leader ||
 	    (is_steady(lane, conn) && bc_conn_floor(conn) >= egress->steady))
@@ -149,9 +170,12 @@ void egress_on_published(struct lane *lane)
 static void send_next(struct lane *lane, struct bc_conn *conn)
 {
 	const void *bytes = bc_ring_address(&lane->segment->ring, conn->cursor);
-	uint64_t size = lane->tail - conn->cursor;
+	uint64_t size = conn->session ? session_span(lane, conn)
+				      : lane->tail - conn->cursor;
 	int ret;
 
+	if (size == 0)
+		return; /* a client that leaves, and has been told so */
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
 	conn->offered = size;
@@ -167,6 +191,15 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 		lane->egress.sending++;
 }
 
+/* What stands between the records. */
+static void tell(struct lane *lane, struct bc_conn *conn)
+{
+	if (session_speak(lane, conn) == 0)
+		lane->egress.sending++;
+	else
+		make_idle(lane, conn);
+}
+
 void egress_pump(struct lane *lane)
 {
 	struct egress *egress = &lane->egress;
@@ -177,7 +210,10 @@ void egress_pump(struct lane *lane)
 
 		if (!conn)
 			return;
-		send_next(lane, conn);
+		if (conn->session && session_has_words(conn))
+			tell(lane, conn);
+		else
+			send_next(lane, conn);
 	}
 }
 
@@ -238,6 +274,8 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 	bc_peers_max(&conn->shown->lag_max, lane->tail - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
+	if (conn->session)
+		session_on_sent(lane, conn, bytes);
 	conn->owed_since_ns = 0;
 	conn->overdue = false;
 	bc_peers_progress(conn->shown, conn->cursor, bytes, lane->now_ns);
@@ -253,6 +291,11 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 void egress_on_sent(struct lane *lane, struct bc_conn *conn, int result)
 {
 	lane->egress.sending--;
+	if (conn->session && conn->session->speaking) {
+		session_on_spoken(lane, conn, result);
+		egress_nudge(lane, conn);
+		return;
+	}
 	if (conn->role != BCAST_ROLE_RECEIVER)
 		return; /* it became the sender meanwhile */
 	if (result > 0)
@@ -327,8 +370,10 @@ static bool is_receiver(const struct bc_conn *conn)
 
 static bool holds_bytes(const struct bc_conn *conn)
 {
-	return (conn->in_flight & BC_CONN_SEND) != 0 || conn->owed.count > 0 ||
-	       is_receiver(conn);
+	bool speaking = conn->session && conn->session->speaking;
+
+	return ((conn->in_flight & BC_CONN_SEND) != 0 && !speaking) ||
+	       conn->owed.count > 0 || is_receiver(conn);
 }
 
 static void recompute_leader(struct lane *lane)
@@ -509,6 +554,14 @@ void egress_tick(struct lane *lane)
 
 /* ---- The end ----------------------------------------------------------- */
 
+/* A client is told so, too, and ends once it has been. */
+static bool has_all(struct lane *lane, struct bc_conn *conn)
+{
+	if (conn->role == BCAST_ROLE_RECEIVER && conn->cursor != lane->tail)
+		return false;
+	return !conn->session || session_may_end(lane, conn);
+}
+
 void egress_drain(struct lane *lane, bool late)
 {
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
@@ -516,7 +569,7 @@ void egress_drain(struct lane *lane, bool late)
 
 		if (conn->state != BC_CONN_OPEN)
 			continue;
-		if (conn->cursor == lane->tail)
+		if (has_all(lane, conn))
 			bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SHUTDOWN,
 				    0);
 		else if (late)

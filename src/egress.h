@@ -24,6 +24,12 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position);
 /* egress_remove - it is going, or becomes the sender. */
 void egress_remove(struct lane *lane, struct bc_conn *conn);
 
+/* egress_nudge - there is something to tell this client. */
+void egress_nudge(struct lane *lane, struct bc_conn *conn);
+
+/* egress_forget - it is in no list any more. */
+void egress_forget(struct lane *lane, struct bc_conn *conn);
+
 /* egress_on_progress - the receiver has taken or acknowledged something. */
 void egress_on_progress(struct lane *lane, struct bc_conn *conn);
 

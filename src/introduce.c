@@ -49,7 +49,7 @@ void introduce(struct lane *lane, struct bc_conn *conn, uint32_t role,
 	conn->unix_socket = local.ss_family == AF_UNIX;
 	if (conn->unix_socket)
 		tune_unix(door, conn->fd);
-	else if (role == BCAST_ROLE_RECEIVER &&
+	else if ((role == BCAST_ROLE_RECEIVER || role == BCAST_ROLE_GREETING) &&
 		 bc_sockaddr_same_host(&local, &peer))
 		tune_for_same_host(door, conn->fd);
 	bc_peer_socket_describe(conn->fd, conn->peer, sizeof(conn->peer));
@@ -77,4 +77,25 @@ void introduce_receiver(struct lane *lane, struct bc_conn *conn,
 	introduce(lane, conn, BCAST_ROLE_RECEIVER, position);
 	socket_memory_admit(lane, conn);
 	egress_join(lane, conn, position);
+}
+
+void introduce_subscriber(struct lane *lane, struct bc_conn *conn,
+			  uint64_t position)
+{
+	struct sockaddr_storage local = {0}, peer = {0};
+	socklen_t local_length = sizeof(local), peer_length = sizeof(peer);
+
+	(void)getsockname(conn->fd, (struct sockaddr *)&local, &local_length);
+	(void)getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length);
+	bc_peers_set_role(conn->shown, BCAST_ROLE_RECEIVER, position);
+	zerocopy_introduce(lane, conn, &local, &peer);
+	socket_memory_admit(lane, conn);
+	lane->subscribers++;
+	egress_join(lane, conn, position);
+}
+
+void introduce_client(struct lane *lane, struct bc_conn *conn)
+{
+	conn->role = BCAST_ROLE_CLIENT;
+	bc_peers_set_role(conn->shown, conn->role, lane->tail);
 }

@@ -19,4 +19,14 @@ void introduce(struct lane *lane, struct bc_conn *conn, uint32_t role,
 void introduce_receiver(struct lane *lane, struct bc_conn *conn,
 			uint64_t position);
 
+/*
+ * introduce_subscriber - a client that was introduced before, in another role,
+ * receives from `position` on.
+ */
+void introduce_subscriber(struct lane *lane, struct bc_conn *conn,
+			  uint64_t position);
+
+/* introduce_client - likewise, but it does not. */
+void introduce_client(struct lane *lane, struct bc_conn *conn);
+
 #endif

@@ -75,7 +75,9 @@ struct lane {
 	struct busy_poll busy_poll;
 	uint64_t tail;	 /* of the stream, as this turn of the loop sees it */
 	uint64_t now_ns; /* CLOCK_MONOTONIC, read once a turn of the loop */
-	uint32_t probe_slot; /* where the round of half-closed ones goes on */
+	uint32_t probe_slot;  /* where the round of half-closed ones goes on */
+	uint32_t clients;     /* connections with a session */
+	uint32_t subscribers; /* those of them that receive */
 };
 
 /*

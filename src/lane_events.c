@@ -4,6 +4,7 @@
 #include "src/closing.h"
 #include "src/egress.h"
 #include "src/lane_events.h"
+#include "src/session.h"
 #include "src/zerocopy.h"
 #include "src/zerocopy_settle.h"
 
@@ -62,12 +63,17 @@ struct bc_conn *lane_events_dispatch(struct lane *lane, struct bc_token token,
 		conn->in_flight &= ~BC_CONN_DISCARD;
 		egress_on_discard(lane, conn, result);
 		break;
+	case BC_OP_EACH:
+		session_on_bytes(lane, conn, event);
+		break;
 	case BC_OP_ACCEPT:
+	case BC_OP_HELLO:
 	case BC_OP_LANES:
 	case BC_OP_LOCAL:
 	case BC_OP_NEWS:
 	case BC_OP_NODE:
 	case BC_OP_NONE:
+	case BC_OP_PUBLISH:
 	case BC_OP_RECV:
 		break;
 	}
@@ -91,6 +97,7 @@ void lane_events_tick(struct lane *lane)
 		closing_probe(lane, conn);
 	}
 	egress_tick(lane);
+	session_tick(lane);
 	closing_run(lane);
 	closing_press(lane, false);
 	zerocopy_tick(lane);

@@ -23,6 +23,8 @@ const char *listening_role_name(enum config_role role)
 		return "ingest";
 	case CONFIG_ROLE_EGRESS:
 		return "egress";
+	case CONFIG_ROLE_PACKET:
+		return "packet";
 	}
 	return "unknown";
 }

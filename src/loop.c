@@ -23,6 +23,7 @@
 #include "src/egress.h"
 #include "src/follow.h"
 #include "src/gating.h"
+#include "src/greeting.h"
 #include "src/ingest.h"
 #include "src/lane_events.h"
 #include "src/lanes.h"
@@ -77,6 +78,16 @@ static void on_recv(struct daemon *daemon, struct bc_token token, int result)
 	closing_settle(&daemon->home, conn);
 }
 
+static void on_hello(struct daemon *daemon, struct bc_token token, int result)
+{
+	struct bc_conn *conn = bc_conn_by_token(&daemon->home.conns, token);
+
+	BC_ASSERT(conn);
+	conn->in_flight &= ~BC_CONN_HELLO;
+	greeting_on_recv(daemon, conn, result);
+	closing_settle(&daemon->home, conn);
+}
+
 static void on_receiver(struct daemon *daemon, struct bc_token token,
 			const struct bc_event *event)
 {
@@ -109,6 +120,8 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 	}
 	if (token.op == BC_OP_RECV)
 		on_recv(daemon, token, event->result);
+	else if (token.op == BC_OP_HELLO)
+		on_hello(daemon, token, event->result);
 	else
 		on_receiver(daemon, token, event);
 }

@@ -71,6 +71,7 @@ static const char *allowed_always(enum option_kind kind)
 	case OPTION_LISTEN:
 	case OPTION_INGEST:
 	case OPTION_EGRESS:
+	case OPTION_PACKET:
 		return "HOST:PORT, the host a name, an IPv4 address, [IPv6] or "
 		       "* for all, the port from 0 to 65535, where 0 picks a "
 		       "free one; or unix:/PATH or unix:@NAME of up to 107 "
@@ -219,6 +220,7 @@ bool options_range_shown(const struct option_row *row)
 	case OPTION_WORD:   /* the argument lists them */
 	case OPTION_INGEST: /* as for --listen */
 	case OPTION_EGRESS:
+	case OPTION_PACKET:
 		return false;
 	case OPTION_NAME:
 	case OPTION_LISTEN:

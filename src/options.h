@@ -18,6 +18,7 @@ enum option_kind {
 	OPTION_LISTEN,
 	OPTION_INGEST,
 	OPTION_EGRESS,
+	OPTION_PACKET,
 	OPTION_RING, /* a size that is a power of two */
 	OPTION_SIZE, /* 0, or a size in the range */
 	OPTION_LAG,

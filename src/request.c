@@ -65,6 +65,28 @@ int request_watch(struct lane *lane, struct bc_conn *conn, unsigned char *byte)
 	return ret;
 }
 
+int request_hello(struct lane *lane, struct bc_conn *conn, void *buffer,
+		  size_t size)
+{
+	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_HELLO);
+	int ret = bc_backend_recv(lane->backend, conn->fd, buffer, size, 0,
+				  token);
+
+	if (ret == 0)
+		conn->in_flight |= BC_CONN_HELLO;
+	return ret;
+}
+
+int request_each(struct lane *lane, struct bc_conn *conn)
+{
+	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_EACH);
+	int ret = bc_backend_recv_each(lane->backend, conn->fd, token);
+
+	if (ret == 0)
+		conn->in_flight |= BC_CONN_EACH;
+	return ret;
+}
+
 int request_discard(struct lane *lane, struct bc_conn *conn, size_t size)
 {
 	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_DISCARD);
@@ -89,10 +111,9 @@ void request_cancel(struct lane *lane, struct bc_conn *conn, uint32_t requests)
 		uint32_t request;
 		enum bc_op op;
 	} all[] = {
-		{BC_CONN_SEND, BC_OP_SEND},
-		{BC_CONN_RECV, BC_OP_RECV},
-		{BC_CONN_WATCH, BC_OP_WATCH},
-		{BC_CONN_DISCARD, BC_OP_DISCARD},
+		{BC_CONN_SEND, BC_OP_SEND},   {BC_CONN_RECV, BC_OP_RECV},
+		{BC_CONN_WATCH, BC_OP_WATCH}, {BC_CONN_DISCARD, BC_OP_DISCARD},
+		{BC_CONN_EACH, BC_OP_EACH},   {BC_CONN_HELLO, BC_OP_HELLO},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -30,6 +30,13 @@ int request_send_zc(struct lane *lane, struct bc_conn *conn, const void *bytes,
 /* request_watch - tell us when the peer has sent something, or has ended. */
 int request_watch(struct lane *lane, struct bc_conn *conn, unsigned char *byte);
 
+/* request_hello - receive a client's HELLO, or some of it. */
+int request_hello(struct lane *lane, struct bc_conn *conn, void *buffer,
+		  size_t size);
+
+/* request_each - receive whatever a client says, until that is ended. */
+int request_each(struct lane *lane, struct bc_conn *conn);
+
 /* request_discard - throw away up to size bytes that the peer has sent. */
 int request_discard(struct lane *lane, struct bc_conn *conn, size_t size);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* roles.c - see roles.h. */
+#include <errno.h>
 #include <unistd.h>
 
 #include <bcast/monitor.h>
@@ -7,6 +8,7 @@
 #include "shm/clock.h"
 #include "shm/peers.h"
 #include "src/egress.h"
+#include "src/greeting.h"
 #include "src/ingest.h"
 #include "src/introduce.h"
 #include "src/lanes.h"
@@ -14,6 +16,7 @@
 #include "src/log.h"
 #include "src/receivers.h"
 #include "src/request.h"
+#include "src/session.h"
 #include "src/roles.h"
 
 /* A connection that is not taken: say why, in the log and the memory. */
@@ -42,10 +45,22 @@ static void refuse(struct daemon *daemon, int fd, uint32_t role,
 		  "peer=%s reason=%s", text, bcast_close_reason_name(reason));
 }
 
+/* Receivers and clients that do not receive, together. */
+static bool clients_have_room(const struct daemon *daemon)
+{
+	uint32_t others = daemon->home.clients - daemon->home.subscribers;
+
+	return receivers_count(daemon) + others < daemon->config.max_receivers;
+}
+
 /* Which role a newcomer gets; 0 with a reason if none. */
 static uint32_t choose_role(const struct daemon *daemon, enum config_role door,
 			    uint32_t *reason)
 {
+	if (door == CONFIG_ROLE_PACKET) {
+		*reason = BCAST_CLOSE_LIMIT;
+		return clients_have_room(daemon) ? BCAST_ROLE_GREETING : 0;
+	}
 	if (door != CONFIG_ROLE_EGRESS && ingest_is_free(daemon))
 		return BCAST_ROLE_WAITING;
 	*reason = BCAST_CLOSE_BUSY;
@@ -80,7 +95,12 @@ static bool take_in(struct daemon *daemon, uint32_t listener_index, int fd,
 		return true;
 	}
 	introduce(home, conn, role, daemon_tail(daemon));
-	ingest_join(daemon, conn);
+	if (role == BCAST_ROLE_WAITING)
+		ingest_join(daemon, conn);
+	else if (session_open(home, conn) == 0)
+		greeting_begin(daemon, conn);
+	else
+		bc_conn_end(&home->conns, conn, BCAST_CLOSE_LIMIT, -ENOMEM);
 	return true;
 }
 

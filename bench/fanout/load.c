@@ -182,7 +182,7 @@ static int run(struct load *load)
 
 static const char usage_text[] =
 	"usage: bench_fanout_load --egress H:P [--ingest H:P] [options]\n"
-	"  --protocol raw|redis|nats|mqtt  (raw)\n"
+	"  --protocol raw|redis|nats|mqtt|packet|packet-crc  (raw)\n"
 	"  --receivers N                   1..1024 (16)\n"
 	"  --stalled N                     and as many that never read (0)\n"
 	"  --message SIZE                  payload of a message (64K; raw 1M)\n"
@@ -263,7 +263,11 @@ static void set_option(struct options *options, int letter, const char *value)
 /* The window must hold two writes, or the sender and server take turns. */
 static bool sound(const struct options *options)
 {
-	return options->joining.protocol != NULL &&
+	const struct protocol *protocol = options->joining.protocol;
+
+	return protocol != NULL &&
+	       (protocol->multiple == 0 ||
+		options->message_bytes % protocol->multiple == 0) &&
 	       options->joining.egress != NULL &&
 	       options->joining.receivers >= 1 &&
 	       options->joining.receivers <= RECEIVERS_MAX &&

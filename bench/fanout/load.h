@@ -53,6 +53,8 @@ struct load {
 	pthread_t thread;
 	uint8_t *batch;		/* some whole messages, as sent */
 	size_t batch_bytes;	/* of the batch, on its way in */
+	size_t message_bytes;	/* of one in it */
+	uint64_t numbered;	/* messages so far, if they have numbers */
 	size_t delivered_bytes; /* of the batch, on its way to a receiver */
 	_Alignas(128) atomic_uint_fast64_t sent; /* in delivered bytes */
 	atomic_bool stop;

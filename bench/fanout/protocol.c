@@ -220,14 +220,29 @@ static size_t mqtt_overhead(size_t payload)
 /* ------------------------------------------------------------------------ */
 
 static const struct protocol protocols[] = {
-	{"raw", NULL, NULL, NULL, raw_head, "", raw_overhead},
-	{"redis", redis_subscribe, NULL, NULL, redis_head, "\r\n",
-	 redis_overhead},
-	{"nats", nats_subscribe, nats_settle, nats_greet, nats_head, "\r\n",
-	 nats_overhead},
-	{"mqtt", mqtt_subscribe, NULL, mqtt_greet, mqtt_head, "",
-	 mqtt_overhead},
+	{.name = "raw", .head = raw_head, .tail = "", .overhead = raw_overhead},
+	{.name = "redis",
+	 .subscribe = redis_subscribe,
+	 .head = redis_head,
+	 .tail = "\r\n",
+	 .overhead = redis_overhead},
+	{.name = "nats",
+	 .subscribe = nats_subscribe,
+	 .settle = nats_settle,
+	 .greet = nats_greet,
+	 .head = nats_head,
+	 .tail = "\r\n",
+	 .overhead = nats_overhead},
+	{.name = "mqtt",
+	 .subscribe = mqtt_subscribe,
+	 .greet = mqtt_greet,
+	 .head = mqtt_head,
+	 .tail = "",
+	 .overhead = mqtt_overhead},
 };
+
+static const struct protocol *const own[] = {&protocol_packet,
+					     &protocol_packet_crc};
 
 const struct protocol *protocol_find(const char *name)
 {
@@ -235,6 +250,9 @@ const struct protocol *protocol_find(const char *name)
 		if (strcmp(protocols[i].name, name) == 0)
 			return &protocols[i];
 	}
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strcmp(own[i]->name, name) == 0)
+			return own[i];
 	return NULL;
 }
 

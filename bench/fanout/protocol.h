@@ -37,9 +37,22 @@ struct protocol {
 	const char *tail;
 	/* Bytes around the payload on its way out to a subscriber. */
 	size_t (*overhead)(size_t payload);
+	/* What a head says of its payload, which stands behind it. Or NULL. */
+	void (*seal)(unsigned char *head, size_t payload);
+	/* And of its place among all that are sent, from 1. Or NULL. */
+	void (*number)(unsigned char *head, uint64_t number);
+	/* Payloads are a multiple of this; 0: whatever they are. */
+	size_t multiple;
 };
 
-/* protocol_find - by name (raw, redis, nats, mqtt); NULL: there is none. */
+/* The one of bcast's own clients, without and with a checksum (packet.c). */
+extern const struct protocol protocol_packet;
+extern const struct protocol protocol_packet_crc;
+
+/*
+ * protocol_find - by name (raw, redis, nats, mqtt, packet, packet-crc); NULL:
+ * there is none.
+ */
 const struct protocol *protocol_find(const char *name);
 
 /*

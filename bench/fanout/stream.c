@@ -40,6 +40,7 @@ static int make_batch(struct load *load)
 	uint8_t *out;
 
 	load->batch_bytes = count * message;
+	load->message_bytes = message;
 	load->delivered_bytes = count * (payload + protocol->overhead(payload));
 	load->batch = pages(load->batch_bytes);
 	if (load->batch == NULL)
@@ -50,6 +51,8 @@ static int make_batch(struct load *load)
 		out += head_size;
 		for (size_t k = 0; k < payload; k++)
 			out[k] = (uint8_t)(k * 7 + i);
+		if (protocol->seal != NULL)
+			protocol->seal(out - head_size, payload);
 		out += payload;
 		memcpy(out, protocol->tail, tail);
 		out += tail;
@@ -115,10 +118,21 @@ static void drain_replies(int fd)
 		continue;
 }
 
+/* The same messages again, but for their numbers. */
+static void number_batch(struct load *load)
+{
+	const struct protocol *protocol = load->options.joining.protocol;
+
+	for (size_t at = 0; at < load->batch_bytes; at += load->message_bytes)
+		protocol->number(load->batch + at, ++load->numbered);
+}
+
 static bool send_batch(struct load *load)
 {
 	size_t done = 0;
 
+	if (load->options.joining.protocol->number != NULL)
+		number_batch(load);
 	while (done < load->batch_bytes) {
 		ssize_t n = send(load->fd, load->batch + done,
 				 load->batch_bytes - done, MSG_NOSIGNAL);

@@ -72,8 +72,8 @@ class Server:
                     if " listening " in line and address and role:
                         found[role.group(1)] = address.group(1)
             if all(role in found for role in roles):
-                self.egress = found.get("egress")
-                self.ingest = found.get("ingest")
+                self.egress = found.get("packet") or found.get("egress")
+                self.ingest = found.get("packet") or found.get("ingest")
                 return
             self.alive()
             time.sleep(0.02)

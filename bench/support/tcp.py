@@ -394,7 +394,7 @@ def available(options, wanted):
     return found
 
 
-def run_all(options, work, summarize):
+def run_all(options, work, summarize, kind=Bench):
     """work(bench), and what it came to, also if it was interrupted. Exit code
     1 if a run of bcastd failed."""
     os.makedirs(options.results, exist_ok=True)
@@ -406,7 +406,7 @@ def run_all(options, work, summarize):
     folder = tempfile.mkdtemp(prefix="bench-")
     try:
         with open(path + ".jsonl", "w", encoding="utf-8") as out:
-            bench = Bench(options, folder, out)
+            bench = kind(options, folder, out)
             bench.record("machine", now)
             stolen = machine.steal_s()
             try:

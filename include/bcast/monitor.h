@@ -89,6 +89,8 @@ enum bcast_peer_role {
 	BCAST_ROLE_SENDER = 1,	 /* holds the write lease */
 	BCAST_ROLE_RECEIVER = 2, /* is sent the stream */
 	BCAST_ROLE_WAITING = 3,	 /* next sender, once the last one is read */
+	BCAST_ROLE_GREETING = 4, /* at --packet: has not said yet what it wants */
+	BCAST_ROLE_CLIENT = 5,	 /* at --packet: all but those that receive */
 };
 
 /* A connection of the daemon, while it is open. */
@@ -125,6 +127,8 @@ enum bcast_close_reason {
 	BCAST_CLOSE_SETUP = 8,	       /* socket options could not be set */
 	BCAST_CLOSE_DAEMON_DIED = 9,   /* its daemon; noted by the next one */
 	BCAST_CLOSE_SEND_TIMEOUT = 10, /* took nothing for --send-timeout */
+	BCAST_CLOSE_REJECTED = 11,     /* a client: it was told why */
+	BCAST_CLOSE_IDLE = 12,	       /* a client: silent for --idle-timeout */
 };
 
 /* bcast_close_reason_name - a stable word such as "slow", for logs and JSON. */

@@ -13,8 +13,9 @@
 
 #include <bcast/monitor.h>
 
-#include "shm/layout.h"
 #include "zerocopy_daemon.h"
+
+#include "net/zerocopy.h"
 
 #define KIB	(UINT64_C(1) << 10)
 #define MIB	(UINT64_C(1) << 20)

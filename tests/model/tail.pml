@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tail.pml - the tail and its number: bc_record_flush(), bc_record_tail(),
- * bc_record_takeover() of shm/record.c.
+ * bc_record_takeover(), bc_record_set_rule() of shm/record.c, and
+ * bc_record_publish() of shm/record.h.
  *
  * Records are shown by their headers, and the tail follows in flushes: three
  * stores, sequence_before, tail, sequence_after. Holders of the lease follow one
  * another; each may be killed between any two stores, in a record, in a flush,
  * and in the takeover itself. Joiners read the three words at any time.
+ *
+ * A holder is a local publisher, whose records are shown so, or a daemon: into
+ * its ring a receive writes bytes that nobody has checked, FORGED (below) for
+ * all one knows; it stamps one record or two in place, marks the place behind
+ * them, where more such bytes may stand, flushes, and puts back what stood
+ * there. Its records are published by the tail alone.
  *
  * Every record is one unit, so record n begins at n - 1, and each number can be
  * told right from wrong. What stands in a unit before it is written is bytes of
@@ -25,6 +32,11 @@
  *	AFTER_ONLY		a taker trusts sequence_after
  *	NEXT_NOT_MARKED		the next header is not made invalid: a taker
  *				takes old bytes at the tail for its record
+ *	DAEMON_MARKS_NONE	bc_record_publish() leaves what stands behind
+ *	PUT_BACK_EARLY		it puts it back before sequence_after is stored
+ *	SWITCH_NOT_MARKED	a daemon's successor shows by header, and does
+ *				not mark the place at the tail
+ *	RULE_KEPT		a daemon leaves the rule as it was
  *	TAIL_FIRST		flush: tail, before, after
  *	AFTER_FIRST		flush: before, after, tail
  *	NO_RELEASE		the stores of a flush may be seen in any order
@@ -39,6 +51,9 @@
 
 byte before = 1, tail, after = 1;
 byte header[LAST + 1] = FORGED;
+
+bool by_header;
+byte published; /* known to this model only */
 
 byte pending;
 bool before_pending, tail_pending, after_pending;
@@ -75,22 +90,37 @@ end:
 	od
 }
 
+/* from here on joiners may be told of it, and takers must find it */
+inline move_tail()
+{
+	atomic {
+		STORE(tail, at);
+		if
+		:: published < at -> published = at
+		:: else
+		fi
+	}
+}
+
 /* bc_record_flush */
 inline flush()
 {
 	RELEASE;
 #ifdef TAIL_FIRST
-	STORE(tail, at); RELEASE; MAY_DIE;
+	move_tail(); RELEASE; MAY_DIE;
 	STORE(before, number); RELEASE; MAY_DIE;
 	STORE(after, number)
 #else
 #ifdef AFTER_FIRST
 	STORE(before, number); RELEASE; MAY_DIE;
 	STORE(after, number); RELEASE; MAY_DIE;
-	STORE(tail, at)
+	move_tail()
 #else
 	STORE(before, number); RELEASE; MAY_DIE;
-	STORE(tail, at); RELEASE; MAY_DIE;
+	move_tail(); RELEASE; MAY_DIE;
+#ifdef PUT_BACK_EARLY
+	header[at] = FORGED; MAY_DIE;
+#endif
 	STORE(after, number)
 #endif
 #endif
@@ -113,12 +143,81 @@ inline look_at_tail()
 #endif
 }
 
+/* what a local publisher does with the lease */
+inline show_records()
+{
+	/* bc_record_set_rule */
+	if
+	:: !by_header ->
+#ifndef SWITCH_NOT_MARKED
+		header[at] = INVALID; MAY_DIE;
+#endif
+		by_header = true; MAY_DIE
+	:: else
+	fi;
+	do
+	:: at < LAST ->
+#ifndef NEXT_NOT_MARKED
+		header[at + 1] = INVALID;
+		MAY_DIE;
+#endif
+		atomic { header[at] = number; published++ };
+		at++; number++;
+		if
+		:: flush()
+		:: skip
+		fi;
+		MAY_DIE
+	:: break
+	od;
+	if
+	:: flush()	/* bc_writer_close */
+	:: skip
+	fi
+}
+
+inline stamp()
+{
+	header[at] = number; MAY_DIE;
+	at++; number++
+}
+
+/* what a daemon does with it */
+inline receive_records()
+{
+#ifndef RULE_KEPT
+	by_header = false; MAY_DIE;
+#endif
+	do
+	:: at < LAST ->
+		i = at;
+		d_step {
+			do
+			:: i <= LAST -> header[i] = FORGED; i++
+			:: else -> break
+			od;
+			i = 0
+		};
+		MAY_DIE;
+		stamp();
+		if
+		:: at < LAST -> stamp()
+		:: skip
+		fi;
+		/* bc_record_publish */
+#ifndef DAEMON_MARKS_NONE
+		header[at] = INVALID; MAY_DIE;
+#endif
+		flush(); MAY_DIE;
+		header[at] = FORGED
+	:: break
+	od
+}
+
 active proctype holders()
 {
-	byte at = 0, number = 1, n = 0;
-	byte published = 0; /* known to this model only */
+	byte at = 0, number = 1, n = 0, i;
 
-	header[0] = INVALID; /* bc_record_set_rule */
 	do
 	:: n == HOLDERS -> break
 	:: else ->
@@ -129,31 +228,16 @@ active proctype holders()
 		look_at_tail();
 		assert(number == at + 1);
 		do
-		:: at < LAST && CARRIES(at, number) -> at++; number++
+		:: by_header && at < LAST && CARRIES(at, number) ->
+			at++; number++
 		:: else -> break
 		od;
 		assert(at == published && number == at + 1);
 		flush();
 		MAY_DIE;
-		/* records */
-		do
-		:: at < LAST ->
-#ifndef NEXT_NOT_MARKED
-			header[at + 1] = INVALID;
-			MAY_DIE;
-#endif
-			atomic { header[at] = number; published++ };
-			at++; number++;
-			if
-			:: flush()
-			:: skip
-			fi;
-			MAY_DIE
-		:: break
-		od;
 		if
-		:: flush()	/* bc_writer_close */
-		:: skip
+		:: show_records()
+		:: receive_records()
 		fi;
 next:		skip
 	od

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_layout.c - the layout of version 1 in literal numbers, apart from
+ * test_layout.c - the layout of version 3 in literal numbers, apart from
  * layout.h's own asserts: whoever changes a struct there, and its assert with
  * it, still has to come here, and is then reminded of BC_LAYOUT_VERSION.
  */
@@ -34,7 +34,7 @@ static void compare(const struct pin *pins, size_t count)
 				 pins[i].what, pins[i].is, pins[i].shall);
 }
 
-static void sizes_are_those_of_version_2(void **state)
+static void sizes_are_those_of_version_3(void **state)
 {
 	static const struct pin pins[] = {
 		SIZE(bc_identity_shm, 128),   SIZE(bc_owner_shm, 128),
@@ -46,14 +46,15 @@ static void sizes_are_those_of_version_2(void **state)
 		SIZE(bc_index_shm, 32),	      SIZE(bc_histogram_shm, 2048),
 		SIZE(bc_registry_shm, 4096),  SIZE(bc_node_shm, 4096),
 		SIZE(bc_inbox_shm, 4096),     SIZE(bc_message_shm, 32),
+		SIZE(bc_publisher_shm, 64),
 	};
 
 	(void)state;
-	assert_int_equal(BC_LAYOUT_VERSION, 2);
+	assert_int_equal(BC_LAYOUT_VERSION, 3);
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_control_block_are_those_of_version_2(void **state)
+static void offsets_of_the_control_block_are_those_of_version_3(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_control_shm, identity, 0),
@@ -113,7 +114,7 @@ static void offsets_of_the_control_block_are_those_of_version_2(void **state)
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_entries_are_those_of_version_2(void **state)
+static void offsets_of_the_entries_are_those_of_version_3(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_fact_shm, sequence, 0),
@@ -163,7 +164,7 @@ static void offsets_of_the_entries_are_those_of_version_2(void **state)
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_registry_are_those_of_version_2(void **state)
+static void offsets_of_the_registry_are_those_of_version_3(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_registry_shm, magic, 0),
@@ -230,11 +231,11 @@ static void words_written_by_different_processes_share_no_line(void **state)
 	assert_int_equal(offsetof(struct bc_registry_shm, sleepers) % 128, 0);
 }
 
-static void layout_id_is_that_of_version_2(void **state)
+static void layout_id_is_that_of_version_3(void **state)
 {
 	(void)state;
 
-	assert_int_equal(bc_layout_id(), 0x5e4fc14d);
+	assert_int_equal(bc_layout_id(), 0xd93f757);
 }
 
 static void magics_are_what_od_shows(void **state)
@@ -263,15 +264,15 @@ static void page_of_zeroes_is_not_ready(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes_are_those_of_version_2),
+		cmocka_unit_test(sizes_are_those_of_version_3),
 		cmocka_unit_test(
-			offsets_of_the_control_block_are_those_of_version_2),
-		cmocka_unit_test(offsets_of_the_entries_are_those_of_version_2),
+			offsets_of_the_control_block_are_those_of_version_3),
+		cmocka_unit_test(offsets_of_the_entries_are_those_of_version_3),
 		cmocka_unit_test(
-			offsets_of_the_registry_are_those_of_version_2),
+			offsets_of_the_registry_are_those_of_version_3),
 		cmocka_unit_test(
 			words_written_by_different_processes_share_no_line),
-		cmocka_unit_test(layout_id_is_that_of_version_2),
+		cmocka_unit_test(layout_id_is_that_of_version_3),
 		cmocka_unit_test(magics_are_what_od_shows),
 		cmocka_unit_test(page_of_zeroes_is_not_ready),
 	};

@@ -3,6 +3,7 @@
  * test_record.c - record.c: walk, flush, the rule, and what the next holder of
  * the lease finds when the last one died at this step or that.
  */
+#include "each_step.h"
 #include "nodes.h"
 #include "records.h"
 
@@ -463,6 +464,75 @@ static void head_that_cannot_be_is_not_taken_over(void **state)
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, open_stream, close_stream)
 
+/* ---- By tail, as a daemon does ----------------------------------------- */
+
+/* Bytes that nobody has checked, which look like record `sequence`. */
+static void receive(struct bc_record_place place, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		records_write(&ring, place, 40);
+		bc_record_at(&ring, place.position)->sequence = place.sequence;
+		place = records_place(place.position + NINETY_SIX,
+				      place.sequence + 1);
+	}
+}
+
+static void publication_by_tail_moves_the_head_and_leaves_the_rest(void **state)
+{
+	struct bc_record_place begun = records_place(2 * NINETY_SIX, 77);
+	uint32_t count = head->publish_count;
+
+	(void)state;
+	bc_record_set_rule(&ring, BC_RULE_TAIL);
+	records_reserve(&ring, 3 * NINETY_SIX);
+	receive(BIRTH, 2);
+	receive(begun, 1);
+
+	bc_record_publish(&ring, 2 * NINETY_SIX, 3, 123);
+
+	assert_settled(2 * NINETY_SIX, 3);
+	assert_int_equal(head->publish_count, count + 1);
+	assert_int_equal(head->published_ns, 123);
+	assert_int_equal(bc_record_at(&ring, begun.position)->sequence, 77);
+}
+
+static void publish_twice_by_tail(void *argument)
+{
+	(void)argument;
+	bc_record_publish(&ring, NINETY_SIX, 2, 1);
+	bc_record_publish(&ring, 3 * NINETY_SIX, 4, 1);
+}
+
+/* Whoever takes the lease now goes on at the tail, with its own number. */
+static void look_as_taker(void *argument)
+{
+	struct bc_head_shm saved;
+	struct bc_record_place place;
+
+	(void)argument;
+	memcpy(&saved, head, sizeof(saved));
+	assert_int_equal(bc_record_takeover(&ring, &place), 0);
+	assert_int_equal(place.position, saved.tail);
+	assert_int_equal(place.sequence, saved.tail / NINETY_SIX + 1);
+	assert_settled(place.position, place.sequence);
+	memcpy(head, &saved, sizeof(saved));
+}
+
+static void death_at_any_instruction_of_a_publication_by_tail(void **state)
+{
+	(void)state;
+	bc_record_set_rule(&ring, BC_RULE_TAIL);
+	records_reserve(&ring, 8 * NINETY_SIX);
+	receive(BIRTH, 3);
+	/* behind them: what carries the numbers that are just going out */
+	bc_record_at(&ring, 3 * NINETY_SIX)->sequence = 2;
+
+	(void)each_step(publish_twice_by_tail, look_as_taker, NULL);
+
+	assert_settled(3 * NINETY_SIX, 4);
+	assert_int_equal(bc_record_at(&ring, 3 * NINETY_SIX)->sequence, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +563,8 @@ int main(void)
 		TEST(taker_walks_over_the_whole_ring_if_it_must),
 		TEST(takeover_far_into_the_stream),
 		TEST(head_that_cannot_be_is_not_taken_over),
+		TEST(publication_by_tail_moves_the_head_and_leaves_the_rest),
+		TEST(death_at_any_instruction_of_a_publication_by_tail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,8 @@ void daemon_fixture_start(struct daemon_fixture *daemon,
 	for (const char *const *option = options; *option; option++)
 		if (strcmp(*option, "--listen") == 0 ||
 		    strcmp(*option, "--ingest") == 0 ||
-		    strcmp(*option, "--egress") == 0)
+		    strcmp(*option, "--egress") == 0 ||
+		    strcmp(*option, "--packet") == 0)
 			listeners++;
 	daemon_fixture_await_log(daemon, "info listening ", listeners);
 }

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* greeting.c - see greeting.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bcast/monitor.h>
+
+#include "shm/clock.h"
+#include "shm/record.h"
+#include "shm/record_index.h"
+#include "src/egress.h"
+#include "src/greeting.h"
+#include "src/introduce.h"
+#include "src/local.h"
+#include "src/log.h"
+#include "src/request.h"
+#include "src/session.h"
+
+#define HEADER	   ((uint32_t)sizeof(struct bcast_packet_header))
+#define HELLO_ROOM (HEADER + BCAST_HELLO_MAX)
+
+static void receive(struct daemon *daemon, struct bc_conn *conn, uint32_t until)
+{
+	struct session *session = conn->session;
+
+	if (request_hello(&daemon->home, conn,
+			  session->hello + session->hello_have,
+			  until - session->hello_have) < 0)
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_RESET,
+			    -ENOMEM);
+}
+
+void greeting_begin(struct daemon *daemon, struct bc_conn *conn)
+{
+	struct session *session = conn->session;
+
+	session->hello = malloc(HELLO_ROOM);
+	if (session->hello)
+		receive(daemon, conn, HEADER);
+	else
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_LIMIT,
+			    -ENOMEM);
+}
+
+/* ---- What it may have -------------------------------------------------- */
+
+/* Is it this stream, and is there nothing in the way? */
+static bool is_acceptable(struct daemon *daemon, struct bc_conn *conn,
+			  const struct bc_hello *hello)
+{
+	struct lane *home = &daemon->home;
+
+	if (hello->name[0] != '\0' &&
+	    strcmp(hello->name, daemon->config.name) != 0) {
+		session_reject(home, conn, BCAST_REJECT_STREAM,
+			       "another stream is served here", 0);
+		return false;
+	}
+	if (daemon->phase != DAEMON_RUNNING) {
+		session_reject(home, conn, BCAST_REJECT_ENDING,
+			       "the daemon is stopping", 1000);
+		return false;
+	}
+	return true;
+}
+
+/* The live end. Its number is not known for an instant now and then. */
+static int live_place(struct daemon *daemon, struct bc_record_place *place)
+{
+	local_admit(daemon);
+	*place = (struct bc_record_place){daemon_tail(daemon),
+					  daemon->local.sequence};
+	return place->sequence != 0
+		       ? 0
+		       : bc_record_index_exact(&daemon->segment,
+					       place->position, place);
+}
+
+static uint64_t heartbeat_ns(const struct daemon *daemon,
+			     const struct bc_hello *hello)
+{
+	uint32_t ms = daemon->config.heartbeat_ms;
+
+	if (hello->fixed.heartbeat_ms != 0 && hello->fixed.heartbeat_ms < ms)
+		ms = hello->fixed.heartbeat_ms;
+	return ms * (uint64_t)BC_NS_PER_MS;
+}
+
+static void fill_welcome(const struct daemon *daemon,
+			 const struct bc_conn *conn, struct bc_welcome *welcome)
+{
+	const struct bc_identity_shm *identity =
+		&daemon->segment.control->identity;
+	uint64_t payload_max =
+		bc_record_max(identity->capacity) - BC_RECORD_HEADER;
+
+	welcome->fixed.roles = conn->session->roles;
+	welcome->fixed.epoch = identity->epoch;
+	welcome->fixed.tail = daemon_tail(daemon);
+	welcome->fixed.capacity = identity->capacity;
+	welcome->fixed.payload_max = (uint32_t)payload_max;
+	welcome->fixed.heartbeat_ms =
+		(uint32_t)(conn->session->heartbeat_ns / BC_NS_PER_MS);
+	welcome->fixed.idle_timeout_ms = daemon->config.idle_timeout_ms;
+	memcpy(welcome->name, daemon->config.name, sizeof(welcome->name));
+}
+
+static void answer(struct daemon *daemon, struct bc_conn *conn,
+		   struct bc_welcome *welcome)
+{
+	unsigned char frame[BC_HELLO_FRAME_MAX];
+
+	fill_welcome(daemon, conn, welcome);
+	(void)outbox_add_bytes(&conn->session->outbox, frame,
+			       bc_welcome_write(frame, welcome));
+	egress_nudge(&daemon->home, conn);
+	bc_counter_add(daemon->counters, BC_COUNTER_clients_welcomed, 1);
+	log_event(LOG_LEVEL_INFO, "client_welcomed", "peer=%s roles=%s%s%s",
+		  conn->peer,
+		  conn->session->roles & BCAST_CLIENT_SUBSCRIBE ? "subscribe,"
+								: "",
+		  conn->session->roles & BCAST_CLIENT_PUBLISH ? "publish," : "",
+		  conn->session->roles & BCAST_CLIENT_NODE ? "node" : "");
+}
+
+static void welcome(struct daemon *daemon, struct bc_conn *conn,
+		    const struct bc_hello *hello)
+{
+	struct bc_welcome welcome = {.fixed.version = BCAST_PROTOCOL_VERSION};
+	struct bc_record_place place;
+
+	if (live_place(daemon, &place) < 0) {
+		session_reject(&daemon->home, conn, BCAST_REJECT_BUSY,
+			       "the stream is just changing hands", 100);
+		return;
+	}
+	welcome.fixed.position = place.position;
+	welcome.fixed.sequence = place.sequence;
+	conn->session->roles = hello->fixed.roles;
+	conn->session->heartbeat_ns = heartbeat_ns(daemon, hello);
+	conn->session->span_end = place.position;
+	answer(daemon, conn, &welcome);
+	session_serve(&daemon->home, conn);
+	if (hello->fixed.roles & BCAST_CLIENT_SUBSCRIBE)
+		introduce_subscriber(&daemon->home, conn, place.position);
+	else
+		introduce_client(&daemon->home, conn);
+}
+
+static void on_whole(struct daemon *daemon, struct bc_conn *conn)
+{
+	struct session *session = conn->session;
+	struct bc_packet_frame frame = {
+		.payload = session->hello + HEADER,
+	};
+	struct bc_hello hello;
+	const char *why;
+	int code;
+
+	memcpy(&frame.header, session->hello, sizeof(frame.header));
+	code = bc_hello_read(&frame, &hello, &why);
+	if (code != 0)
+		session_reject(&daemon->home, conn, (uint32_t)code, why, 0);
+	else if (is_acceptable(daemon, conn, &hello))
+		welcome(daemon, conn, &hello);
+	free(session->hello);
+	session->hello = NULL;
+}
+
+/* ---- How it comes ------------------------------------------------------ */
+
+/* How long it will be, once the header is here; 0: it is no HELLO. */
+static uint32_t whole_size(const struct session *session)
+{
+	struct bcast_packet_header header;
+
+	memcpy(&header, session->hello, sizeof(header));
+	if (header.type != BCAST_PACKET_HELLO ||
+	    header.length > BCAST_HELLO_MAX)
+		return 0;
+	return (uint32_t)bcast_packet_size(header.length);
+}
+
+static void on_more(struct daemon *daemon, struct bc_conn *conn)
+{
+	struct session *session = conn->session;
+	uint32_t whole = HEADER;
+
+	if (session->hello_have >= HEADER)
+		whole = whole_size(session);
+	if (whole == 0)
+		session_reject(&daemon->home, conn, BCAST_REJECT_PROTOCOL,
+			       "the first record is not a HELLO", 0);
+	else if (session->hello_have < whole)
+		receive(daemon, conn, whole);
+	else
+		on_whole(daemon, conn);
+}
+
+void greeting_on_recv(struct daemon *daemon, struct bc_conn *conn, int result)
+{
+	struct bc_conn_table *conns = &daemon->home.conns;
+
+	if (conn->state != BC_CONN_OPEN ||
+	    conn->session->state != SESSION_GREETING)
+		return;
+	if (result > 0)
+		conn->session->hello_have += (uint32_t)result;
+	if (result == 0)
+		bc_conn_end(conns, conn, BCAST_CLOSE_PEER, 0);
+	else if (result < 0 && result != -EAGAIN && result != -EINTR)
+		bc_conn_end(conns, conn, BCAST_CLOSE_RESET, result);
+	else
+		on_more(daemon, conn);
+}

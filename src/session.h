@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session.h - a client at a --packet address: who it is, what it says, and what
+ * it is told between the records of the stream.
+ *
+ *	accept -> GREETING --HELLO--> SERVING --> gone
+ *	              |                  |
+ *	              +---> LEAVING <----+     REJECT or END, then closed
+ *
+ * A client that subscribes is a receiver like any other (egress.h): its sends
+ * come from the ring. Beside that it is told things of its own (outbox.h), and
+ * only between two records: the ring's bytes go out in spans that end where a
+ * record does, and at such an end, first what is in the outbox. Bytes of the
+ * span that have been sent already are held in the ring until all of it is, so
+ * that whoever must end a span early can find out where the next record begins.
+ *
+ * A client that does not subscribe is in the same lists, but only while there
+ * is something to tell it.
+ *
+ * Memory: one allocation a client, and buffers while it says or is told
+ * something. It belongs to the lane that serves the connection.
+ */
+#ifndef SRC_SESSION_H
+#define SRC_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <bcast/packet.h>
+
+#include "net/hello.h"
+#include "net/packet_stream.h"
+#include "src/lane.h"
+#include "src/outbox.h"
+
+enum session_state {
+	SESSION_GREETING, /* no whole HELLO yet */
+	SESSION_SERVING,
+	SESSION_LEAVING, /* its last words are in the outbox */
+};
+
+struct session {
+	enum session_state state;
+	uint32_t roles; /* enum bcast_client_role */
+	bool speaking;	/* the send in flight is of the outbox */
+	struct outbox outbox;
+	struct bc_packet_stream in;
+	uint64_t heartbeat_ns; /* we are silent for no longer */
+	uint64_t heard_ns;     /* when something came; as the lane's clock */
+	uint64_t spoke_ns;     /* when something was sent */
+	uint64_t leave_by_ns;  /* LEAVING: with or without the last words */
+	uint32_t leave_reason; /* enum bcast_close_reason */
+
+	/* GREETING: what has come of the HELLO */
+	unsigned char *hello;
+	uint32_t hello_have;
+
+	/* a subscriber: where the span ends that is being sent */
+	uint64_t span_end;
+};
+
+/*
+ * session_open - the connection is a client that has yet to say who it is.
+ * Returns 0 or -ENOMEM.
+ */
+int session_open(struct lane *lane, struct bc_conn *conn);
+
+/* session_end - the connection is ending: it is in no list any more. */
+void session_end(struct lane *lane, struct bc_conn *conn);
+
+/* session_close - the slot is about to be free: so is this. NULL is allowed. */
+void session_close(struct bc_conn *conn);
+
+/* session_is_between - may it be told something now? */
+bool session_is_between(const struct bc_conn *conn);
+
+/* session_has_words - is there something to tell it, and may it be told? */
+bool session_has_words(const struct bc_conn *conn);
+
+/* session_speak - post a send of the outbox. Returns 0 or -errno. */
+int session_speak(struct lane *lane, struct bc_conn *conn);
+
+/* session_on_spoken - that send has ended. */
+void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result);
+
+/*
+ * session_span - of a subscriber: how many bytes of the ring to send now, up to
+ * where a record ends; 0: none.
+ */
+uint64_t session_span(struct lane *lane, struct bc_conn *conn);
+
+/* session_on_sent - `bytes` of the span have been sent; the cursor has moved. */
+void session_on_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes);
+
+/* session_tell - put a control record into the outbox, and have it sent. */
+void session_tell(struct lane *lane, struct bc_conn *conn, uint16_t type,
+		  uint64_t sequence, const void *payload, uint32_t length);
+
+/*
+ * session_reject - tell it why not, log it, and end it. `why` is one line for a
+ * person; retry_after_ms is 0 if trying again is of no use.
+ */
+void session_reject(struct lane *lane, struct bc_conn *conn, uint32_t code,
+		    const char *why, uint32_t retry_after_ms);
+
+/*
+ * session_may_end - the stream is over, and this client has all of it: has it
+ * been told so?
+ */
+bool session_may_end(struct lane *lane, struct bc_conn *conn);
+
+/* session_serve - it is welcome: take what it says from now on. */
+void session_serve(struct lane *lane, struct bc_conn *conn);
+
+/* session_on_bytes - it has said something, or ended. */
+void session_on_bytes(struct lane *lane, struct bc_conn *conn,
+		      const struct bc_event *event);
+
+/* session_tick - ten times a second: heartbeats, and who has gone silent. */
+void session_tick(struct lane *lane);
+
+#endif

@@ -187,7 +187,7 @@ int bcast_open(const char *address, const struct bcast_client_options *options,
 	static const struct bcast_client_options defaults =
 		BCAST_CLIENT_DEFAULTS;
 	struct bc_client_address where;
-	struct bcast_client *made;
+	struct bcast_client *made = NULL;
 	int ret;
 
 	if (!options)

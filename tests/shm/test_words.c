@@ -87,8 +87,8 @@ static void every_enumerator_has_a_word_for_scripts(void **state)
 	(void)state;
 
 	expect_words(bcast_close_reason_name, BCAST_CLOSE_PEER,
-		     BCAST_CLOSE_SEND_TIMEOUT);
-	expect_words(bcast_role_name, BCAST_ROLE_SENDER, BCAST_ROLE_WAITING);
+		     BCAST_CLOSE_IDLE);
+	expect_words(bcast_role_name, BCAST_ROLE_SENDER, BCAST_ROLE_CLIENT);
 	expect_words(bcast_state_name, BCAST_STREAM_STARTING,
 		     BCAST_STREAM_CLOSED);
 	expect_words(bcast_format_name, BCAST_FORMAT_RAW, BCAST_FORMAT_PACKET);

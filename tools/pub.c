@@ -26,6 +26,7 @@ enum option {
 	OPTION_RATE,
 	OPTION_STAMP,
 	OPTION_SOURCE,
+	OPTION_CHECKSUM,
 	OPTION_STATS,
 	OPTION_VERSION,
 	OPTION_HELP,
@@ -51,6 +52,8 @@ static const struct options_row rows[] = {
 			  "time in the header of packets (coarse: some ms)"},
 	[OPTION_SOURCE] = {"source", 0, false, "N",
 			   "source in the header of packets, 0 to 65535 (0)"},
+	[OPTION_CHECKSUM] = {"checksum", 'c', false, NULL,
+			     "crc32c of the payload in the header of packets"},
 	[OPTION_STATS] = {"stats", 's', false, NULL,
 			  "at the end, one line of JSON on standard error"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
@@ -172,6 +175,9 @@ static const char *take(void *to, int option, const char *text)
 		return take_stamp(wish, text) ? NULL : "coarse, exact or none";
 	case OPTION_SOURCE:
 		return take_source(wish, text) ? NULL : "0 to 65535";
+	case OPTION_CHECKSUM:
+		wish->flags |= BCAST_CHECKSUM;
+		break;
 	case OPTION_STATS:
 		wish->stats = true;
 		break;

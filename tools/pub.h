@@ -39,6 +39,7 @@ struct pub_wish {
 	double publications_per_second;
 	uint16_t stamp; /* enum bcast_stamp */
 	uint16_t source;
+	uint32_t flags; /* of bcast_publisher_options */
 	bool wait;   /* for stream and lease */
 	int wait_ms; /* with wait, for room too; -1: for ever */
 	bool stats;

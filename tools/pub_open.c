@@ -163,6 +163,7 @@ static int take_lease(struct pub *pub, int64_t left_ms)
 	how.room_wait_ms = ROOM_WAIT_MS;
 	how.stamp = pub->wish->stamp;
 	how.source = pub->wish->source;
+	how.flags = pub->wish->flags;
 	how.holder = &holder;
 	for (;;) {
 		ret = bcast_publisher_open(pub->node, &how, &pub->publisher);

@@ -97,6 +97,7 @@ void bc_client_link_end(struct bc_client_link *link, int result,
 	bool lost = was_up(link);
 
 	drop_connection(link);
+	link->client->happened++;
 	link->state = BC_LINK_ENDED;
 	link->result = result;
 	if (lost)
@@ -142,6 +143,7 @@ void bc_client_link_fail(struct bc_client_link *link, int result,
 		return;
 	}
 	drop_connection(link);
+	link->client->happened++;
 	link->state = BC_LINK_IDLE;
 	link->result = result_of(result);
 	if (lost)

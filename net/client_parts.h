@@ -149,6 +149,7 @@ struct bcast_client {
 	struct bc_client_window window;
 	uint64_t publisher_id;
 	uint64_t work_due_ns;
+	uint64_t happened;    /* goes up when a caller that waits should look */
 	uint64_t batch_bytes; /* published since the last look at the socket */
 	struct bc_client_letter *letters, **letters_end, *read_letter;
 	size_t letter_bytes;

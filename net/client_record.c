@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "shm/checksum.h"
-
 #define HEADER_SIZE sizeof(struct bcast_packet_header)
 
 /* As much of a struct as was sent, over zeros. False: less than we need. */
@@ -116,10 +114,4 @@ int bc_client_record_next(struct bc_client_count *count,
 	record->payload = bytes + HEADER_SIZE;
 	record->position = count->position;
 	return count_record(count, record);
-}
-
-bool bc_client_record_is_intact(uint32_t crc32c, const void *payload,
-				size_t length)
-{
-	return crc32c == 0 || crc32c == bc_checksum(0, payload, length);
 }

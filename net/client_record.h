@@ -49,8 +49,4 @@ int bc_client_record_next(struct bc_client_count *count,
 			  const unsigned char *bytes, size_t size,
 			  struct bc_client_record *record);
 
-/* bc_client_record_is_intact - is there a crc32c, which is not the payload's? */
-bool bc_client_record_is_intact(uint32_t crc32c, const void *payload,
-				size_t length);
-
 #endif

@@ -94,69 +94,6 @@ static int refuse_place(struct bcast_client *client)
 	return BCAST_EREFUSED;
 }
 
-static bool is_reached(const struct bc_client_start *start,
-		       const struct bcast_packet *packet)
-{
-	if (start->from == BCAST_START_SEQUENCE)
-		return packet->sequence >= start->sequence;
-	return packet->timestamp_ns >= start->time_ns;
-}
-
-/*
- * From the oldest record on. Returns 1 with the reader at the record, 0 if
- * there is none yet, or < 0.
- */
-static int walk_to(struct bcast_reader *reader,
-		   const struct bc_client_start *start)
-{
-	struct bcast_packet packet;
-	int ret = bcast_seek(reader, BCAST_FROM_OLDEST, 0);
-
-	while (ret == 0 || ret == BCAST_ELAPPED) {
-		ret = bcast_next(reader, &packet);
-		if (ret == BCAST_ELAPPED)
-			continue;
-		if (ret <= 0)
-			return ret;
-		if (is_reached(start, &packet))
-			return 1;
-		ret = bcast_consume(reader, packet.size);
-	}
-	return ret;
-}
-
-static int seek_sequence(struct bcast_client *client,
-			 const struct bc_client_start *start)
-{
-	struct bcast_reader *reader = client->reader;
-	struct bcast_gap gap = {
-		.from_sequence = start->sequence,
-		.reason = BCAST_GAP_OVERWRITTEN,
-	};
-	int ret = walk_to(reader, start);
-
-	if (ret < 0)
-		return ret == BCAST_ECLOSED ? refuse_place(client) : ret;
-	if (ret == 0)
-		return reader->sequence == start->sequence
-			       ? 0
-			       : refuse_place(client);
-	if (reader->sequence <= start->sequence)
-		return 0;
-	gap.from = gap.to = bcast_position(reader);
-	gap.to_sequence = reader->sequence;
-	bc_client_lost_pending(client, &gap);
-	return 0;
-}
-
-static int seek_time(struct bcast_client *client,
-		     const struct bc_client_start *start)
-{
-	int ret = walk_to(client->reader, start);
-
-	return ret < 0 && ret != BCAST_ECLOSED ? ret : 0;
-}
-
 static int seek_oldest(struct bcast_client *client)
 {
 	client->forgiving = true;
@@ -189,9 +126,13 @@ static int seek(struct bcast_client *client,
 				 start->position);
 		return ret == -EINVAL ? refuse_place(client) : ret;
 	case BCAST_START_SEQUENCE:
-		return seek_sequence(client, start);
+		ret = bcast_seek(client->reader, BCAST_FROM_SEQUENCE,
+				 start->sequence);
+		return ret == -EINVAL ? refuse_place(client) : ret;
 	case BCAST_START_TIME:
-		return seek_time(client, start);
+		client->forgiving = true; /* it may be gone meanwhile, too */
+		return bcast_seek(client->reader, BCAST_FROM_TIME,
+				  start->time_ns);
 	}
 	return -EINVAL;
 }
@@ -211,17 +152,21 @@ static void note_place(struct bcast_client *client)
 static int find_place(struct bcast_client *client,
 		      const struct bc_client_start *start)
 {
+	uint64_t epoch;
 	int ret;
 
 	if (!client->reader)
 		return 0;
+	epoch = bcast_epoch(client->reader);
 	client->forgiving = false;
 	ret = seek(client, start);
 	if (ret < 0)
 		return ret;
 	note_place(client);
-	if (start->from == BCAST_START_POSITION &&
-	    client->place.sequence == 0 && client->place.epoch == start->epoch)
+	/* a record that is gone has a number all the same */
+	if (client->place.sequence == 0 && !names_another(start, epoch) &&
+	    (start->from == BCAST_START_POSITION ||
+	     start->from == BCAST_START_SEQUENCE))
 		client->place.sequence = start->sequence;
 	return 0;
 }
@@ -477,8 +422,7 @@ static int hand_out(struct bcast_client *client, struct bcast_packet *packet)
 	const struct bcast_packet *last = &client->last;
 
 	if (bc_client_flag(client, BCAST_CLIENT_CHECKSUM) &&
-	    !bc_client_record_is_intact(last->crc32c, last->payload,
-					last->length))
+	    bcast_packet_verify(last) == 0)
 		return damaged(client);
 	client->forgiving = false;
 	client->stats.records++;

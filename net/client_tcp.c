@@ -140,6 +140,7 @@ static void on_welcome(struct bcast_client *client, struct bc_client_link *link)
 {
 	int ret;
 
+	client->happened++;
 	if (client->undecided) {
 		decide(client, link);
 	} else {
@@ -270,6 +271,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 int bc_client_tcp_wait(struct bc_client_link *link, uint64_t deadline_ns)
 {
 	struct bcast_client *client = link->client;
+	uint64_t happened = client->happened;
 	uint64_t until_ns;
 	int ret;
 
@@ -279,6 +281,9 @@ int bc_client_tcp_wait(struct bc_client_link *link, uint64_t deadline_ns)
 	ret = bc_client_tcp_check(link);
 	if (ret < 0)
 		return ret;
+	/* what the caller waits for may have come with it */
+	if (client->happened != happened)
+		return 0;
 	if (deadline_ns != UINT64_MAX && bc_client_now() >= deadline_ns)
 		return 1;
 	until_ns = sooner(deadline_ns, client->work_due_ns);

@@ -198,7 +198,6 @@ static int await_answer(struct bc_client_link *link, uint64_t deadline_ns)
 		ret = bc_client_tcp_wait(link, deadline_ns);
 		if (ret < 0)
 			return ret;
-		bc_client_tcp_work(link->client);
 	}
 	return question->result;
 }
@@ -309,7 +308,6 @@ int bc_client_tcp_recv(struct bcast_client *client,
 		ret = bc_client_tcp_wait(&client->up, deadline_ns);
 		if (ret < 0)
 			return ret;
-		bc_client_tcp_work(client);
 	}
 }
 

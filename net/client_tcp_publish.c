@@ -117,6 +117,7 @@ void bc_client_tcp_read_up(struct bcast_client *client)
 	while (ret > 0 && link->state == BC_LINK_UP &&
 	       !bc_client_tcp_is_full(client)) {
 		ret = bc_client_link_next(link, &record);
+		client->happened += ret > 0;
 		if (ret > 0 && on_record(client, &record) < 0)
 			ret = -EPROTO;
 	}
@@ -143,20 +144,15 @@ static void send_now(struct bcast_client *client)
 static int make_room(struct bcast_client *client, size_t size,
 		     uint64_t deadline_ns)
 {
-	int ret = 0;
+	int ret;
 
 	while (!bc_client_window_has_room(&client->window, size)) {
 		send_now(client);
 		ret = bc_client_tcp_wait(&client->up, deadline_ns);
 		if (ret != 0)
-			break;
-		bc_client_tcp_work(client);
+			return ret == 1 ? BCAST_EFULL : ret;
 	}
-	if (ret == 1)
-		return bc_client_window_has_room(&client->window, size)
-			       ? 0
-			       : BCAST_EFULL;
-	return ret;
+	return 0;
 }
 
 /* What is due now and then, beside publishing. */
@@ -208,7 +204,6 @@ int bc_client_tcp_flush(struct bcast_client *client, uint64_t deadline_ns)
 
 	for (;;) {
 		send_now(client);
-		bc_client_tcp_work(client);
 		if (client->in_shm)
 			return BC_CLIENT_AGAIN;
 		if (client->publish_moved) {

@@ -149,8 +149,7 @@ static int on_stream(struct bcast_client *client,
 		return 0;
 	}
 	if (bc_client_flag(client, BCAST_CLIENT_CHECKSUM) &&
-	    !bc_client_record_is_intact(last->crc32c, last->payload,
-					last->length))
+	    bcast_packet_verify(last) == 0)
 		return damaged(client);
 	client->stats.records++;
 	client->stats.record_bytes += last->size;

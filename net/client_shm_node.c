@@ -94,6 +94,7 @@ int bc_client_shm_flush(struct bcast_client *client)
 	if (!client->publisher)
 		return 0;
 	ret = bcast_flush(client->publisher);
+	client->stats.tail = bcast_publisher_position(client->publisher);
 	return ret == BCAST_ECLOSED ? bc_client_shm_ended(client) : ret;
 }
 

@@ -13,6 +13,7 @@
 #include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
+#include "src/publishing.h"
 #include "src/receivers.h"
 
 /*
@@ -53,10 +54,12 @@ static void begin(struct daemon *daemon, int signal_number)
 	daemon->drain_began_ns = bc_monotonic_ns();
 	stop_listening(daemon);
 	nodes_drain(daemon);
+	echo_drain(daemon, false);
 	local_drain(daemon);
 	for (uint32_t i = 0; i < ingest->line_count; i++)
 		bc_conn_end(&daemon->home.conns, ingest->line[i],
 			    BCAST_CLOSE_SHUTDOWN, 0);
+	publishing_drain(daemon);
 	closing_run(&daemon->home);
 }
 
@@ -75,7 +78,7 @@ static bool is_quiet(const struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)
 			return false;
-	return receivers_are_gone(daemon);
+	return receivers_are_gone(daemon) && echo_is_gone(daemon);
 }
 
 void drain_step(struct daemon *daemon, int signal_number)
@@ -87,8 +90,11 @@ void drain_step(struct daemon *daemon, int signal_number)
 	} else if (signal_number != 0) {
 		daemon->drain_deadline_ns = daemon->home.now_ns;
 	}
+	if (daemon->home.now_ns >= daemon->drain_deadline_ns)
+		echo_drain(daemon, true);
 	/* the last receive may still bring bytes, a publisher its last record */
-	if (!daemon->ingest.receiving && !local_may_publish(daemon)) {
+	if (!daemon->ingest.receiving && !publishing_is_receiving(daemon) &&
+	    !local_may_publish(daemon)) {
 		/* which may have come since this turn looked for it */
 		follow_stream(daemon);
 		receivers_drain(daemon, daemon->home.now_ns >=

@@ -30,6 +30,7 @@ struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
 	uint32_t receivers;
+	uint32_t replaying; /* of these: they lead nobody */
 	uint32_t sending; /* sends in flight, closing connections' too */
 	uint64_t floor;	  /* no send needs a byte before it; may be too low */
 	uint64_t hold;	  /* as in struct backpressure_positions, likewise */

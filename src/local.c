@@ -50,6 +50,17 @@ void local_admit(struct daemon *daemon)
 	follow_stream(daemon);
 }
 
+bool local_protect(struct daemon *daemon, uint64_t position)
+{
+	uint64_t most = position + daemon->limits.capacity;
+
+	if (most < daemon->local.limit)
+		set_limit(daemon, most);
+	/* limit, then reserved; a publisher the other way round: layout.h */
+	atomic_thread_fence(memory_order_seq_cst);
+	return bc_ring_oldest(&daemon->segment.ring) <= position;
+}
+
 void local_pace(struct daemon *daemon)
 {
 	struct backpressure_positions at;
@@ -231,6 +242,9 @@ void local_start(struct daemon *daemon)
 {
 	daemon->home.tail = bc_ring_tail(&daemon->segment.ring);
 	daemon->local.limit = UINT64_MAX;
+	/* of a dead daemon's; a local publisher says it again and again */
+	atomic_store_explicit(&lease_of(daemon)->room_wanted, 0,
+			      memory_order_relaxed);
 	local_tick(daemon);
 	follow_stream(daemon);
 }

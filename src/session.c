@@ -11,6 +11,7 @@
 #include "shm/record.h"
 #include "src/egress.h"
 #include "src/log.h"
+#include "src/publishing.h"
 #include "src/request.h"
 #include "src/session.h"
 
@@ -51,6 +52,7 @@ void session_close(struct bc_conn *conn)
 		return;
 	outbox_fini(&session->outbox);
 	bc_packet_stream_fini(&session->in);
+	publishing_free(session->publisher);
 	free(session->hello);
 	free(session);
 	conn->session = NULL;
@@ -80,6 +82,18 @@ int session_speak(struct lane *lane, struct bc_conn *conn)
 	return ret;
 }
 
+/* Who has closed its side need not take its last words. */
+static void end_broken(struct lane *lane, struct bc_conn *conn, int error)
+{
+	const struct session *session = conn->session;
+
+	if (session->state == SESSION_LEAVING &&
+	    session->leave_reason == BCAST_CLOSE_PEER)
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_PEER, 0);
+	else
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, error);
+}
+
 void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result)
 {
 	struct session *session = conn->session;
@@ -93,7 +107,7 @@ void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result)
 		return;
 	if (result < 0 && result != -ECANCELED && result != -EINTR &&
 	    result != -EAGAIN)
-		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, result);
+		end_broken(lane, conn, result);
 	else if (session->state == SESSION_LEAVING &&
 		 outbox_is_empty(&session->outbox))
 		bc_conn_end(&lane->conns, conn, session->leave_reason, 0);
@@ -161,6 +175,14 @@ static void leave(struct lane *lane, struct bc_conn *conn, uint32_t reason)
 	conn->session->leave_reason = reason;
 	conn->session->leave_by_ns = lane->now_ns + LAST_WORDS_NS;
 	egress_nudge(lane, conn);
+}
+
+void session_leave(struct lane *lane, struct bc_conn *conn, uint32_t reason)
+{
+	if (outbox_is_empty(&conn->session->outbox))
+		bc_conn_end(&lane->conns, conn, reason, 0);
+	else
+		leave(lane, conn, reason);
 }
 
 void session_reject(struct lane *lane, struct bc_conn *conn, uint32_t code,

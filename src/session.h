@@ -55,8 +55,14 @@ struct session {
 	unsigned char *hello;
 	uint32_t hello_have;
 
+	/* one that publishes: publishing.h; or NULL */
+	struct publisher *publisher;
+	bool waits; /* GREETING: for another publisher to be gone */
+
 	/* a subscriber: where the span ends that is being sent */
 	uint64_t span_end;
+	enum config_slow_policy policy;
+	uint64_t replay_since_ns; /* lag.h; 0: it does not replay */
 };
 
 /*
@@ -111,6 +117,16 @@ bool session_may_end(struct lane *lane, struct bc_conn *conn);
 
 /* session_serve - it is welcome: take what it says from now on. */
 void session_serve(struct lane *lane, struct bc_conn *conn);
+
+/* session_take - it has said this, which is not of the stream. */
+void session_take(struct lane *lane, struct bc_conn *conn,
+		  const struct bc_packet_frame *frame);
+
+/* session_explain - reject it for what bc_packet_stream_next() has returned. */
+void session_explain(struct lane *lane, struct bc_conn *conn, int error);
+
+/* session_leave - end it, for this reason, when it has been told all. */
+void session_leave(struct lane *lane, struct bc_conn *conn, uint32_t reason);
 
 /* session_on_bytes - it has said something, or ended. */
 void session_on_bytes(struct lane *lane, struct bc_conn *conn,

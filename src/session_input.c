@@ -12,6 +12,8 @@
 
 static void arm(struct lane *lane, struct bc_conn *conn)
 {
+	if (conn->session->publisher)
+		return; /* its bytes go elsewhere: publishing.h */
 	if (request_each(lane, conn) < 0)
 		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, -ENOMEM);
 }
@@ -90,6 +92,17 @@ static void explain(struct lane *lane, struct bc_conn *conn, int error)
 			       "the daemon is out of memory", 1000);
 	else
 		refuse(lane, conn, "that is no record");
+}
+
+void session_take(struct lane *lane, struct bc_conn *conn,
+		  const struct bc_packet_frame *frame)
+{
+	take(lane, conn, frame);
+}
+
+void session_explain(struct lane *lane, struct bc_conn *conn, int error)
+{
+	explain(lane, conn, error);
 }
 
 static void take_piece(struct lane *lane, struct bc_conn *conn,

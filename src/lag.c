@@ -57,10 +57,16 @@ uint64_t lag_held(const struct lane *lane, const struct bc_conn *conn)
 }
 
 /* With policy block the sender waits anyway, and for as long as it takes. */
+bool lag_would_replay(const struct lane *lane, const struct bc_conn *conn,
+		      uint64_t position)
+{
+	return conn->session && conn->session->policy != CONFIG_SLOW_BLOCK &&
+	       lane->tail - position > lane->limits->pace_bytes;
+}
+
 void lag_begin(struct lane *lane, struct bc_conn *conn)
 {
-	if (!conn->session || conn->session->policy == CONFIG_SLOW_BLOCK ||
-	    lane->tail - conn->cursor <= lane->limits->pace_bytes)
+	if (!lag_would_replay(lane, conn, conn->cursor))
 		return;
 	conn->session->replay_since_ns = lane->now_ns;
 	lane->egress.replaying++;

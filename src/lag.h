@@ -30,6 +30,10 @@ bool lag_replays(const struct bc_conn *conn);
 /* lag_begin - it joins at its cursor: if that is far behind, it replays. */
 void lag_begin(struct lane *lane, struct bc_conn *conn);
 
+/* lag_would_replay - the same question of one that is to join there. */
+bool lag_would_replay(const struct lane *lane, const struct bc_conn *conn,
+		      uint64_t position);
+
 /* lag_end - it replays no more, if it did. */
 void lag_end(struct lane *lane, struct bc_conn *conn);
 

@@ -78,6 +78,9 @@ struct session {
  */
 int session_open(struct lane *lane, struct bc_conn *conn);
 
+/* session_move - that of a subscriber, which another lane has given up. */
+void session_move(struct lane *lane, struct bc_conn *conn);
+
 /* session_end - the connection is ending: it is in no list any more. */
 void session_end(struct lane *lane, struct bc_conn *conn);
 

@@ -494,8 +494,9 @@ static uint64_t lag_limit(const struct lane *lane, const struct bc_conn *conn,
 	uint64_t own = lag_allowed(lane, conn);
 
 	/* a record that wants room has to wait while somebody replays */
-	return lag_limit_bytes < own && !lag_replays(conn) ? lag_limit_bytes
-							   : own;
+	return lag_limit_bytes < own && !lag_is_excused(lane, conn)
+		       ? lag_limit_bytes
+		       : own;
 }
 
 static void punish(struct lane *lane, struct bc_conn *conn,

@@ -63,7 +63,8 @@ struct session {
 	/* a subscriber: where the span ends that is being sent */
 	uint64_t span_end;
 	enum config_slow_policy policy;
-	uint64_t replay_since_ns; /* lag.h; 0: it does not replay */
+	uint64_t replay_since_ns; /* lag.h; 0: it never did replay */
+	bool replays;
 	bool skips;		  /* skip.h: from there on, until it lands */
 	struct bc_record_place skip_from;
 	unsigned char *key; /* filter.h */

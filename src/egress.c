@@ -208,7 +208,10 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 	int ret;
 
 	if (size == 0) {
-		postpone(lane, conn);
+		if (conn->session)
+			postpone(lane, conn);
+		else
+			make_idle(lane, conn);
 		return;
 	}
 	if (size > SEND_BYTES_MAX)

@@ -15,7 +15,9 @@
 #include "src/lag.h"
 #include "src/lanes.h"
 #include "src/log.h"
+#include "src/post.h"
 #include "src/publishing.h"
+#include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/start_place.h"
@@ -91,6 +93,7 @@ static void fill_welcome(const struct daemon *daemon,
 	welcome->fixed.tail = daemon_tail(daemon);
 	welcome->fixed.capacity = identity->capacity;
 	welcome->fixed.payload_max = (uint32_t)payload_max;
+	welcome->fixed.message_max = post_limit(&daemon->home, conn);
 	welcome->fixed.heartbeat_ms =
 		(uint32_t)(conn->session->heartbeat_ns / BC_NS_PER_MS);
 	welcome->fixed.idle_timeout_ms = daemon->config.idle_timeout_ms;
@@ -168,7 +171,8 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	struct start_place start;
 
 	if (!publishing_admit(daemon, conn, hello, &welcome.fixed) ||
-	    !find_start(daemon, conn, hello, &start))
+	    !find_start(daemon, conn, hello, &start) ||
+	    !remote_nodes_join(daemon, conn, hello))
 		return;
 	if (filter_open(conn, hello) < 0) {
 		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_LIMIT,

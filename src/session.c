@@ -13,7 +13,9 @@
 #include "src/egress.h"
 #include "src/filter.h"
 #include "src/log.h"
+#include "src/post.h"
 #include "src/publishing.h"
+#include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/skip.h"
@@ -51,6 +53,7 @@ void session_move(struct lane *lane, struct bc_conn *conn)
 void session_end(struct lane *lane, struct bc_conn *conn)
 {
 	egress_forget(lane, conn);
+	remote_nodes_leave(lane, conn);
 	lane->clients--;
 	if (conn->role == BCAST_ROLE_RECEIVER)
 		lane->subscribers--;
@@ -118,6 +121,7 @@ void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result)
 	}
 	if (conn->state != BC_CONN_OPEN)
 		return;
+	post_on_spoken(lane, conn);
 	if (result < 0 && result != -ECANCELED && result != -EINTR &&
 	    result != -EAGAIN)
 		end_broken(lane, conn, result);
@@ -208,6 +212,7 @@ void session_tell_gap(struct lane *lane, struct bc_conn *conn,
 
 static void leave(struct lane *lane, struct bc_conn *conn, uint32_t reason)
 {
+	remote_nodes_leave(lane, conn);
 	conn->session->state = SESSION_LEAVING;
 	conn->session->leave_reason = reason;
 	conn->session->leave_by_ns = lane->now_ns + LAST_WORDS_NS;

@@ -52,6 +52,8 @@ struct session {
 	uint64_t leave_by_ns;  /* LEAVING: with or without the last words */
 	uint32_t leave_reason; /* enum bcast_close_reason */
 
+	struct remote_node *node; /* its node; NULL: it is none */
+
 	/* GREETING: what has come of the HELLO */
 	unsigned char *hello;
 	uint32_t hello_have;

@@ -197,6 +197,19 @@ struct daemon {
 };
 
 /*
+ * daemon_home_slots - connections of the home lane. With egress threads these
+ * are senders and, before they are handed over or if they do more than
+ * subscribe, clients.
+ */
+static inline uint32_t daemon_home_slots(const struct config *config)
+{
+	bool receivers =
+		config->egress_threads == 0 || config_has_clients(config);
+
+	return DAEMON_SENDERS_MAX + (receivers ? config->max_receivers : 0);
+}
+
+/*
  * daemon_tail - the position up to which the stream is published. A local
  * publisher moves it all the time; we go on with what we saw once a turn.
  */

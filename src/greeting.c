@@ -13,6 +13,7 @@
 #include "src/greeting.h"
 #include "src/introduce.h"
 #include "src/lag.h"
+#include "src/lanes.h"
 #include "src/log.h"
 #include "src/post.h"
 #include "src/publishing.h"
@@ -117,6 +118,12 @@ static void answer(struct daemon *daemon, struct bc_conn *conn,
 		  conn->session->roles & BCAST_CLIENT_NODE ? "node" : "");
 }
 
+static void forget_hello(struct session *session)
+{
+	free(session->hello);
+	session->hello = NULL;
+}
+
 /* False: it has been rejected. */
 static bool find_start(struct daemon *daemon, struct bc_conn *conn,
 		       const struct bc_hello *hello, struct start_place *start)
@@ -143,6 +150,12 @@ static void begin_to_serve(struct daemon *daemon, struct bc_conn *conn,
 
 	if (start->has_gap)
 		session_tell_gap(home, conn, &start->gap);
+	if (daemon->lanes.count > 0 &&
+	    conn->session->roles == BCAST_CLIENT_SUBSCRIBE) {
+		forget_hello(conn->session);
+		lanes_take_over(daemon, conn, start->at.position);
+		return;
+	}
 	session_serve(home, conn);
 	if (conn->session->roles & BCAST_CLIENT_SUBSCRIBE)
 		introduce_subscriber(home, conn, start->at.position);
@@ -194,10 +207,9 @@ static void on_whole(struct daemon *daemon, struct bc_conn *conn)
 		session_reject(&daemon->home, conn, (uint32_t)code, why, 0);
 	else if (is_acceptable(daemon, conn, &hello))
 		welcome(daemon, conn, &hello);
-	if (session->waits)
-		return;
-	free(session->hello);
-	session->hello = NULL;
+	/* it may have been handed over, or be taken up again */
+	if (conn->session && !session->waits)
+		forget_hello(session);
 }
 
 void greeting_resume(struct daemon *daemon)

@@ -118,12 +118,13 @@ void publishing_flush(struct daemon *daemon, struct bc_record_place to)
 	uint64_t records = to.sequence - daemon->local.sequence;
 
 	prepare(daemon, to.position);
+	bc_record_publish(ring, to.position, to.sequence, daemon->home.now_ns);
+	/* behind that: a place beyond the tail may be none, after a kill -9 */
 	if (to.position - publishing->indexed >=
 	    bc_record_index_step(ring->capacity)) {
 		bc_record_index_add(&daemon->segment, to, bc_realtime_ns());
 		publishing->indexed = to.position;
 	}
-	bc_record_publish(ring, to.position, to.sequence, daemon->home.now_ns);
 	daemon->home.tail = to.position;
 	daemon->local.sequence = to.sequence;
 	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);

@@ -47,9 +47,6 @@ void publish_direct_take(struct daemon *daemon, struct publisher *publisher,
 	int ret;
 
 	BC_ASSERT(publisher == publishing->direct && publishing->done == 0);
-	/* it may be a node, too */
-	publisher->rules.limits.message_max =
-		publisher->conn->session->in.limits.message_max;
 	span = span_of(daemon, publisher, publishing->have + bytes);
 	ret = check(daemon, publisher, &span);
 	publishing->have = span.have;

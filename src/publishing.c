@@ -284,6 +284,8 @@ static struct publisher *make(struct daemon *daemon, struct bc_conn *conn,
 		.limits.data_max =
 			(uint32_t)(bc_record_max(daemon->limits.capacity) -
 				   BC_RECORD_HEADER),
+		/* what is no node has nothing larger to say */
+		.limits.message_max = BCAST_CONTROL_MAX,
 		.checksums = ((hello->needs | hello->wants) &
 			      BCAST_FEATURE_CHECKSUM) != 0,
 		.source = bc_publisher_table_source(slot),

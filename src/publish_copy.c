@@ -82,7 +82,7 @@ static int take_all(struct daemon *daemon, struct publisher *publisher,
 	int ret = 1;
 
 	session->in.limits.data_max = publisher->rules.limits.data_max;
-	while (ret >= 0 && publishing_is_live(publisher)) {
+	while (ret >= 0 && publishers_is_live(publisher)) {
 		ret = bc_packet_stream_next(&session->in, &publisher->piece,
 					    &frame);
 		if (ret != 1)
@@ -114,7 +114,7 @@ static void receive(struct daemon *daemon, struct publisher *publisher)
 
 	if (daemon->phase != DAEMON_RUNNING || publisher->piece.size > 0 ||
 	    (conn->in_flight & BC_CONN_PUBLISH) || publisher->error < 0 ||
-	    !publishing_is_live(publisher))
+	    !publishers_is_live(publisher))
 		return;
 	if (size > BUFFER_BYTES)
 		size = BUFFER_BYTES;

@@ -16,7 +16,7 @@
 #include "src/lanes.h"
 #include "src/log.h"
 #include "src/post.h"
-#include "src/publishing.h"
+#include "src/publishers.h"
 #include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
@@ -170,7 +170,7 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	struct session *session = conn->session;
 	struct start_place start;
 
-	if (!publishing_admit(daemon, conn, hello, &welcome.fixed) ||
+	if (!publishers_admit(daemon, conn, hello, &welcome.fixed) ||
 	    !find_start(daemon, conn, hello, &start) ||
 	    !remote_nodes_join(daemon, conn, hello))
 		return;

@@ -221,6 +221,74 @@ static void thousand_messages_come_in_order_each_way(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- Beside the stream ------------------------------------------------- */
+
+/* Its records go into the ring, its messages into inboxes, in one row. */
+static void publish_and_send(const char *publishers)
+{
+	struct bc_hello hello = remote_hello("there");
+	struct bcast_packet_header data = {
+		.length = 6,
+		.type = BCAST_PACKET_DATA,
+	};
+	struct bc_welcome welcome;
+	struct bcast_node *here;
+	unsigned char *bytes;
+	uint32_t limit;
+
+	remote_start("--publishers", publishers, NULL, NULL);
+	here = local_join(0, "here");
+	hello.fixed.roles |= BCAST_CLIENT_PUBLISH;
+	hello.fixed.publisher_id = 4711;
+	client_connect(&remotes[0], &daemon_);
+	client_greet(&remotes[0], &hello, &welcome);
+	limit = welcome.fixed.message_max;
+	/* a quarter of the ring, less the record's header, and an id */
+	assert_int_equal(limit, (1u << 18) - 32 - 64);
+	bytes = malloc(limit + 1);
+	assert_non_null(bytes);
+	test_pattern_fill(SEED, 0, bytes, limit + 1);
+
+	for (unsigned i = 1; i <= 20; i++) {
+		size_t size = i % 5 == 0 ? limit : i;
+
+		data.sequence = i;
+		client_say(&remotes[0], &data, "record");
+		remote_send(&remotes[0], "here", 1, 0, bytes, size);
+		assert_int_equal(bcast_send(here, "there", 2, &i, sizeof(i),
+					    DEADLINE_MS),
+				 0);
+		local_expect(here, "there", 1, bytes, size);
+	}
+	for (unsigned i = 1; i <= 20; i++) {
+		do
+			assert_true(client_next(&remotes[0]));
+		while (remotes[0].header.type != BCAST_PACKET_MESSAGE);
+		assert_memory_equal(remotes[0].payload + 4, &i, sizeof(i));
+	}
+	daemon_fixture_await(&daemon_, "bytes_in", 20 * bcast_packet_size(6));
+
+	remote_send(&remotes[0], "here", 1, 0, bytes, limit + 1);
+	do
+		assert_true(client_next(&remotes[0]));
+	while (remotes[0].header.type != BCAST_PACKET_REJECT);
+	daemon_fixture_await(&daemon_, "remote_nodes", 0);
+	free(bytes);
+	daemon_fixture_stop(&daemon_);
+}
+
+static void single_publisher_may_be_a_node_too(void **state)
+{
+	(void)state;
+	publish_and_send("one");
+}
+
+static void one_of_many_publishers_may_be_a_node_too(void **state)
+{
+	(void)state;
+	publish_and_send("many");
+}
+
 /* ---- Too many ---------------------------------------------------------- */
 
 static unsigned fill_box(struct bcast_node *here, const void *bytes,
@@ -405,6 +473,8 @@ int main(void)
 		REMOTE_TEST(ids_that_nobody_has_are_answered),
 		REMOTE_TEST(message_with_a_wrong_checksum_ends_its_sender),
 		REMOTE_TEST(thousand_messages_come_in_order_each_way),
+		REMOTE_TEST(single_publisher_may_be_a_node_too),
+		REMOTE_TEST(one_of_many_publishers_may_be_a_node_too),
 		REMOTE_TEST(remote_that_does_not_read_is_full_and_costs_little),
 		REMOTE_TEST(local_that_does_not_read_is_full_for_remotes_too),
 		REMOTE_TEST(client_that_reads_no_results_is_rejected),

@@ -15,6 +15,7 @@
 
 #include "shm/checksum.h"
 #include "shm/client_node.h"
+#include "shm/client_publisher.h"
 #include "shm/client_writer.h"
 #include "shm/clock.h"
 #include "shm/writer.h"
@@ -365,6 +366,12 @@ int bcast_batch_publish(struct bcast_publisher *publisher,
 }
 
 /* ---- The rest ---------------------------------------------------------- */
+
+void bc_client_publisher_patience(struct bcast_publisher *publisher,
+				  int32_t room_wait_ms)
+{
+	publisher->writer.room_wait_ms = room_wait_ms;
+}
 
 int bcast_flush(struct bcast_publisher *publisher)
 {

@@ -107,6 +107,7 @@ struct local {
 	uint64_t sequence; /* packets: of the record at daemon.tail */
 	uint64_t limit;	   /* lease.limit, as we have stored it */
 	bool armed;	   /* a wait for head.publish_count is in flight */
+	uint64_t slept_at; /* the tail when we last went to sleep */
 	char who[BCAST_NODE_ID_MAX + 1];
 };
 

@@ -9,6 +9,7 @@
 #include "shm/clock.h"
 #include "shm/record.h"
 #include "src/egress.h"
+#include "src/filter.h"
 #include "src/greeting.h"
 #include "src/introduce.h"
 #include "src/lag.h"
@@ -141,8 +142,7 @@ static void begin_to_serve(struct daemon *daemon, struct bc_conn *conn,
 	struct lane *home = &daemon->home;
 
 	if (start->has_gap)
-		session_tell(home, conn, BCAST_PACKET_GAP, 0, &start->gap,
-			     sizeof(start->gap));
+		session_tell_gap(home, conn, &start->gap);
 	session_serve(home, conn);
 	if (conn->session->roles & BCAST_CLIENT_SUBSCRIBE)
 		introduce_subscriber(home, conn, start->at.position);
@@ -161,6 +161,11 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	    !find_start(daemon, conn, hello, &start) ||
 	    !remote_nodes_join(daemon, conn, hello))
 		return;
+	if (filter_open(conn, hello) < 0) {
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_LIMIT,
+			    -ENOMEM);
+		return;
+	}
 	welcome.fixed.flags = start.flags;
 	welcome.fixed.position = start.at.position;
 	welcome.fixed.sequence = start.at.sequence;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/packet_stream.h"
+#include "shm/assert.h"
 #include "src/outbox.h"
 
 #define ROOM_FIRST 256u
@@ -77,6 +78,18 @@ int outbox_add_bytes(struct outbox *outbox, const void *bytes, size_t size)
 		return -ENOMEM;
 	memcpy(to, bytes, size);
 	outbox->waiting_size += size;
+	return 0;
+}
+
+int outbox_add_first(struct outbox *outbox, const void *bytes, size_t size)
+{
+	BC_ASSERT(outbox->flying_size == 0 && size > 0);
+	outbox->flying = malloc(size);
+	if (!outbox->flying)
+		return -ENOMEM;
+	memcpy(outbox->flying, bytes, size);
+	outbox->flying_size = size;
+	outbox->flown = 0;
 	return 0;
 }
 

@@ -57,6 +57,12 @@ int outbox_add_bulk(struct outbox *outbox,
  */
 int outbox_add_bytes(struct outbox *outbox, const void *bytes, size_t size);
 
+/*
+ * outbox_add_first - the same for the rest of a record of which the beginning
+ * has just been sent: before all that waits. Nothing is flying.
+ */
+int outbox_add_first(struct outbox *outbox, const void *bytes, size_t size);
+
 /* outbox_is_empty - is there nothing to send? */
 bool outbox_is_empty(const struct outbox *outbox);
 

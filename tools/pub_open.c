@@ -17,6 +17,7 @@
 
 #include <bcast/monitor.h>
 
+#include "address.h"
 #include "attach_error.h"
 #include "format.h"
 #include "pub.h"
@@ -203,8 +204,11 @@ static int look_at_stream(struct pub *pub)
 int pub_open(struct pub *pub)
 {
 	int64_t left_ms = patience_ms(pub->wish);
-	int code = join_patiently(pub, &left_ms);
+	int code;
 
+	if (!address_is_name(pub->wish->name))
+		return pub_door_open(pub);
+	code = join_patiently(pub, &left_ms);
 	if (code == EX_OK)
 		code = take_lease(pub, left_ms);
 	if (code == EX_OK)
@@ -214,6 +218,7 @@ int pub_open(struct pub *pub)
 
 void pub_close(struct pub *pub)
 {
+	pub_door_close(pub);
 	bcast_publisher_close(pub->publisher);
 	bcast_leave(pub->node);
 }

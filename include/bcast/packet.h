@@ -318,7 +318,11 @@ enum bcast_gap_reason {
 	BCAST_GAP_FILTERED = 3, /* not of the key asked for: no loss */
 };
 
-/* GAP: the records in [from, to) do not come. */
+/*
+ * GAP: the records in [from, to) do not come. After START_SEQUENCE the position
+ * of what is gone is not known: `from` is `to` then. After START_TIME its
+ * sequence is not either: some may be gone, or none.
+ */
 struct bcast_gap {
 	uint64_t from; /* positions */
 	uint64_t to;

@@ -242,9 +242,8 @@ static void publish_and_send(const char *publishers)
 	hello.fixed.publisher_id = 4711;
 	client_connect(&remotes[0], &daemon_);
 	client_greet(&remotes[0], &hello, &welcome);
-	limit = welcome.fixed.message_max;
-	/* a quarter of the ring, less the record's header, and an id */
-	assert_int_equal(limit, (1u << 18) - 32 - 64);
+	assert_int_equal(welcome.fixed.message_max, bcast_message_limit(here));
+	limit = welcome.fixed.payload_max - (uint32_t)strlen("here");
 	bytes = malloc(limit + 1);
 	assert_non_null(bytes);
 	test_pattern_fill(SEED, 0, bytes, limit + 1);

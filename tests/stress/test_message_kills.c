@@ -16,7 +16,7 @@
 #include "numbered.h"
 #include "restart.h"
 
-#define KILLS_DEFAULT 25u
+#define KILLS_DEFAULT 12u
 #define LIFE_NS	      30000000 /* of a daemon, once the node is there */
 #define UNDER_WAY     64u
 #define LAST	      2000u

@@ -44,11 +44,29 @@ uint32_t post_payload_max(const struct lane *lane, const struct bc_conn *conn)
 
 /* ---- Up ---------------------------------------------------------------- */
 
+/*
+ * If the addressee is beyond TCP too, we look into its inbox in this turn: no
+ * thread need be woken to tell us.
+ */
+static void expect(struct remote_nodes *remote)
+{
+	const struct remote_message *message = &remote->message;
+	uint32_t slot = bc_client_slot_of(message->from, message->to);
+	struct remote_node *node =
+		slot < remote->slots ? remote->by_slot[slot] : NULL;
+
+	if (!node || node->state != POST_ASLEEP)
+		return;
+	bc_inbox_need_no_wake(&node->node->node.inbox);
+	post_wake(remote, node);
+}
+
 static int send_inside(struct daemon *daemon, uint32_t unused)
 {
 	struct remote_message *message = &daemon->remote->message;
 
 	(void)unused;
+	expect(daemon->remote);
 	if (strcmp(message->to, "*") == 0)
 		message->result =
 			bc_client_broadcast_now(message->from, message->type,

@@ -93,7 +93,7 @@ static void fill_welcome(const struct daemon *daemon,
 	welcome->fixed.tail = daemon_tail(daemon);
 	welcome->fixed.capacity = identity->capacity;
 	welcome->fixed.payload_max = (uint32_t)payload_max;
-	welcome->fixed.message_max = post_limit(&daemon->home, conn);
+	welcome->fixed.message_max = post_limit(conn);
 	welcome->fixed.heartbeat_ms =
 		(uint32_t)(conn->session->heartbeat_ns / BC_NS_PER_MS);
 	welcome->fixed.idle_timeout_ms = daemon->config.idle_timeout_ms;

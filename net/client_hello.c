@@ -41,6 +41,7 @@ static void drop_connection(struct bc_client_link *link)
 	if (link->fd >= 0)
 		(void)close(link->fd);
 	link->fd = -1;
+	link->mute = false;
 	link->in.begin = link->in.end = 0;
 	link->out.begin = link->out.end = 0;
 }
@@ -289,7 +290,7 @@ static void say_hello(struct bc_client_link *link)
 		link->state = BC_LINK_HELLO;
 		/* nothing of the stream comes before WELCOME */
 		link->count = (struct bc_client_count){.limits.message_max = 0};
-		ret = bc_client_link_send(link);
+		bc_client_link_send(link);
 	}
 	if (ret < 0)
 		bc_client_link_fail(link, ret, bcast_strerror(ret));
@@ -354,10 +355,10 @@ static void on_first_record(struct bc_client_link *link,
 static void await_welcome(struct bc_client_link *link)
 {
 	struct bc_client_record record;
-	int ret = bc_client_link_send(link);
+	int ret;
 
-	if (ret == 0)
-		ret = bc_client_link_next(link, &record);
+	bc_client_link_send(link);
+	ret = bc_client_link_next(link, &record);
 	if (ret < 0)
 		bc_client_link_fail(link, ret, bcast_strerror(ret));
 	else if (ret == 1)
@@ -408,12 +409,11 @@ static uint64_t look_after(struct bc_client_link *link, uint64_t now_ns)
 		ret = say_beat(link);
 		link->said_ns = now_ns;
 	}
-	if (ret == 0)
-		ret = bc_client_link_send(link);
 	if (ret < 0) {
 		bc_client_link_fail(link, ret, bcast_strerror(ret));
 		return 0;
 	}
+	bc_client_link_send(link);
 	return link->said_ns + link->beat_ns < link->heard_ns + idle_ns
 		       ? link->said_ns + link->beat_ns
 		       : link->heard_ns + idle_ns;

@@ -277,11 +277,12 @@ static void say_hello(struct bc_client_link *link)
 
 	if ((link->roles & BCAST_CLIENT_SUBSCRIBE) && !is_scout(link))
 		hello_subscriber(client, &hello);
-	if (link->roles & BCAST_CLIENT_PUBLISH) {
+	/* a node that comes again takes the place of its dead connection */
+	if (link->roles & (BCAST_CLIENT_PUBLISH | BCAST_CLIENT_NODE))
 		hello.fixed.publisher_id = client->publisher_id;
-		if (bc_client_flag(client, BCAST_CLIENT_CHECKSUM))
-			hello.fixed.wants |= BCAST_FEATURE_CHECKSUM;
-	}
+	if ((link->roles & BCAST_CLIENT_PUBLISH) &&
+	    bc_client_flag(client, BCAST_CLIENT_CHECKSUM))
+		hello.fixed.wants |= BCAST_FEATURE_CHECKSUM;
 	if (link->roles & BCAST_CLIENT_NODE)
 		snprintf(hello.id, sizeof(hello.id), "%s", client->id);
 	ret = bc_client_bytes_reserve(&link->out, BC_HELLO_FRAME_MAX);

@@ -196,6 +196,7 @@ int bc_client_tcp_flush(struct bcast_client *client, uint64_t deadline_ns)
 {
 	int ret = 0;
 
+	bc_client_tcp_work(client); /* also if there is nothing to wait for */
 	for (;;) {
 		send_now(client);
 		if (client->in_shm)

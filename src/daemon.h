@@ -28,6 +28,8 @@
  *
  * No byte goes through nodes.c, which watches the local nodes' processes, nor
  * through gating.c, which knows for which of them the sender has to wait.
+ * Messages from and to nodes beyond TCP (remote_nodes.c) go through post.c, and
+ * never through the ring.
  *
  * Nor does any of it concern echo.c, whose clients get back what they send.
  *
@@ -105,6 +107,7 @@ struct local {
 	uint64_t sequence; /* packets: of the record at daemon.tail */
 	uint64_t limit;	   /* lease.limit, as we have stored it */
 	bool armed;	   /* a wait for head.publish_count is in flight */
+	uint64_t slept_at; /* the tail when we last went to sleep */
 	char who[BCAST_NODE_ID_MAX + 1];
 };
 
@@ -138,6 +141,7 @@ struct gating {
 	uint64_t floor;		/* of the last look */
 };
 
+struct remote_nodes;
 struct lane_thread;
 struct lane_news;
 
@@ -182,6 +186,7 @@ struct daemon {
 	struct publishing publishing;
 	struct local local;
 	struct nodes nodes;
+	struct remote_nodes *remote; /* NULL: there has been none */
 	struct gating gating;
 	struct echo echo;
 	struct name_watch name_watch;

@@ -15,6 +15,7 @@
 #include "src/nodes.h"
 #include "src/publishing.h"
 #include "src/receivers.h"
+#include "src/remote_nodes.h"
 
 /*
  * How long after the deadline, by which all is cancelled, events may take to
@@ -54,6 +55,7 @@ static void begin(struct daemon *daemon, int signal_number)
 	daemon->drain_began_ns = bc_monotonic_ns();
 	stop_listening(daemon);
 	nodes_drain(daemon);
+	remote_nodes_drain(daemon);
 	echo_drain(daemon, false);
 	local_drain(daemon);
 	for (uint32_t i = 0; i < ingest->line_count; i++)
@@ -73,7 +75,8 @@ static bool local_may_publish(const struct daemon *daemon)
 /* Are all slots free, and all accepts and polls back? */
 static bool is_quiet(const struct daemon *daemon)
 {
-	if (daemon->nodes.armed > 0 || daemon->local.armed)
+	if (daemon->nodes.armed > 0 || daemon->local.armed ||
+	    !remote_nodes_are_quiet(daemon))
 		return false;
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)

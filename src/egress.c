@@ -27,14 +27,17 @@
 #include "shm/clock.h"
 #include "shm/peers.h"
 #include "src/egress.h"
+#include "src/filter.h"
 #include "src/lag.h"
 #include "src/log.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/skip.h"
 #include "src/zerocopy.h"
 
 #define LIST_READY	   2u
 #define LIST_CAUGHT_UP	   3u
+#define LIST_LATER	   4u
 #define SENDS_PER_TURN	   256u
 #define SEND_BYTES_MAX	   (UINT64_C(1) << 20)
 #define STEADY_PATIENCE_NS (UINT64_C(100) * 1000 * 1000)
@@ -56,6 +59,7 @@ void egress_init(struct egress *egress)
 	*egress = (struct egress){.patience = UINT64_MAX};
 	bc_conn_list_init(&egress->ready, LIST_READY);
 	bc_conn_list_init(&egress->caught_up, LIST_CAUGHT_UP);
+	bc_conn_list_init(&egress->later, LIST_LATER);
 }
 
 /* ---- Coming and going -------------------------------------------------- */
@@ -178,15 +182,35 @@ void egress_on_published(struct lane *lane)
 		bc_conn_list_push(&lane->conns, &egress->ready, conn);
 }
 
+/* A client that has nothing to send now. */
+static void postpone(struct lane *lane, struct bc_conn *conn)
+{
+	struct egress *egress = &lane->egress;
+
+	/* it has words, or has been told that it goes, or is to be told more */
+	if (conn->list != 0 || conn->session->state != SESSION_SERVING ||
+	    conn->session->skips)
+		return;
+	bc_conn_list_push(&lane->conns,
+			  conn->cursor == lane->tail ? &egress->caught_up
+						     : &egress->later,
+			  conn);
+}
+
 static void send_next(struct lane *lane, struct bc_conn *conn)
 {
-	const void *bytes = bc_ring_address(&lane->segment->ring, conn->cursor);
 	uint64_t size = conn->session ? session_span(lane, conn)
 				      : lane->tail - conn->cursor;
+	const void *bytes = bc_ring_address(&lane->segment->ring, conn->cursor);
 	int ret;
 
-	if (size == 0)
-		return; /* a client that leaves, and has been told so */
+	if (size == 0) {
+		if (conn->session)
+			postpone(lane, conn);
+		else
+			make_idle(lane, conn);
+		return;
+	}
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
 	conn->offered = size;
@@ -214,18 +238,20 @@ static void tell(struct lane *lane, struct bc_conn *conn)
 void egress_pump(struct lane *lane)
 {
 	struct egress *egress = &lane->egress;
+	struct bc_conn *conn;
 
+	egress->looks = FILTER_RECORDS_LANE;
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
-		struct bc_conn *conn =
-			bc_conn_list_pop(&lane->conns, &egress->ready);
-
+		conn = bc_conn_list_pop(&lane->conns, &egress->ready);
 		if (!conn)
-			return;
+			break;
 		if (conn->session && session_has_words(conn))
 			tell(lane, conn);
 		else
 			send_next(lane, conn);
 	}
+	while ((conn = bc_conn_list_pop(&lane->conns, &egress->later)))
+		bc_conn_list_push(&lane->conns, &egress->ready, conn);
 }
 
 uint64_t egress_headway(struct lane *lane)
@@ -269,6 +295,15 @@ static void skip_to_live(struct lane *lane, struct bc_conn *conn)
 static bool is_leading(const struct bc_conn *conn)
 {
 	return conn->state == BC_CONN_OPEN && !lag_replays(conn);
+}
+
+/* A client has to be told, and between records. */
+static void go_live(struct lane *lane, struct bc_conn *conn)
+{
+	if (conn->session)
+		skip_client(lane, conn);
+	else
+		skip_to_live(lane, conn);
 }
 
 void egress_on_progress(struct lane *lane, struct bc_conn *conn)
@@ -329,8 +364,8 @@ void egress_on_sent(struct lane *lane, struct bc_conn *conn, int result)
 		return;
 	}
 	if (conn->skip)
-		skip_to_live(lane, conn);
-	make_idle(lane, conn);
+		go_live(lane, conn);
+	egress_nudge(lane, conn);
 }
 
 /* ---- What receivers send us -------------------------------------------- */
@@ -430,17 +465,19 @@ static bool skip_will_do(const struct lane *lane, const struct bc_conn *conn,
 
 static void skip(struct lane *lane, struct bc_conn *conn)
 {
+	bool speaking = conn->session && conn->session->speaking;
+
 	if (conn->skip)
 		return;
-	if (conn->in_flight & BC_CONN_SENDS) {
+	if ((conn->in_flight & BC_CONN_SENDS) != 0 && !speaking) {
 		/* its bytes are free once the cancelled send is back */
 		conn->skip = true;
 		request_cancel(lane, conn, BC_CONN_SENDS);
 		return;
 	}
-	bc_conn_list_remove(&lane->conns, &lane->egress.ready, conn);
-	skip_to_live(lane, conn);
-	make_idle(lane, conn);
+	egress_forget(lane, conn);
+	go_live(lane, conn);
+	egress_nudge(lane, conn);
 }
 
 static uint64_t lag_limit(const struct lane *lane, const struct bc_conn *conn,

@@ -9,11 +9,14 @@
 #include "shm/clock.h"
 #include "shm/record.h"
 #include "src/egress.h"
+#include "src/filter.h"
 #include "src/greeting.h"
 #include "src/introduce.h"
 #include "src/lag.h"
 #include "src/log.h"
+#include "src/post.h"
 #include "src/publishing.h"
+#include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/start_place.h"
@@ -89,6 +92,7 @@ static void fill_welcome(const struct daemon *daemon,
 	welcome->fixed.tail = daemon_tail(daemon);
 	welcome->fixed.capacity = identity->capacity;
 	welcome->fixed.payload_max = (uint32_t)payload_max;
+	welcome->fixed.message_max = post_limit(&daemon->home, conn);
 	welcome->fixed.heartbeat_ms =
 		(uint32_t)(conn->session->heartbeat_ns / BC_NS_PER_MS);
 	welcome->fixed.idle_timeout_ms = daemon->config.idle_timeout_ms;
@@ -138,8 +142,7 @@ static void begin_to_serve(struct daemon *daemon, struct bc_conn *conn,
 	struct lane *home = &daemon->home;
 
 	if (start->has_gap)
-		session_tell(home, conn, BCAST_PACKET_GAP, 0, &start->gap,
-			     sizeof(start->gap));
+		session_tell_gap(home, conn, &start->gap);
 	session_serve(home, conn);
 	if (conn->session->roles & BCAST_CLIENT_SUBSCRIBE)
 		introduce_subscriber(home, conn, start->at.position);
@@ -155,8 +158,14 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	struct start_place start;
 
 	if (!publishing_admit(daemon, conn, hello, &welcome.fixed) ||
-	    !find_start(daemon, conn, hello, &start))
+	    !find_start(daemon, conn, hello, &start) ||
+	    !remote_nodes_join(daemon, conn, hello))
 		return;
+	if (filter_open(conn, hello) < 0) {
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_LIMIT,
+			    -ENOMEM);
+		return;
+	}
 	welcome.fixed.flags = start.flags;
 	welcome.fixed.position = start.at.position;
 	welcome.fixed.sequence = start.at.sequence;

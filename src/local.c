@@ -124,14 +124,29 @@ static int64_t min_i64(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * All receivers are stalled, and it goes on without them: no event of theirs
+ * will wake us when it has come to its limit.
+ */
+static bool runs_unheard(struct daemon *daemon)
+{
+	bool moves = daemon->home.tail != daemon->local.slept_at;
+
+	daemon->local.slept_at = daemon->home.tail;
+	return moves && daemon->ingest.given_up &&
+	       bc_lease_is_local(&daemon->segment);
+}
+
 int64_t local_sleep(struct daemon *daemon, int64_t timeout_ns)
 {
 	const bc_u32 *count = &daemon->segment.ring.head->publish_count;
+	bool unheard = runs_unheard(daemon);
 	bool sure = true;
 	uint32_t seen;
 
 	if (timeout_ns == 0 || !wants_news(daemon))
-		return timeout_ns;
+		return unheard ? min_i64(timeout_ns, UNWOKEN_SLICE_NS)
+			       : timeout_ns;
 	/* before the last look: see notify.h */
 	seen = atomic_load_explicit(count, memory_order_acquire);
 	/* who takes the lease from now on moves the count */

@@ -31,6 +31,7 @@
 #include "src/log.h"
 #include "src/loop.h"
 #include "src/nodes.h"
+#include "src/post.h"
 #include "src/publishing.h"
 #include "src/receivers.h"
 #include "src/roles.h"
@@ -136,6 +137,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		lanes_on_event(daemon);
 		return;
 	}
+	if (token.op == BC_OP_MAIL) {
+		post_on_event(daemon);
+		return;
+	}
 	if (token.op == BC_OP_RECV)
 		on_recv(daemon, token, event->result);
 	else if (token.op == BC_OP_PUBLISH)
@@ -156,7 +161,8 @@ static int64_t wait_ns(const struct daemon *daemon)
 	uint64_t until_ns = daemon->next_tick_ns;
 	uint64_t now_ns;
 
-	if (egress_has_ready(&daemon->home) || publishing_has_more(daemon))
+	if (egress_has_ready(&daemon->home) || post_has_work(daemon) ||
+	    publishing_has_more(daemon))
 		return 0;
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
 		until_ns = daemon->gating.next_press_ns;
@@ -206,6 +212,7 @@ static int turn(struct daemon *daemon)
 		busy_poll_extend(&daemon->home.busy_poll, daemon->home.now_ns);
 	egress_enforce_lag(&daemon->home, receivers_lag_limit(daemon));
 	closing_run(&daemon->home);
+	post_pump(daemon);
 	egress_pump(&daemon->home);
 	echo_flush(daemon);
 	arm(daemon);
@@ -216,6 +223,7 @@ static int turn(struct daemon *daemon)
 		tick(daemon);
 	drain_step(daemon, signals_take());
 	lanes_arm(daemon);
+	post_arm(daemon);
 	return -lanes_failed(daemon);
 }
 

@@ -30,6 +30,7 @@
 
 #include "net/hello.h"
 #include "net/packet_stream.h"
+#include "shm/record.h"
 #include "src/lane.h"
 #include "src/outbox.h"
 
@@ -51,6 +52,8 @@ struct session {
 	uint64_t leave_by_ns;  /* LEAVING: with or without the last words */
 	uint32_t leave_reason; /* enum bcast_close_reason */
 
+	struct remote_node *node; /* its node; NULL: it is none */
+
 	/* GREETING: what has come of the HELLO */
 	unsigned char *hello;
 	uint32_t hello_have;
@@ -63,6 +66,12 @@ struct session {
 	uint64_t span_end;
 	enum config_slow_policy policy;
 	uint64_t replay_since_ns; /* lag.h; 0: it does not replay */
+	bool skips;		  /* skip.h: from there on, until it lands */
+	struct bc_record_place skip_from;
+	unsigned char *key; /* filter.h */
+	uint16_t key_length;
+	struct bc_record_place filtered_from; /* sequence 0: nothing */
+	struct bc_record_place filtered_to;   /* is to be told */
 };
 
 /*
@@ -101,6 +110,13 @@ void session_on_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes);
 /* session_tell - put a control record into the outbox, and have it sent. */
 void session_tell(struct lane *lane, struct bc_conn *conn, uint16_t type,
 		  uint64_t sequence, const void *payload, uint32_t length);
+
+/*
+ * session_tell_gap - the same for a GAP, which must not be left out: there are
+ * never more than two of them waiting.
+ */
+void session_tell_gap(struct lane *lane, struct bc_conn *conn,
+		      const struct bcast_gap *gap);
 
 /*
  * session_reject - tell it why not, log it, and end it. `why` is one line for a

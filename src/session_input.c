@@ -7,6 +7,7 @@
 
 #include <bcast/monitor.h>
 
+#include "src/post.h"
 #include "src/request.h"
 #include "src/session.h"
 
@@ -21,7 +22,7 @@ static void arm(struct lane *lane, struct bc_conn *conn)
 void session_serve(struct lane *lane, struct bc_conn *conn)
 {
 	const struct bc_packet_limits limits = {
-		.message_max = BCAST_CONTROL_MAX,
+		.message_max = post_payload_max(lane, conn),
 	};
 
 	bc_packet_stream_init(&conn->session->in, &limits);
@@ -63,9 +64,12 @@ static void take(struct lane *lane, struct bc_conn *conn,
 		return;
 	case BCAST_PACKET_MESSAGE:
 	case BCAST_PACKET_NODES:
-		refuse(lane, conn,
-		       "MESSAGE or NODES of a client that did not "
-		       "ask to be a node");
+		if (conn->session->node)
+			post_take(lane, conn, frame);
+		else
+			refuse(lane, conn,
+			       "MESSAGE or NODES of a client that did not "
+			       "ask to be a node");
 		return;
 	case BCAST_PACKET_HELLO:
 		refuse(lane, conn, "a second HELLO");

@@ -70,6 +70,8 @@ static int oldest(struct daemon *daemon, struct start_place *start,
 }
 
 /* What was asked for is gone: it was at `from`, as far as that is known. */
+#define UNKNOWN UINT64_MAX /* its position; packet.h says what is told then */
+
 static int after_gap(struct daemon *daemon, struct start_place *start,
 		     struct bc_record_place from, const char **why)
 {
@@ -77,7 +79,8 @@ static int after_gap(struct daemon *daemon, struct start_place *start,
 
 	start->has_gap = true;
 	start->gap = (struct bcast_gap){
-		.from = from.position,
+		.from = from.position == UNKNOWN ? start->at.position
+						 : from.position,
 		.to = start->at.position,
 		.from_sequence = from.sequence,
 		.to_sequence = start->at.sequence,
@@ -161,6 +164,51 @@ static int at_position(struct daemon *daemon, uint64_t position,
 	return ret == 0 ? 0 : BCAST_REJECT_POSITION;
 }
 
+/* ---- By number, by time ------------------------------------------------ */
+
+/* A place of the index, if it can be kept. */
+static bool take_place(struct daemon *daemon, struct bc_record_place place,
+		       struct start_place *start)
+{
+	if (place.sequence == 0 || !is_published(daemon, place.position) ||
+	    !local_protect(daemon, place.position) ||
+	    (place.position < daemon_tail(daemon) && !is_there(daemon, place)))
+		return false;
+	start->at = place;
+	return true;
+}
+
+static int at_sequence(struct daemon *daemon, uint64_t sequence,
+		       struct start_place *start, const char **why)
+{
+	const struct bc_record_place asked = {UNKNOWN, sequence};
+	struct bc_record_place place = {0};
+	int ret;
+
+	local_admit(daemon);
+	ret = bc_record_index_sequence(&daemon->segment, sequence, &place);
+	*why = "no record has that number yet: is it of this epoch?";
+	if (ret == -EINVAL)
+		return BCAST_REJECT_POSITION;
+	if (ret == 0 && take_place(daemon, place, start))
+		return 0;
+	return after_gap(daemon, start, asked, why);
+}
+
+static int at_time(struct daemon *daemon, uint64_t time_ns,
+		   struct start_place *start, const char **why)
+{
+	const struct bc_record_place asked = {UNKNOWN, 0};
+	struct bc_record_place place = {0};
+	int ret;
+
+	local_admit(daemon);
+	ret = bc_record_index_time(&daemon->segment, time_ns, &place);
+	if (ret == 0 && take_place(daemon, place, start))
+		return 0;
+	return after_gap(daemon, start, asked, why);
+}
+
 /* ---- All --------------------------------------------------------------- */
 
 static bool is_of_other_epoch(const struct daemon *daemon,
@@ -188,9 +236,10 @@ int start_place_choose(struct daemon *daemon, const struct bcast_hello *wish,
 	case BCAST_START_POSITION:
 		return at_position(daemon, wish->position, start, why);
 	case BCAST_START_SEQUENCE:
+		return at_sequence(daemon, wish->sequence, start, why);
 	case BCAST_START_TIME:
-		break;
+		return at_time(daemon, wish->time_ns, start, why);
 	}
-	*why = "not known yet";
+	*why = "nobody can begin there";
 	return BCAST_REJECT_POSITION;
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include <bcast/bcast.h>
 
@@ -211,6 +212,131 @@ static void positions_that_cannot_be_are_rejected(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- By number, by time ------------------------------------------------ */
+
+static struct bc_hello hello_at(uint16_t from, uint64_t sequence,
+				uint64_t time_ns)
+{
+	struct bc_hello hello = client_hello(BCAST_CLIENT_SUBSCRIBE);
+
+	hello.fixed.from = from;
+	hello.fixed.sequence = sequence;
+	hello.fixed.time_ns = time_ns;
+	return hello;
+}
+
+static void number_leads_to_its_record(void **state)
+{
+	static const uint64_t numbers[] = {1, 2, 99, 300, 400, 401};
+
+	(void)state;
+	start();
+	publish(400);
+	for (unsigned i = 0; i < 6; i++) {
+		struct bc_hello hello =
+			hello_at(BCAST_START_SEQUENCE, numbers[i], 0);
+		struct bc_welcome welcome;
+
+		subscriber_open(&subscriber, &daemon_, &hello, &welcome);
+		assert_int_equal(welcome.fixed.sequence, numbers[i]);
+		assert_int_equal(welcome.fixed.position,
+				 subscriber_place(numbers[i], MOST));
+		leave();
+	}
+	daemon_fixture_stop(&daemon_);
+}
+
+static void number_that_is_gone_is_told(void **state)
+{
+	struct bc_hello hello = hello_at(BCAST_START_SEQUENCE, 7, 0);
+	struct bc_welcome welcome;
+
+	(void)state;
+	start();
+	publish_bytes(3 * MIB);
+
+	subscriber_open(&subscriber, &daemon_, &hello, &welcome);
+
+	subscriber_expect_gap(&subscriber, BCAST_GAP_OVERWRITTEN);
+	assert_int_equal(subscriber.gap.from_sequence, 7);
+	assert_int_equal(subscriber.gap.to_sequence, welcome.fixed.sequence);
+	assert_int_equal(subscriber.gap.from, subscriber.gap.to);
+	subscriber_take_to(&subscriber, publishing.next);
+	daemon_fixture_stop(&daemon_);
+}
+
+static void number_that_is_to_come_is_rejected(void **state)
+{
+	struct bc_hello hello = hello_at(BCAST_START_SEQUENCE, 102, 0);
+	unsigned char bytes[BC_HELLO_FRAME_MAX];
+
+	(void)state;
+	start();
+	publish(100);
+	client_connect(&subscriber.client, &daemon_);
+	client_say_bytes(&subscriber.client, bytes,
+			 bc_hello_write(bytes, &hello));
+
+	client_expect_reject(&subscriber.client, BCAST_REJECT_POSITION);
+	daemon_fixture_stop(&daemon_);
+}
+
+static uint64_t now_realtime_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void time_leads_to_what_came_after(void **state)
+{
+	struct bc_welcome welcome;
+	struct bc_hello hello;
+	uint64_t time_ns;
+
+	(void)state;
+	start();
+	publish(50);
+	time_ns = now_realtime_ns();
+	publish(50);
+	hello = hello_at(BCAST_START_TIME, 0, time_ns);
+	subscriber_open(&subscriber, &daemon_, &hello, &welcome);
+	/* a coarse clock may have stamped it somewhat earlier */
+	assert_in_range(welcome.fixed.sequence, 51, 101);
+	subscriber_take_to(&subscriber, 101);
+	leave();
+
+	hello = hello_at(BCAST_START_TIME, 0, UINT64_MAX);
+	subscriber_open(&subscriber, &daemon_, &hello, &welcome);
+	assert_int_equal(welcome.fixed.sequence, 101);
+	leave();
+
+	hello = hello_at(BCAST_START_TIME, 0, 0);
+	subscriber_open(&subscriber, &daemon_, &hello, &welcome);
+	assert_int_equal(welcome.fixed.sequence, 1);
+	subscriber_take_to(&subscriber, 101);
+	assert_int_equal(subscriber.gaps, 0);
+	daemon_fixture_stop(&daemon_);
+}
+
+static void time_before_the_ring_is_told(void **state)
+{
+	struct bc_hello hello = hello_at(BCAST_START_TIME, 0, 1);
+
+	(void)state;
+	start();
+	publish_bytes(3 * MIB);
+
+	subscriber_open(&subscriber, &daemon_, &hello, NULL);
+
+	subscriber_expect_gap(&subscriber, BCAST_GAP_OVERWRITTEN);
+	assert_int_equal(subscriber.gap.from, subscriber.gap.to);
+	assert_int_equal(subscriber.gap.from_sequence, 0);
+	subscriber_take_to(&subscriber, publishing.next);
+	daemon_fixture_stop(&daemon_);
+}
+
 /* ---- Under load -------------------------------------------------------- */
 
 static _Atomic bool enough;
@@ -398,6 +524,11 @@ int main(void)
 		RESUME_TEST(whole_ring_is_there_to_be_had),
 		RESUME_TEST(gap_says_what_is_gone),
 		RESUME_TEST(positions_that_cannot_be_are_rejected),
+		RESUME_TEST(number_leads_to_its_record),
+		RESUME_TEST(number_that_is_gone_is_told),
+		RESUME_TEST(number_that_is_to_come_is_rejected),
+		RESUME_TEST(time_leads_to_what_came_after),
+		RESUME_TEST(time_before_the_ring_is_told),
 		RESUME_TEST(nothing_is_missed_but_what_is_told),
 		RESUME_TEST(who_replays_is_waited_for),
 		RESUME_TEST(

@@ -4,6 +4,7 @@
 #include <bcast/client.h>
 #include <bcast/monitor.h>
 #include <bcast/bcast.h>
+#include <bcast/echo.h>
 
 int bcast_c11_opens(struct bcast_client **client);
 int bcast_c11_reads(struct bcast_reader *reader);

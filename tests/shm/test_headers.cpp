@@ -3,6 +3,7 @@
  * compiled, never run. */
 #include <bcast/bcast.h>
 #include <bcast/client.h>
+#include <bcast/echo.h>
 #include <bcast/monitor.h>
 
 int bcast_cxx_opens(bcast_client **client);

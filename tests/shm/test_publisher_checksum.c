@@ -91,7 +91,7 @@ static void committed_claim_has_that_of_what_was_committed(void **state)
 
 static void each_record_of_a_batch_has_its_own(void **state)
 {
-	struct bcast_batch batch;
+	struct bcast_batch batch = {.next = NULL};
 
 	(void)state;
 	assert_int_equal(bcast_batch_begin(scene.publisher, 4096, &batch), 0);
@@ -111,7 +111,7 @@ static void each_record_of_a_batch_has_its_own(void **state)
 static void batch_that_was_written_over_is_refused(void **state)
 {
 	struct bcast_packet packet;
-	struct bcast_batch batch;
+	struct bcast_batch batch = {.next = NULL};
 	uint32_t *length;
 	void *payload;
 

@@ -13,6 +13,8 @@
 struct subscriber {
 	struct client client;
 	size_t most; /* publishing.most */
+	int rcvbuf;  /* of its socket; 0: the system's */
+	bool keyed;  /* what is published is not for this to judge */
 	/* of the GAPs so far */
 	struct bcast_gap gap; /* the last */
 	unsigned gaps;

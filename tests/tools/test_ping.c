@@ -47,6 +47,8 @@ static void start_daemon(void)
 		"127.0.0.1:0", "--echo", "127.0.0.1:0", NULL};
 
 	daemon_fixture_start(&daemon_, options);
+	/* it waits for the first address only */
+	daemon_fixture_await_log(&daemon_, "role=echo", 1);
 }
 
 /* Run it with these words, between blanks, and the address of that role. */

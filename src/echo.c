@@ -71,6 +71,7 @@ static struct echo_conn *open_slot(struct daemon *daemon, int fd)
 		.fd = fd,
 		.generation = generation,
 		.state = ECHO_OPEN,
+		.large = true, /* until it proves to be small */
 	};
 	bc_echo_stream_init(&conn->stream,
 			    (uint32_t)daemon->config.echo_max_bytes);

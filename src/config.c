@@ -211,12 +211,14 @@ static int resolve_listens(struct request *request)
 	return ret;
 }
 
+/* Who is no client cannot be told. */
 static bool any_skips(const struct config *config)
 {
 	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].slow_policy == CONFIG_SLOW_SKIP)
+		if (config->listens[i].slow_policy == CONFIG_SLOW_SKIP &&
+		    config->listens[i].role != CONFIG_ROLE_PACKET)
 			return true;
-	return config->slow_policy == CONFIG_SLOW_SKIP;
+	return false;
 }
 
 /* What a stream of bytes cannot have. */
@@ -245,11 +247,12 @@ static int check_format(const struct request *request)
 		return check_no_clients(request);
 	for (uint32_t i = 0; i < config->listen_count; i++)
 		if (config->listens[i].role == CONFIG_ROLE_INGEST)
-			what = "--ingest: senders (packets are published by "
-			       "local processes: see bcast-pub)";
+			what = "--ingest: senders (who publishes packets by "
+			       "TCP comes in at --packet)";
 	if (any_skips(config))
 		what = "--slow-policy skip: it would cut a record in two "
-		       "(allowed: disconnect, block)";
+		       "(allowed: disconnect, block; at --packet addresses, "
+		       "skip)";
 	if (what == NULL)
 		return 0;
 	(void)fprintf(request->err,

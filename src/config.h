@@ -45,6 +45,11 @@ enum config_format {
 	CONFIG_FORMAT_PACKET,
 };
 
+enum config_publishers {
+	CONFIG_PUBLISHERS_ONE,
+	CONFIG_PUBLISHERS_MANY,
+};
+
 enum config_backend {
 	CONFIG_BACKEND_AUTO,
 	CONFIG_BACKEND_IO_URING,
@@ -89,6 +94,7 @@ struct config {
 	uint32_t nodes;		   /* slots of the registry */
 	uint64_t inbox_size_bytes; /* of each; a power of two */
 	enum config_format format;
+	enum config_publishers publishers;
 	uint32_t max_receivers;
 	enum config_reassign reassign;
 	enum config_slow_policy slow_policy;

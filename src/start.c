@@ -30,12 +30,14 @@
 #include "src/memory_report.h"
 #include "src/nodes.h"
 #include "src/placement.h"
+#include "src/remote_nodes.h"
 #include "src/start.h"
 #include "src/stream.h"
 #include "src/zerocopy.h"
 
 #define DESCRIPTORS_SPARE      64u
 #define DESCRIPTORS_PER_THREAD 4u /* backend, its watch, peer sockets */
+#define DESCRIPTORS_PER_NODE   2u /* a node's pidfd; a remote one's own two */
 
 /* ---- The process ------------------------------------------------------- */
 
@@ -56,12 +58,12 @@ static int bind_to_cpu(int cpu)
 	return EX_UNAVAILABLE;
 }
 
-/* A descriptor a connection and a node: take what we may, and say if too few. */
+/* Take what we may, and say if it is too few. */
 static void raise_descriptor_limit(const struct config *config)
 {
 	rlim_t needed = config->max_receivers + DAEMON_SENDERS_MAX +
-			config->nodes + DESCRIPTORS_SPARE +
-			config_echo_clients(config) +
+			config->nodes * DESCRIPTORS_PER_NODE +
+			DESCRIPTORS_SPARE + config_echo_clients(config) +
 			config->egress_threads * DESCRIPTORS_PER_THREAD;
 	struct rlimit limit;
 
@@ -301,6 +303,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 void daemon_stop(struct daemon *daemon)
 {
 	lanes_stop(daemon);
+	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);
 	daemon->backend = NULL;
 	gating_stop(daemon);

@@ -22,6 +22,7 @@
 #include "net/zerocopy.h"
 #include "shm/facts.h"
 #include "shm/peers.h"
+#include "src/lag.h"
 #include "src/log.h"
 #include "src/request.h"
 #include "src/zerocopy.h"
@@ -158,8 +159,7 @@ void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
 	    (lane->backend->features & BC_BACKEND_ZEROCOPY) == 0 ||
 	    (lane->config->zerocopy == CONFIG_ZEROCOPY_AUTO &&
 	     (bc_sockaddr_same_host(local, peer) ||
-	      lane->config->listens[conn->door].slow_policy ==
-		      CONFIG_SLOW_SKIP)))
+	      lag_policy(lane, conn) == CONFIG_SLOW_SKIP)))
 		return;
 	register_ring(lane);
 	conn->zerocopy = BC_CONN_ZEROCOPY_YES;

@@ -107,6 +107,12 @@ struct config {
 	char group[32];		 /* as given; "" for none */
 	gid_t gid;		 /* of that group; (gid_t)-1 for none */
 	enum log_level log_level;
+	enum log_format log_format;
+	enum log_time log_time;
+	char log_file[256]; /* "" for standard error */
+	uint64_t log_rotate_bytes;
+	uint32_t log_keep;
+	uint32_t log_rate; /* lines a second and event */
 };
 
 /* config_parse() also returns these. */

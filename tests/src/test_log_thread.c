@@ -35,7 +35,7 @@ static int set_up(void **state)
 		return -1;
 	reader = ends[0];
 	(void)fcntl(reader, F_SETFL, O_NONBLOCK);
-	(void)fcntl(reader, F_SETPIPE_SZ, 4096);
+	(void)fcntl(reader, F_SETPIPE_SZ, 16384);
 	saved = dup(STDERR_FILENO);
 	(void)dup2(ends[1], STDERR_FILENO);
 	(void)close(ends[1]);
@@ -134,10 +134,10 @@ static void json_is_written_with_the_time(void **state)
 				     "\"n\":7}\n"));
 }
 
-/* 4 KiB fit in the pipe, and LOG_RING_SLOTS lines in memory. */
+/* 16 KiB fit in the pipe, and LOG_RING_SLOTS lines in memory. */
 static void blocked_pipe_stops_nobody_and_is_counted(void **state)
 {
-	const unsigned lines = 4 * LOG_RING_SLOTS;
+	const unsigned lines = 8 * LOG_RING_SLOTS;
 	unsigned written, dropped = 0;
 	uint64_t began_ms, took_ms;
 	const char *at;
@@ -167,7 +167,7 @@ static void stop_waits_a_moment_for_who_does_not_read(void **state)
 
 	(void)state;
 	assert_int_equal(log_start(&options), 0);
-	for (unsigned i = 0; i < 2 * LOG_RING_SLOTS; i++)
+	for (unsigned i = 0; i < 4 * LOG_RING_SLOTS; i++)
 		log_event(LOG_LEVEL_INFO, "line", NULL);
 	began_ms = test_now_ms();
 	log_stop();

@@ -161,13 +161,22 @@ static void blocked_pipe_stops_nobody_and_is_counted(void **state)
 	assert_int_equal(written + dropped, lines);
 }
 
+static void fill_the_pipe(void)
+{
+	(void)fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+	while (write(STDERR_FILENO, "x", 1) == 1)
+		;
+	(void)fcntl(STDERR_FILENO, F_SETFL, 0);
+}
+
 static void stop_waits_a_moment_for_who_does_not_read(void **state)
 {
 	uint64_t began_ms, took_ms;
 
 	(void)state;
+	fill_the_pipe();
 	assert_int_equal(log_start(&options), 0);
-	for (unsigned i = 0; i < 4 * LOG_RING_SLOTS; i++)
+	for (unsigned i = 0; i < 2 * LOG_RING_SLOTS; i++)
 		log_event(LOG_LEVEL_INFO, "line", NULL);
 	began_ms = test_now_ms();
 	log_stop();
@@ -311,10 +320,7 @@ static void death_waits_for_nobody_who_does_not_read(void **state)
 	int signal_number;
 
 	(void)state;
-	(void)fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
-	while (write(STDERR_FILENO, "x", 1) == 1)
-		;
-	(void)fcntl(STDERR_FILENO, F_SETFL, 0);
+	fill_the_pipe();
 	signal_number = end_of(end_by_abort);
 	restore();
 

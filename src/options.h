@@ -19,9 +19,11 @@ enum option_kind {
 	OPTION_INGEST,
 	OPTION_EGRESS,
 	OPTION_PACKET,
+	OPTION_ECHO,
 	OPTION_RING,  /* a size that is a power of two */
 	OPTION_SIZE,  /* 0, or a size in the range */
-	OPTION_LIMIT, /* likewise; 0 is none */
+	OPTION_BYTES, /* a size in the range */
+	OPTION_LIMIT, /* likewise, or 0 for none */
 	OPTION_FILE,
 	OPTION_LAG,
 	OPTION_DURATION, /* in milliseconds */

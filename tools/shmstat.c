@@ -24,6 +24,7 @@ enum option {
 	OPTION_JSON,
 	OPTION_RECEIVERS,
 	OPTION_CLOSED,
+	OPTION_ERRORS,
 	OPTION_COUNTERS,
 	OPTION_NODES,
 	OPTION_VERSION,
@@ -40,6 +41,8 @@ static const struct options_row rows[] = {
 			      "add the table of open connections"},
 	[OPTION_CLOSED] = {"closed", 'c', false, NULL,
 			   "add the last connections that ended, and why"},
+	[OPTION_ERRORS] = {"errors", 'e', false, NULL,
+			   "add what the daemon has complained of, how often"},
 	[OPTION_COUNTERS] = {"counters", 'C', false, NULL,
 			     "add the daemon's counters, with their meaning"},
 	[OPTION_NODES] = {"nodes", 'n', false, NULL,
@@ -83,6 +86,9 @@ static const char *take(void *to, int option, const char *argument)
 		break;
 	case OPTION_CLOSED:
 		wish->sections.closed = true;
+		break;
+	case OPTION_ERRORS:
+		wish->sections.errors = true;
 		break;
 	case OPTION_COUNTERS:
 		wish->sections.counters = true;
@@ -158,7 +164,7 @@ static int run(struct wish *wish, int operands, char **operand)
 		return usage("one stream at a time");
 	if (wish->list &&
 	    (operands > 0 || sections->receivers || sections->closed ||
-	     sections->counters || sections->nodes))
+	     sections->errors || sections->counters || sections->nodes))
 		return usage("--list goes with --json only");
 	if (operands == 1)
 		wish->name = operand[0];

@@ -16,6 +16,7 @@
 #define PEER_KEY(...)
 #define CLOSED_KEY(...)
 #define COUNTER_KEY(...)
+#define ERROR_KEY(...)
 
 static void add_stream(struct json_object *object,
 		       const struct bcast_stream_info *s)
@@ -77,6 +78,16 @@ static void add_counter(struct json_object *object,
 #define COUNTER_KEY(...)
 }
 
+static void add_error(struct json_object *object,
+		      const struct bcast_error_info *e)
+{
+#undef ERROR_KEY
+#define ERROR_KEY(key, type, value, help) ROW(key, type, value)
+#include "shmstat_keys.def"
+#undef ERROR_KEY
+#define ERROR_KEY(...)
+}
+
 /* ---- The whole --------------------------------------------------------- */
 
 static struct json_object *facts(const struct shmstat *stat)
@@ -118,6 +129,19 @@ static struct json_object *closed(const struct shmstat *stat)
 	return array;
 }
 
+static struct json_object *errors(const struct shmstat *stat)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < stat->error_count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		add_error(object, &stat->errors[i]);
+		(void)json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *counters(const struct shmstat *stat)
 {
 	struct json_object *all = json_object_new_object();
@@ -151,6 +175,8 @@ int shmstat_json(const struct shmstat *stat,
 		json_value_add(whole, "receivers", peers(stat, false));
 	if (sections->closed)
 		json_value_add(whole, "closed", closed(stat));
+	if (sections->errors)
+		json_value_add(whole, "errors", errors(stat));
 	if (sections->counters)
 		json_value_add(whole, "counters", counters(stat));
 	if (sections->nodes && stat->nodes_problem.text[0])

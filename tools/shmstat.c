@@ -4,7 +4,7 @@
  *
  * Everything shown stands in shared memory (bcast/monitor.h), so this works on
  * a busy, a stuck and a dead daemon alike, and asks none of them. One look,
- * one print: rates need two looks and are not made here.
+ * one print; rates need two, and are for --watch (watch.c).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +26,8 @@ enum option {
 	OPTION_CLOSED,
 	OPTION_COUNTERS,
 	OPTION_NODES,
+	OPTION_FIELDS,
+	OPTION_PROMETHEUS,
 	OPTION_VERSION,
 	OPTION_HELP,
 	OPTION_COUNT
@@ -44,6 +46,10 @@ static const struct options_row rows[] = {
 			     "add the daemon's counters, with their meaning"},
 	[OPTION_NODES] = {"nodes", 'n', false, NULL,
 			  "add the table of local nodes: lag, laps, latency"},
+	[OPTION_FIELDS] = {"fields", 'F', false, NULL,
+			   "each field on a line: value, unit, meaning"},
+	[OPTION_PROMETHEUS] = {"prometheus", 'P', false, NULL,
+			       "as metrics for Prometheus (also with -r, -n)"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
 			    "print the version and end"},
 	[OPTION_HELP] = {"help", 'h', false, NULL, "print this and end"},
@@ -62,6 +68,8 @@ struct wish {
 	const char *name;
 	bool list;
 	bool json;
+	bool fields;
+	bool prometheus;
 	struct shmstat_sections sections;
 };
 
@@ -89,6 +97,12 @@ static const char *take(void *to, int option, const char *argument)
 		break;
 	case OPTION_NODES:
 		wish->sections.nodes = true;
+		break;
+	case OPTION_FIELDS:
+		wish->fields = true;
+		break;
+	case OPTION_PROMETHEUS:
+		wish->prometheus = true;
 		break;
 	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
@@ -127,6 +141,19 @@ static int show_list(const struct wish *wish)
 	return ret < 0 ? EX_OSERR : EX_OK;
 }
 
+static int show_metrics(const struct wish *wish)
+{
+	struct nodes_problem problem = {0};
+	int ret = shmstat_prometheus(wish->name, &wish->sections, &problem);
+
+	if (ret < 0)
+		return attach_error(PROGRAM, wish->name, ret);
+	if (!problem.text[0])
+		return EX_OK;
+	fprintf(stderr, PROGRAM ": nodes cannot be shown: %s\n", problem.text);
+	return EX_NOPERM;
+}
+
 static int show_one(const struct wish *wish)
 {
 	struct shmstat stat;
@@ -139,7 +166,9 @@ static int show_one(const struct wish *wish)
 	/* text has their number on its first screen */
 	if (wish->sections.nodes || !wish->json)
 		shmstat_read_nodes(wish->name, &stat);
-	if (wish->json)
+	if (wish->fields)
+		shmstat_fields(&stat);
+	else if (wish->json)
 		ret = shmstat_json(&stat, &wish->sections);
 	else
 		shmstat_text(&stat, &wish->sections);
@@ -156,13 +185,20 @@ static int run(struct wish *wish, int operands, char **operand)
 
 	if (operands > 1)
 		return usage("one stream at a time");
-	if (wish->list &&
-	    (operands > 0 || sections->receivers || sections->closed ||
-	     sections->counters || sections->nodes))
+	if (wish->list && (operands > 0 || sections->receivers ||
+			   sections->closed || sections->counters ||
+			   sections->nodes || wish->fields || wish->prometheus))
 		return usage("--list goes with --json only");
+	if (wish->json + wish->fields + wish->prometheus > 1)
+		return usage("one of --json, --fields and --prometheus");
+	if (wish->prometheus && (sections->closed || sections->counters))
+		return usage("--prometheus goes with --receivers and --nodes "
+			     "only");
 	if (operands == 1)
 		wish->name = operand[0];
-	return wish->list ? show_list(wish) : show_one(wish);
+	if (wish->list)
+		return show_list(wish);
+	return wish->prometheus ? show_metrics(wish) : show_one(wish);
 }
 
 int main(int argc, char **argv)

@@ -226,26 +226,3 @@ int shmstat_list(struct shmstat_listed **listed)
 	free(names);
 	return count < 0 ? count : kept;
 }
-
-/* ---- Words ------------------------------------------------------------- */
-
-const char *shmstat_state(const struct bcast_stream_info *s)
-{
-	if (s->state == BCAST_STREAM_CLOSED)
-		return bcast_state_name(s->state);
-	if (!s->writer_alive)
-		return "dead";
-	if (s->heartbeat_age_ns > SHMSTAT_STUCK_NS)
-		return "stuck";
-	return bcast_state_name(s->state);
-}
-
-uint64_t shmstat_errno(const struct bcast_closed_info *c)
-{
-	return c->error < 0 ? (uint64_t) - (int64_t)c->error : 0;
-}
-
-const char *shmstat_kind(const struct bcast_counter_info *n)
-{
-	return n->kind == BCAST_GAUGE ? "gauge" : "counter";
-}

@@ -16,8 +16,13 @@
 #include "options.h"
 #include "output.h"
 #include "shmstat.h"
+#include "watch.h"
 
 #define PROGRAM "bcast-shmstat"
+
+#define INTERVAL_MS	500
+#define INTERVAL_MIN_MS 20
+#define INTERVAL_MAX_MS 3600000
 
 enum option {
 	OPTION_LIST,
@@ -28,6 +33,8 @@ enum option {
 	OPTION_NODES,
 	OPTION_FIELDS,
 	OPTION_PROMETHEUS,
+	OPTION_WATCH,
+	OPTION_INTERVAL,
 	OPTION_VERSION,
 	OPTION_HELP,
 	OPTION_COUNT
@@ -50,6 +57,10 @@ static const struct options_row rows[] = {
 			   "each field on a line: value, unit, meaning"},
 	[OPTION_PROMETHEUS] = {"prometheus", 'P', false, NULL,
 			       "as metrics for Prometheus (also with -r, -n)"},
+	[OPTION_WATCH] = {"watch", 'w', false, NULL,
+			  "show it live in this terminal, until q"},
+	[OPTION_INTERVAL] = {"interval", 'i', false, "TIME",
+			     "watch: time between looks (500ms)"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
 			    "print the version and end"},
 	[OPTION_HELP] = {"help", 'h', false, NULL, "print this and end"},
@@ -70,15 +81,16 @@ struct wish {
 	bool json;
 	bool fields;
 	bool prometheus;
+	bool watch;
+	int interval_ms; /* 0: not given */
 	struct shmstat_sections sections;
 };
 
-/* As options_take: no argument to be wrong about, so always NULL. */
+/* As options_take. */
 static const char *take(void *to, int option, const char *argument)
 {
 	struct wish *wish = to;
 
-	(void)argument; /* none of them has one */
 	switch ((enum option)option) {
 	case OPTION_LIST:
 		wish->list = true;
@@ -103,6 +115,15 @@ static const char *take(void *to, int option, const char *argument)
 		break;
 	case OPTION_PROMETHEUS:
 		wish->prometheus = true;
+		break;
+	case OPTION_WATCH:
+		wish->watch = true;
+		break;
+	case OPTION_INTERVAL:
+		if (!options_time(argument, 1000, &wish->interval_ms) ||
+		    wish->interval_ms < INTERVAL_MIN_MS ||
+		    wish->interval_ms > INTERVAL_MAX_MS)
+			return "a time from 20ms to 3600s: 100ms, 2s, 2";
 		break;
 	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
@@ -179,25 +200,43 @@ static int show_one(const struct wish *wish)
 	return EX_OSERR;
 }
 
-static int run(struct wish *wish, int operands, char **operand)
+/* NULL, or why these options do not go together. */
+static const char *conflict(const struct wish *wish, int operands)
 {
 	const struct shmstat_sections *sections = &wish->sections;
+	bool tables = sections->receivers || sections->closed ||
+		      sections->counters || sections->nodes;
+	int others = wish->fields + wish->prometheus + wish->watch;
 
 	if (operands > 1)
-		return usage("one stream at a time");
-	if (wish->list && (operands > 0 || sections->receivers ||
-			   sections->closed || sections->counters ||
-			   sections->nodes || wish->fields || wish->prometheus))
-		return usage("--list goes with --json only");
-	if (wish->json + wish->fields + wish->prometheus > 1)
-		return usage("one of --json, --fields and --prometheus");
+		return "one stream at a time";
+	if (wish->list && (operands > 0 || tables || others > 0))
+		return "--list goes with --json only";
+	if (wish->json + others > 1)
+		return "one of --json, --fields, --prometheus and --watch";
+	if (wish->watch && tables)
+		return "--watch shows all tables by itself";
+	if (wish->interval_ms && !wish->watch)
+		return "--interval goes with --watch";
 	if (wish->prometheus && (sections->closed || sections->counters))
-		return usage("--prometheus goes with --receivers and --nodes "
-			     "only");
+		return "--prometheus goes with --receivers and --nodes only";
+	return NULL;
+}
+
+static int run(struct wish *wish, int operands, char **operand)
+{
+	const char *problem = conflict(wish, operands);
+
+	if (problem)
+		return usage(problem);
 	if (operands == 1)
 		wish->name = operand[0];
 	if (wish->list)
 		return show_list(wish);
+	if (wish->watch)
+		return watch_run(PROGRAM, wish->name,
+				 wish->interval_ms ? wish->interval_ms
+						   : INTERVAL_MS);
 	return wish->prometheus ? show_metrics(wish) : show_one(wish);
 }
 

@@ -68,6 +68,17 @@ struct shmstat_listed {
  * bcast_monitor_open(); shmstat_free() frees it in any case.
  */
 int shmstat_read(const char *name, struct shmstat *stat);
+
+/* Closed connections: the newest ones, up to so many, not from `until` on. */
+struct shmstat_closed_range {
+	const struct bcast_closed_info *until; /* NULL: all */
+	size_t limit;
+};
+
+/* shmstat_take - the same of a stream that is open already. */
+int shmstat_take(const struct bcast_monitor *monitor,
+		 const struct shmstat_closed_range *range,
+		 struct shmstat *stat);
 void shmstat_free(struct shmstat *stat);
 
 /*

@@ -73,6 +73,7 @@ static int read_peers(const struct bcast_monitor *monitor, struct shmstat *stat)
 }
 
 static int read_closed(const struct bcast_monitor *monitor,
+		       const struct shmstat_closed_range *range,
 		       struct shmstat *stat)
 {
 	struct list list = {.entry_size = sizeof(*stat->closed)};
@@ -80,8 +81,14 @@ static int read_closed(const struct bcast_monitor *monitor,
 	uint32_t next = 0;
 	int ret = 0;
 
-	while (ret == 0 && bcast_monitor_closed(monitor, &next, &closed) == 1)
+	while (ret == 0 && list.count < range->limit &&
+	       bcast_monitor_closed(monitor, &next, &closed) == 1) {
+		/* all of it is set, padding too: there is none */
+		if (range->until &&
+		    memcmp(&closed, range->until, sizeof(closed)) == 0)
+			break;
 		ret = append(&list, &closed);
+	}
 	stat->closed = (struct bcast_closed_info *)(void *)list.entries;
 	stat->closed_count = list.count;
 	return ret;
@@ -143,15 +150,12 @@ static void add_up(struct shmstat *stat)
 	}
 }
 
-int shmstat_read(const char *name, struct shmstat *stat)
+int shmstat_take(const struct bcast_monitor *monitor,
+		 const struct shmstat_closed_range *range, struct shmstat *stat)
 {
-	struct bcast_monitor *monitor;
 	int ret;
 
 	memset(stat, 0, sizeof(*stat));
-	ret = bcast_monitor_open(name, &monitor);
-	if (ret < 0)
-		return ret;
 	ret = bcast_monitor_stream(monitor, &stat->stream);
 	if (ret == 0)
 		ret = bcast_monitor_writer(monitor, &stat->writer);
@@ -160,11 +164,25 @@ int shmstat_read(const char *name, struct shmstat *stat)
 	if (ret == 0)
 		ret = read_peers(monitor, stat);
 	if (ret == 0)
-		ret = read_closed(monitor, stat);
+		ret = read_closed(monitor, range, stat);
 	if (ret == 0)
 		ret = read_counters(monitor, stat);
-	bcast_monitor_close(monitor);
 	add_up(stat);
+	return ret;
+}
+
+int shmstat_read(const char *name, struct shmstat *stat)
+{
+	const struct shmstat_closed_range all = {.limit = SIZE_MAX};
+	struct bcast_monitor *monitor;
+	int ret;
+
+	memset(stat, 0, sizeof(*stat));
+	ret = bcast_monitor_open(name, &monitor);
+	if (ret < 0)
+		return ret;
+	ret = shmstat_take(monitor, &all, stat);
+	bcast_monitor_close(monitor);
 	return ret;
 }
 

@@ -33,14 +33,21 @@ struct bc_event {
 	uint64_t token; /* as given with the request */
 	int32_t result; /* bytes or descriptor, >= 0, or -errno */
 	uint32_t flags;
-	const void *bytes; /* of recv_each, else NULL */
+	void *bytes; /* of recv_each, else NULL */
 };
 #define BC_EVENT_MORE	1u /* the request goes on; a send is notified of */
 #define BC_EVENT_NOTIF	2u /* the notification: its bytes are free again */
 #define BC_EVENT_COPIED 4u /* with it: the kernel has copied them after all */
 
 /* The most that one event of recv_each brings. */
-#define BC_BACKEND_EACH_BYTES 4096u
+#define BC_BACKEND_EACH_BYTES 16384u
+
+/*
+ * From one of the buffers to the next: a page and a line more, so that their
+ * beginnings, which is all that small messages use, do not fall into the same
+ * sets of the caches.
+ */
+#define BC_BACKEND_EACH_STRIDE (BC_BACKEND_EACH_BYTES + 4096u + 64u)
 
 struct bc_backend;
 
@@ -127,7 +134,7 @@ static inline int bc_backend_recv(struct bc_backend *backend, int fd,
 /*
  * bc_backend_recv_each - receive whatever comes, in buffers of the backend's
  * own: for messages. An event says how many bytes are at event.bytes; they are
- * valid until the next wait. Not for what is thrown away: MSG_TRUNC does that
+ * the caller's, to change as well, until the next wait. Not for what is thrown away: MSG_TRUNC does that
  * for a third of the time a byte, and needs no more for small pieces.
  *
  * Ends by 0 (the end), an error, a cancel, or -ENOBUFS when others have all

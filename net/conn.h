@@ -44,6 +44,7 @@ enum bc_conn_state {
 #define BC_CONN_SEND_ZC 16u /* until its result */
 #define BC_CONN_EACH	32u /* receives until ended */
 #define BC_CONN_HELLO	64u
+#define BC_CONN_PUBLISH 128u /* a receive into a publisher's own buffer */
 #define BC_CONN_SENDS	(BC_CONN_SEND | BC_CONN_SEND_ZC)
 
 /* Are its sends to be without a copy? As shown in bc_peer_shm.zerocopy. */

@@ -273,7 +273,7 @@ static int init_memory(struct bc_epoll *epoll, unsigned connections)
 	for (unsigned i = 0; i < BC_EPOLL_POOL_BUFFERS; i++)
 		epoll->pool_free[i] = (uint8_t)i;
 	epoll->pool =
-		malloc((size_t)BC_EPOLL_POOL_BUFFERS * BC_BACKEND_EACH_BYTES);
+		malloc((size_t)BC_EPOLL_POOL_BUFFERS * BC_BACKEND_EACH_STRIDE);
 	if (!epoll->pool || requests > UINT32_MAX / 2)
 		return -ENOMEM;
 	return bc_epoll_table_init(&epoll->table, (uint32_t)requests);

@@ -32,17 +32,17 @@ static void finish(struct bc_epoll *epoll, uint32_t index, int32_t result)
 	}
 	request->result = result;
 	request->flags = 0;
-	request->from = NULL;
+	request->into = NULL;
 	bc_epoll_list_push(&epoll->table, &epoll->done, index);
 }
 
 /* An event of a request that goes on, in a slot that was taken for it. */
 static void post_more(struct bc_epoll *epoll, uint32_t slot, uint64_t token,
-		      int32_t result, const void *bytes)
+		      int32_t result, void *bytes)
 {
 	*at(epoll, slot) = (struct bc_epoll_request){
 		.token = token,
-		.from = bytes,
+		.into = bytes,
 		.result = result,
 		.flags = (int)BC_EVENT_MORE,
 	};
@@ -108,7 +108,7 @@ static int32_t accept_some(struct bc_epoll *epoll, uint32_t index)
 
 static unsigned char *buffer_of(struct bc_epoll *epoll, unsigned number)
 {
-	return epoll->pool + (size_t)number * BC_BACKEND_EACH_BYTES;
+	return epoll->pool + (size_t)number * BC_BACKEND_EACH_STRIDE;
 }
 
 static int32_t recv_some(struct bc_epoll *epoll, uint32_t index)
@@ -135,6 +135,8 @@ static int32_t recv_some(struct bc_epoll *epoll, uint32_t index)
 		}
 		epoll->free_count--;
 		post_more(epoll, slot, token, (int32_t)count, buffer);
+		if (epoll->short_is_all && count < BC_BACKEND_EACH_BYTES)
+			return -EAGAIN;
 	}
 	look_again(epoll, fd);
 	return -EAGAIN;
@@ -225,8 +227,12 @@ void bc_epoll_run_ready(struct bc_epoll *epoll, int fd, uint32_t events)
 	const struct bc_epoll_descriptor *descriptor =
 		bc_epoll_table_descriptor(&epoll->table, fd);
 
+	/* what comes from now on, and the peer's end, is another edge */
+	epoll->short_is_all =
+		(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0;
 	if (events & ~(uint32_t)EPOLLOUT)
 		retry_all(epoll, &descriptor->readers);
+	epoll->short_is_all = false;
 	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
 		retry_all(epoll, &descriptor->writers);
 }
@@ -318,7 +324,7 @@ void bc_epoll_run_queue(struct bc_epoll *epoll)
 
 static void lend(struct bc_epoll *epoll, const unsigned char *buffer)
 {
-	size_t number = (size_t)(buffer - epoll->pool) / BC_BACKEND_EACH_BYTES;
+	size_t number = (size_t)(buffer - epoll->pool) / BC_BACKEND_EACH_STRIDE;
 
 	BC_ASSERT(epoll->lent_count < BC_EPOLL_POOL_BUFFERS);
 	epoll->pool_lent[epoll->lent_count++] = (uint8_t)number;
@@ -337,10 +343,10 @@ int bc_epoll_run_deliver(struct bc_epoll *epoll, struct bc_event *events,
 			.token = request->token,
 			.result = request->result,
 			.flags = (uint32_t)request->flags,
-			.bytes = request->from,
+			.bytes = request->into,
 		};
-		if (request->from)
-			lend(epoll, request->from);
+		if (request->into)
+			lend(epoll, request->into);
 		bc_epoll_table_release(&epoll->table, index);
 	}
 	return (int)count;

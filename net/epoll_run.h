@@ -45,7 +45,8 @@
 struct bc_epoll {
 	struct bc_backend backend;
 	int fd;
-	bool coarse; /* no epoll_pwait2: timeouts in milliseconds */
+	bool coarse;	   /* no epoll_pwait2: timeouts in milliseconds */
+	bool short_is_all; /* a receive that is not full has all there is */
 	struct bc_epoll_table table;
 	struct bc_epoll_list queue; /* not yet tried */
 	struct bc_epoll_list done;  /* events for the caller */

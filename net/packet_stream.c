@@ -39,7 +39,8 @@ enum named {
 	NAMED_SEQUENCE = 1,
 	NAMED_SOURCE = 2,
 	NAMED_KEY = 4,
-	NAMED_ALL = 8
+	NAMED_TIME = 8,
+	NAMED_ALL = 16
 };
 
 /* What is known of a type; unknown ones are as they may be. */
@@ -60,7 +61,8 @@ static struct kind control_kind(uint16_t type,
 		return (struct kind){BCAST_PING_MAX, NAMED_SEQUENCE, true};
 	case BCAST_PACKET_MESSAGE:
 		return (struct kind){limits->message_max,
-				     NAMED_SEQUENCE | NAMED_SOURCE | NAMED_KEY,
+				     NAMED_SEQUENCE | NAMED_SOURCE | NAMED_KEY |
+					     NAMED_TIME,
 				     true};
 	case BCAST_PACKET_NODES:
 		return (struct kind){limits->message_max, NAMED_SEQUENCE, true};
@@ -84,7 +86,7 @@ static bool has_unnamed(const struct bcast_packet_header *header,
 {
 	if (named & NAMED_ALL)
 		return false;
-	return header->timestamp_ns != 0 ||
+	return (header->timestamp_ns != 0 && !(named & NAMED_TIME)) ||
 	       (header->sequence != 0 && !(named & NAMED_SEQUENCE)) ||
 	       (header->source != 0 && !(named & NAMED_SOURCE)) ||
 	       (header->key_length != 0 && !(named & NAMED_KEY));

@@ -267,7 +267,7 @@ static int uring_wait_word(struct bc_backend *backend, const bc_u32 *word,
 
 static unsigned char *buffer_of(const struct uring *uring, unsigned number)
 {
-	return uring->pool + (size_t)number * BC_BACKEND_EACH_BYTES;
+	return uring->pool + (size_t)number * BC_BACKEND_EACH_STRIDE;
 }
 
 static void give_to_kernel(struct uring *uring, const uint16_t *numbers,
@@ -282,7 +282,7 @@ static void give_to_kernel(struct uring *uring, const uint16_t *numbers,
 }
 
 /* The bytes of a completion; they are the caller's until the next wait. */
-static const void *lend(struct uring *uring, uint32_t flags)
+static void *lend(struct uring *uring, uint32_t flags)
 {
 	unsigned number = flags >> IORING_CQE_BUFFER_SHIFT;
 
@@ -303,7 +303,7 @@ static int open_pool(struct uring *uring)
 	uint16_t all[POOL_BUFFERS];
 
 	uring->pool_ring = aligned_alloc(page, page);
-	uring->pool = malloc((size_t)POOL_BUFFERS * BC_BACKEND_EACH_BYTES);
+	uring->pool = malloc((size_t)POOL_BUFFERS * BC_BACKEND_EACH_STRIDE);
 	if (!uring->pool_ring || !uring->pool)
 		return -ENOMEM;
 	memset(uring->pool_ring, 0, page);

@@ -34,6 +34,10 @@ static const char *describe(int result)
 		return "not a valid name (1 to 63 of A-Z a-z 0-9 . _ -)";
 	case BCAST_EOWNED:
 		return "a live daemon owns this name";
+	case BCAST_EEPOCH:
+		return "another stream has taken this one's place";
+	case BCAST_EREFUSED:
+		return "refused by the daemon";
 	}
 	return NULL;
 }

@@ -14,9 +14,10 @@
 
 static int check_options(const struct bcast_join_options *options)
 {
+	const uint32_t allowed = BCAST_NODE_PUBLISHER | BCAST_NODE_REMOTE;
+
 	if (options->size != sizeof(*options) ||
-	    (options->roles & ~(uint32_t)BCAST_NODE_PUBLISHER) != 0 ||
-	    options->reserved_zero != 0)
+	    (options->roles & ~allowed) != 0 || options->reserved_zero != 0)
 		return -EINVAL;
 	return 0;
 }

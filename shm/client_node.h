@@ -64,6 +64,28 @@ struct bcast_node {
 int bc_client_send_init(struct bcast_node *node, const char *node_id);
 void bc_client_message_init(struct bcast_node *node);
 
+/*
+ * bc_client_send_share - use these boxes, one a slot, together with other nodes
+ * of this thread, instead of an own set: a mapping of each addressee's inbox
+ * then does for all of them. They are not freed with the node; undo it with
+ * NULL before it leaves. See bc_client_boxes_free().
+ */
+void bc_client_send_share(struct bcast_node *node, struct bc_peer_box *boxes);
+
+/* bc_client_boxes_free - unmap and free `count` boxes. NULL is allowed. */
+void bc_client_boxes_free(struct bc_peer_box *boxes, uint32_t count);
+
+/*
+ * bc_client_send_now, bc_client_broadcast_now - as bcast_send() and
+ * bcast_broadcast() with no time at all, for an event loop: when another sender
+ * is in the way the answer is -EBUSY after some 0.1 ms, even if it only copies
+ * a long message.
+ */
+int bc_client_send_now(struct bcast_node *node, const char *to_id,
+		       uint16_t type, const void *data, size_t size);
+int bc_client_broadcast_now(struct bcast_node *node, uint16_t type,
+			    const void *data, size_t size);
+
 /* Free what they have made. Zeroed is fine. */
 void bc_client_send_fini(struct bcast_node *node);
 void bc_client_message_fini(struct bcast_node *node);

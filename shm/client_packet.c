@@ -8,6 +8,7 @@
 
 #include <bcast/bcast.h>
 
+#include "shm/checksum.h"
 #include "shm/client_parts.h"
 #include "shm/record.h"
 
@@ -114,4 +115,11 @@ int bcast_next(struct bcast_reader *reader, struct bcast_packet *packet)
 	reader->peeked_sequence = found.sequence + 1;
 	*packet = found;
 	return 1;
+}
+
+int bcast_packet_verify(const struct bcast_packet *packet)
+{
+	return packet->crc32c == 0 ||
+	       packet->crc32c ==
+		       bc_checksum(0, packet->payload, packet->length);
 }

@@ -11,8 +11,6 @@
 #include "shm/record.h"
 #include "shm/record_index.h"
 
-#define TAIL_TRIES 8
-
 static void go_to(struct bcast_reader *reader, struct bc_record_place place)
 {
 	reader->position = place.position;
@@ -20,23 +18,9 @@ static void go_to(struct bcast_reader *reader, struct bc_record_place place)
 	reader->unproved = false;
 }
 
-/* Behind the newest record; the tail may be some way behind. */
 static struct bc_record_place live(const struct bcast_reader *reader)
 {
-	const struct bc_ring *ring = &reader->ring;
-	struct bc_record_place tail = bc_record_tail(ring), place = tail;
-
-	for (unsigned i = 0; i < TAIL_TRIES; i++) {
-		place = bc_record_walk(ring, tail, ring->capacity);
-		if (tail.sequence != 0 && bc_ring_intact(ring, tail.position))
-			break;
-		tail = bc_record_tail(ring);
-	}
-	/* who moved it may be dead: the way there tells its number, too */
-	if (place.sequence == 0)
-		(void)bc_record_index_exact(&reader->segment, place.position,
-					    &place);
-	return place;
+	return bc_record_index_live(&reader->segment);
 }
 
 bool bc_client_place_resync(struct bcast_reader *reader)
@@ -52,15 +36,6 @@ bool bc_client_place_resync(struct bcast_reader *reader)
 		return false;
 	go_to(reader, place);
 	return true;
-}
-
-static struct bc_record_place oldest(const struct bcast_reader *reader)
-{
-	uint64_t position = bc_ring_oldest(&reader->ring);
-
-	if (position == 0)
-		return (struct bc_record_place){.position = 0, .sequence = 1};
-	return bc_record_index_from(&reader->segment, position);
 }
 
 /*
@@ -86,6 +61,40 @@ static int seek_exactly(struct bcast_reader *reader, uint64_t position)
 	return 0;
 }
 
+/*
+ * One that is gone makes the next call that reads say so. Where it stood nobody
+ * knows any more: the bytes are counted from the last known place before it.
+ */
+static int seek_sequence(struct bcast_reader *reader, uint64_t sequence)
+{
+	struct bc_record_place place;
+	int ret = bc_record_index_sequence(&reader->segment, sequence, &place);
+
+	if (ret == 0) {
+		go_to(reader, place);
+		return 0;
+	}
+	if (ret != BCAST_ELAPPED)
+		return ret;
+	place = bc_record_index_before(&reader->segment, sequence);
+	place.sequence = sequence;
+	go_to(reader, place);
+	reader->unproved = true;
+	return 0;
+}
+
+/* What is too old to be there is no loss: nobody knows what there was. */
+static int seek_time(struct bcast_reader *reader, uint64_t time_ns)
+{
+	struct bc_record_place place;
+	int ret = bc_record_index_time(&reader->segment, time_ns, &place);
+
+	if (ret < 0 && ret != BCAST_ELAPPED)
+		return ret;
+	go_to(reader, place);
+	return 0;
+}
+
 int bc_client_place_seek(struct bcast_reader *reader, enum bcast_from from,
 			 uint64_t position)
 {
@@ -94,10 +103,14 @@ int bc_client_place_seek(struct bcast_reader *reader, enum bcast_from from,
 		go_to(reader, live(reader));
 		return 0;
 	case BCAST_FROM_OLDEST:
-		go_to(reader, oldest(reader));
+		go_to(reader, bc_record_index_oldest(&reader->segment));
 		return 0;
 	case BCAST_FROM_POSITION:
 		return seek_exactly(reader, position);
+	case BCAST_FROM_SEQUENCE:
+		return seek_sequence(reader, position);
+	case BCAST_FROM_TIME:
+		return seek_time(reader, position);
 	}
 	return -EINVAL;
 }

@@ -13,7 +13,9 @@
 
 #include <bcast/bcast.h>
 
+#include "shm/checksum.h"
 #include "shm/client_node.h"
+#include "shm/client_publisher.h"
 #include "shm/client_writer.h"
 #include "shm/clock.h"
 #include "shm/writer.h"
@@ -29,6 +31,7 @@ struct bcast_publisher {
 	unsigned char *batch_end; /* NULL: the claim is not a batch */
 	uint16_t stamp;
 	uint16_t source;
+	bool checksum;
 };
 
 /* ---- Open and close ---------------------------------------------------- */
@@ -36,7 +39,9 @@ struct bcast_publisher {
 static int check_options(const struct bcast_publisher_options *options)
 {
 	if (options->size != sizeof(*options) || options->lease_wait_ms < -1 ||
-	    options->room_wait_ms < -1 || options->stamp > BCAST_STAMP_NONE)
+	    options->room_wait_ms < -1 || options->stamp > BCAST_STAMP_NONE ||
+	    (options->flags & ~BCAST_CHECKSUM) != 0 ||
+	    options->reserved_zero != 0)
 		return -EINVAL;
 	return 0;
 }
@@ -50,6 +55,7 @@ static int open_writer(struct bcast_publisher *made, struct bcast_node *node,
 	made->node = &node->node;
 	made->stamp = options->stamp;
 	made->source = options->source;
+	made->checksum = (options->flags & BCAST_CHECKSUM) != 0;
 	ret = bc_writer_open(&made->writer, node->name, made->node,
 			     options->lease_wait_ms);
 	if (ret == -EBUSY && options->holder)
@@ -161,7 +167,7 @@ static inline struct bcast_packet_header *header_at(
  * header last, 70 in this order.
  */
 static inline void fill_header(const struct bcast_publisher *publisher,
-			       uint32_t length)
+			       uint32_t length, uint32_t crc32c)
 {
 	struct bcast_packet_header *header = header_at(&publisher->writer);
 
@@ -169,9 +175,16 @@ static inline void fill_header(const struct bcast_publisher *publisher,
 	header->type = BCAST_PACKET_DATA;
 	header->flags = 0;
 	header->timestamp_ns = 0;
-	header->crc32c = 0;
+	header->crc32c = crc32c;
 	header->source = publisher->source;
 	header->key_length = 0;
+}
+
+/* Of a payload, where it stands; 0 if none is wanted. */
+static inline uint32_t checksum_of(const struct bcast_publisher *publisher,
+				   const void *payload, size_t size)
+{
+	return publisher->checksum ? bc_checksum(0, payload, size) : 0;
 }
 
 static inline void stamp_header(const struct bcast_publisher *publisher)
@@ -227,7 +240,8 @@ int bcast_publish(struct bcast_publisher *publisher, const void *data,
 	if (ret < 0)
 		return ret;
 	if (writer->packets) {
-		fill_header(publisher, (uint32_t)size);
+		fill_header(publisher, (uint32_t)size,
+			    checksum_of(publisher, data, size));
 		stamp_header(publisher);
 	}
 	copy_payload(payload_at(writer), data, size);
@@ -245,7 +259,7 @@ int bcast_claim(struct bcast_publisher *publisher, size_t size, void **data)
 	publisher->claimed = true;
 	publisher->claim_size = size;
 	if (writer->packets)
-		fill_header(publisher, (uint32_t)size);
+		fill_header(publisher, (uint32_t)size, 0);
 	*data = payload_at(writer);
 	return 0;
 }
@@ -257,6 +271,7 @@ static void correct_header(const struct bcast_publisher *publisher, size_t size)
 
 	if (size < publisher->claim_size)
 		header->length = (uint32_t)size;
+	header->crc32c = checksum_of(publisher, header + 1, size);
 	stamp_header(publisher);
 }
 
@@ -311,6 +326,21 @@ int bcast_batch_claim(struct bcast_publisher *publisher, size_t size,
 	return 0;
 }
 
+/* Now that all are written. False if they cannot be what was added. */
+static bool add_checksums(unsigned char *at, const unsigned char *end)
+{
+	while (at < end) {
+		struct bcast_packet_header *header = (void *)at;
+		size_t size = bcast_packet_size(header->length);
+
+		if (size > (size_t)(end - at))
+			return false;
+		header->crc32c = bc_checksum(0, header + 1, header->length);
+		at += size;
+	}
+	return true;
+}
+
 int bcast_batch_publish(struct bcast_publisher *publisher,
 			struct bcast_batch batch)
 {
@@ -328,12 +358,20 @@ int bcast_batch_publish(struct bcast_publisher *publisher,
 	bcast_abort(publisher);
 	if (!bc_writer_is_open(writer))
 		return BCAST_ECLOSED;
+	if (publisher->checksum && !add_checksums(begin, batch.next))
+		return -EINVAL;
 	if (count > 0)
 		bc_writer_show(writer, (uint64_t)(batch.next - begin), count);
 	return 0;
 }
 
 /* ---- The rest ---------------------------------------------------------- */
+
+void bc_client_publisher_patience(struct bcast_publisher *publisher,
+				  int32_t room_wait_ms)
+{
+	publisher->writer.room_wait_ms = room_wait_ms;
+}
 
 int bcast_flush(struct bcast_publisher *publisher)
 {

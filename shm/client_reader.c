@@ -23,7 +23,7 @@
 static int check_options(const struct bcast_attach_options *options)
 {
 	if (options->size != sizeof(*options) ||
-	    options->from > BCAST_FROM_POSITION ||
+	    options->from > BCAST_FROM_TIME ||
 	    options->spin_ns < BCAST_SPIN_DEFAULT ||
 	    (options->flags & ~BCAST_MEASURE_LATENCY) != 0)
 		return -EINVAL;
@@ -181,6 +181,9 @@ static int seek_byte(struct bcast_reader *reader, enum bcast_from from,
 			return -EINVAL;
 		reader->position = position;
 		return 0;
+	case BCAST_FROM_SEQUENCE:
+	case BCAST_FROM_TIME:
+		return -EOPNOTSUPP;
 	}
 	return -EINVAL;
 }

@@ -29,6 +29,7 @@
 #define SLICE_NS	((uint64_t)(100 * BC_NS_PER_MS))
 #define PATIENCE_MIN_MS 20
 #define PATIENCE_MAX_MS 1000
+#define NOW_TRIES	16 /* of some us each */
 
 int bc_client_send_init(struct bcast_node *node, const char *node_id)
 {
@@ -46,11 +47,25 @@ void bc_client_send_fini(struct bcast_node *node)
 {
 	struct bc_outgoing *out = &node->out;
 
-	if (out->boxes)
-		for (uint32_t i = 0; i < node->table.geometry.node_count; i++)
-			bc_inbox_unmap(&out->boxes[i].inbox);
-	free(out->boxes);
+	bc_client_boxes_free(out->boxes, node->table.geometry.node_count);
 	free(out->pending);
+}
+
+void bc_client_boxes_free(struct bc_peer_box *boxes, uint32_t count)
+{
+	if (boxes)
+		for (uint32_t i = 0; i < count; i++)
+			bc_inbox_unmap(&boxes[i].inbox);
+	free(boxes);
+}
+
+void bc_client_send_share(struct bcast_node *node, struct bc_peer_box *boxes)
+{
+	/* if it has some, they are its own: this is called once with each */
+	if (boxes)
+		bc_client_boxes_free(node->out.boxes,
+				     node->table.geometry.node_count);
+	node->out.boxes = boxes;
 }
 
 /* ---- Whom -------------------------------------------------------------- */
@@ -210,18 +225,30 @@ static struct bc_inbox_addressee addressee(struct bcast_node *node,
 	};
 }
 
+/* With no patience it is tried some times, without a sleep in between. */
+static int try_put(struct bcast_node *node, uint32_t slot, uint64_t claim,
+		   uint64_t patience_ns, uint64_t *holder)
+{
+	const struct bc_inbox_addressee to = addressee(node, slot, claim);
+	unsigned tries = patience_ns == 0 ? NOW_TRIES : 1;
+	int ret = -EBUSY;
+
+	while (tries-- > 0 && ret == -EBUSY)
+		ret = bc_inbox_put(&node->out.boxes[slot].inbox, &node->node,
+				   &to, &node->out.letter, patience_ns, holder);
+	return ret;
+}
+
 /* Put the letter in, now. */
 static int put(struct bcast_node *node, uint32_t slot, uint64_t claim,
 	       uint64_t patience_ns)
 {
-	const struct bc_inbox_addressee to = addressee(node, slot, claim);
 	uint64_t holder = 0;
 	int ret = open_box(node, slot);
 
 	if (ret < 0)
 		return ret;
-	ret = bc_inbox_put(&node->out.boxes[slot].inbox, &node->node, &to,
-			   &node->out.letter, patience_ns, &holder);
+	ret = try_put(node, slot, claim, patience_ns, &holder);
 	if (ret == -EBUSY)
 		name_holder(node, holder);
 	if (ret == 0)
@@ -290,22 +317,53 @@ static int prepare(struct bcast_node *node, uint16_t type, const void *data,
 	return 0;
 }
 
+/* When to give up. */
+struct limits {
+	uint64_t deadline_ns; /* 0: over */
+	uint64_t patience_ns;
+};
+
+static struct limits limits_of(int timeout_ms)
+{
+	return (struct limits){deadline_of(timeout_ms),
+			       patience_of(timeout_ms)};
+}
+
+static const struct limits at_once = {0, 0};
+
+/* The letter is ready. */
+static int send_to(struct bcast_node *node, const char *to_id,
+		   struct limits limits)
+{
+	const struct bc_address *to;
+	int ret = find(node, to_id, &to);
+
+	if (ret < 0)
+		return ret;
+	return deliver(node, to->slot, to->claim, limits.deadline_ns,
+		       limits.patience_ns);
+}
+
 int bcast_send(struct bcast_node *node, const char *to_id, uint16_t type,
 	       const void *data, size_t size, int timeout_ms)
 {
-	const struct bc_address *to;
 	int ret;
 
 	if (!bc_name_id_valid(to_id))
 		return BCAST_ENAME;
 	ret = prepare(node, type, data, size);
-	if (ret < 0)
-		return ret;
-	ret = find(node, to_id, &to);
-	if (ret < 0)
-		return ret;
-	return deliver(node, to->slot, to->claim, deadline_of(timeout_ms),
-		       patience_of(timeout_ms));
+	return ret < 0 ? ret : send_to(node, to_id, limits_of(timeout_ms));
+}
+
+int bc_client_send_now(struct bcast_node *node, const char *to_id,
+		       uint16_t type, const void *data, size_t size)
+{
+	int ret;
+
+	if (!bc_name_id_valid(to_id))
+		return BCAST_ENAME;
+	ret = prepare(node, type, data, size);
+	return ret < 0 ? ret : send_to(node, to_id, at_once);
 }
 
 /* Count what came of one; < 0 if it is about all. */
@@ -368,25 +426,41 @@ static int second_round(struct bcast_node *node, uint64_t patience_ns,
 	return 0;
 }
 
-int bcast_broadcast(struct bcast_node *node, uint16_t type, const void *data,
-		    size_t size, int timeout_ms,
-		    struct bcast_delivery *delivery)
+/* The letter is ready. */
+static int send_to_all(struct bcast_node *node, struct limits limits,
+		       struct bcast_delivery *delivery)
 {
-	uint64_t patience_ns = patience_of(timeout_ms);
 	struct bcast_delivery counts = {0};
-	int ret = prepare(node, type, data, size);
+	int ret = bc_node_table_is_current(&node->table);
 
-	if (ret == 0)
-		ret = bc_node_table_is_current(&node->table);
 	if (ret < 0)
 		return ret;
-	ret = first_round(node, patience_ns, &counts);
+	ret = first_round(node, limits.patience_ns, &counts);
 	if (ret == 0)
-		ret = second_round(node, patience_ns, deadline_of(timeout_ms),
+		ret = second_round(node, limits.patience_ns, limits.deadline_ns,
 				   &counts);
 	if (delivery)
 		*delivery = counts;
 	return ret < 0 ? ret : (int)counts.reached;
+}
+
+int bcast_broadcast(struct bcast_node *node, uint16_t type, const void *data,
+		    size_t size, int timeout_ms,
+		    struct bcast_delivery *delivery)
+{
+	/* the deadline counts from here, also for the first round */
+	const struct limits limits = limits_of(timeout_ms);
+	int ret = prepare(node, type, data, size);
+
+	return ret < 0 ? ret : send_to_all(node, limits, delivery);
+}
+
+int bc_client_broadcast_now(struct bcast_node *node, uint16_t type,
+			    const void *data, size_t size)
+{
+	int ret = prepare(node, type, data, size);
+
+	return ret < 0 ? ret : send_to_all(node, at_once, NULL);
 }
 
 struct bcast_holder bcast_holder(const struct bcast_node *node)

@@ -316,16 +316,28 @@ bool bc_inbox_has_mail(const struct bc_inbox_reader *reader)
 		       reader->head;
 }
 
+bool bc_inbox_ask_to_be_woken(const struct bc_inbox_reader *reader)
+{
+	atomic_store_explicit(&reader->inbox.shm->reader_sleeps, 1,
+			      memory_order_relaxed);
+	/* pairs with the increase of count in announce() */
+	atomic_thread_fence(memory_order_seq_cst);
+	return !bc_inbox_has_mail(reader);
+}
+
+void bc_inbox_need_no_wake(const struct bc_inbox_reader *reader)
+{
+	atomic_store_explicit(&reader->inbox.shm->reader_sleeps, 0,
+			      memory_order_relaxed);
+}
+
 void bc_inbox_await_mail(const struct bc_inbox_reader *reader,
 			 uint64_t timeout_ns)
 {
 	struct bc_inbox_shm *shm = reader->inbox.shm;
 	uint32_t seen = atomic_load_explicit(&shm->count, memory_order_acquire);
 
-	atomic_store_explicit(&shm->reader_sleeps, 1, memory_order_relaxed);
-	/* pairs with the increase of count in announce() */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (!bc_inbox_has_mail(reader))
+	if (bc_inbox_ask_to_be_woken(reader))
 		(void)bc_notify_wait(&shm->count, seen, (int64_t)timeout_ns);
-	atomic_store_explicit(&shm->reader_sleeps, 0, memory_order_relaxed);
+	bc_inbox_need_no_wake(reader);
 }

@@ -120,6 +120,14 @@ int bc_inbox_take(struct bc_inbox_reader *reader,
 void bc_inbox_await_mail(const struct bc_inbox_reader *reader,
 			 uint64_t timeout_ns);
 
+/*
+ * bc_inbox_ask_to_be_woken - for a reader who sleeps elsewhere, until the count
+ * of this inbox changes or is woken: have senders wake it from now on. Returns
+ * false if something is there already. bc_inbox_need_no_wake() ends it.
+ */
+bool bc_inbox_ask_to_be_woken(const struct bc_inbox_reader *reader);
+void bc_inbox_need_no_wake(const struct bc_inbox_reader *reader);
+
 /* bc_inbox_has_mail - whether bc_inbox_take() would find something. */
 bool bc_inbox_has_mail(const struct bc_inbox_reader *reader);
 

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shm/assert.h"
 #include "shm/clock.h"
 #include "shm/notify.h"
 
@@ -86,6 +87,22 @@ int bc_notify_wait_two(const bc_u32 *word, uint32_t seen, const bc_u32 *own,
 	if (errno == ENOSYS || errno == EPERM)
 		return wait_in_slices(word, seen, own, own_seen, timeout_ns);
 	return -errno;
+}
+
+int bc_notify_wait_any(const struct bc_notify_item *items, unsigned count)
+{
+	struct futex_waitv waiters[BC_NOTIFY_ITEMS_MAX];
+	long ret;
+
+	BC_ASSERT(count > 0 && count <= BC_NOTIFY_ITEMS_MAX);
+	for (unsigned i = 0; i < count; i++)
+		waiters[i] = waiter_for(items[i].word, items[i].seen);
+	ret = syscall(SYS_futex_waitv, waiters, count, 0, NULL,
+		      CLOCK_MONOTONIC);
+	if (ret >= 0)
+		return (int)ret;
+	/* EPERM: a seccomp profile that is older than the call */
+	return errno == EPERM ? -ENOSYS : -errno;
 }
 
 int bc_notify_wake(const bc_u32 *word)

@@ -39,6 +39,24 @@ int bc_notify_wait(const bc_u32 *word, uint32_t seen, int64_t timeout_ns);
 int bc_notify_wait_two(const bc_u32 *word, uint32_t seen, const bc_u32 *own,
 		       uint32_t own_seen, int64_t timeout_ns);
 
+/* A word, and what it was when it was looked at. */
+struct bc_notify_item {
+	const bc_u32 *word;
+	uint32_t seen;
+};
+#define BC_NOTIFY_ITEMS_MAX 128u /* the kernel's limit */
+
+/*
+ * bc_notify_wait_any - sleep until woken at any of these words, if all of them
+ * still equal what was seen. count: 1 to BC_NOTIFY_ITEMS_MAX.
+ *
+ * Returns the index of one that was woken (others may have been, too); -EAGAIN
+ * at once when one differs; -EINTR; -EFAULT if one is not mapped, or its page
+ * is gone; -ENOSYS where the kernel cannot (before Linux 5.16) or may not.
+ * Blocks.
+ */
+int bc_notify_wait_any(const struct bc_notify_item *items, unsigned count);
+
 /*
  * bc_notify_wake - wake all that sleep on the word, in any process. Returns
  * how many there were. Costs 0.5 us and grows with the number of sleepers.

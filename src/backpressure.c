@@ -20,11 +20,19 @@ struct backpressure_limits backpressure_limits(uint64_t capacity,
 	};
 }
 
+/* How far behind the tail somebody may be while a read is posted. */
+static uint64_t room_for_read(const struct backpressure_limits *limits,
+			      const struct backpressure_positions *at)
+{
+	return limits->capacity -
+	       (at->need != 0 ? at->need : limits->read_bytes);
+}
+
 /* Is there no room for a read before what a send, or a blocker, needs? */
 static bool is_held(const struct backpressure_limits *limits,
 		    const struct backpressure_positions *at)
 {
-	return at->tail - at->floor > limits->capacity - limits->read_bytes ||
+	return at->tail - at->floor > room_for_read(limits, at) ||
 	       (at->hold != 0 && at->tail > at->hold);
 }
 
@@ -34,7 +42,7 @@ enum backpressure_verdict backpressure_admit(
 {
 	BC_ASSERT(at->floor <= at->tail && at->leader <= at->tail);
 	BC_ASSERT(at->gate <= at->tail && at->hold_floor <= at->tail);
-	if (at->tail - at->gate > limits->capacity - limits->read_bytes)
+	if (at->tail - at->gate > room_for_read(limits, at))
 		return BACKPRESSURE_GATED;
 	if (is_held(limits, at))
 		return BACKPRESSURE_NO_ROOM;
@@ -103,6 +111,28 @@ uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
 	if (!stalled && ahead + limits->record_bytes > pace_room(limits))
 		return UINT64_MAX;
 	return limits->capacity - limits->record_bytes;
+}
+
+/* In thousandths: no ring is too large for the product (BCAST_RING_MAX). */
+uint64_t backpressure_replay_lag(const struct backpressure_limits *limits,
+				 uint64_t max_lag_bytes, uint64_t age_ns)
+{
+	uint64_t extra = limits->capacity - max_lag_bytes;
+	uint64_t gone = age_ns / (BACKPRESSURE_REPLAY_NS / 1000);
+
+	if (gone >= 1000)
+		return max_lag_bytes;
+	return max_lag_bytes + extra * (1000 - gone) / 1000;
+}
+
+uint64_t backpressure_replay_hold(const struct backpressure_limits *limits,
+				  uint64_t max_lag_bytes, uint64_t lag_bytes)
+{
+	uint64_t shrinks = (limits->capacity - max_lag_bytes) / 16;
+	uint64_t early = 2 * limits->read_bytes + shrinks;
+
+	return max_u64(lag_bytes > early ? lag_bytes - early : 0,
+		       limits->read_bytes);
 }
 
 bool backpressure_is_slow(uint64_t max_lag_bytes, uint64_t tail,

@@ -30,6 +30,15 @@
  *    there, but for the last read.
  *
  * Policy and --max-lag are those of the address where a receiver came in.
+ *
+ * Replay. Who begins further back than rule 2 would let the fastest receiver be
+ * cannot be judged by these rules at once: it would be too slow before it has
+ * been sent a byte, or the sender would stand still until it has caught up. So
+ * it replays: it leads nobody (2), and what it may lag (3) begins with the whole
+ * ring and shrinks to its --max-lag within REPLAY_NS. Meanwhile the sender is
+ * held as if for a receiver with policy block, but so that it does not get
+ * there as long as it takes what is sent. It has caught up when it is no further
+ * behind than the fastest may be; after REPLAY_NS it is one like the others.
  */
 #ifndef SRC_BACKPRESSURE_H
 #define SRC_BACKPRESSURE_H
@@ -37,7 +46,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BACKPRESSURE_STALL_NS (UINT64_C(1) * 1000 * 1000 * 1000)
+#define BACKPRESSURE_STALL_NS  (UINT64_C(1) * 1000 * 1000 * 1000)
+#define BACKPRESSURE_REPLAY_NS (UINT64_C(5) * 1000 * 1000 * 1000)
 
 /* Constant while the daemon runs. */
 struct backpressure_limits {
@@ -51,7 +61,8 @@ struct backpressure_limits {
  * Where everybody is. floor, leader and gate equal tail when there is nobody.
  * Of receivers with policy block: hold is the least of cursor + --max-lag, so
  * how far the tail may be if a read is to follow; and hold_floor the least
- * cursor. Both are 0 if there is none.
+ * cursor. Both are 0 if there is none. need: bytes behind the tail that the
+ * read is to have room for, where that is not read_bytes; else 0.
  */
 struct backpressure_positions {
 	uint64_t tail;
@@ -60,6 +71,7 @@ struct backpressure_positions {
 	uint64_t gate;
 	uint64_t hold;
 	uint64_t hold_floor;
+	uint64_t need;
 };
 
 enum backpressure_verdict {
@@ -108,6 +120,21 @@ bool backpressure_will_do(const struct backpressure_limits *limits,
 uint64_t backpressure_lag_for_record(const struct backpressure_limits *limits,
 				     const struct backpressure_positions *at,
 				     bool stalled);
+
+/*
+ * backpressure_replay_lag - what a receiver may lag that has been replaying for
+ * so long: the capacity at first, in the end its --max-lag.
+ */
+uint64_t backpressure_replay_lag(const struct backpressure_limits *limits,
+				 uint64_t max_lag_bytes, uint64_t age_ns);
+
+/*
+ * backpressure_replay_hold - how far behind the tail it may be if a read is to
+ * follow: early enough that it does not get to `lag_bytes`, what it may lag,
+ * before we look again, a tenth of a second later.
+ */
+uint64_t backpressure_replay_hold(const struct backpressure_limits *limits,
+				  uint64_t max_lag_bytes, uint64_t lag_bytes);
 
 /* backpressure_is_slow - rule 3, for one receiver. */
 bool backpressure_is_slow(uint64_t max_lag_bytes, uint64_t tail,

@@ -39,6 +39,28 @@ uint64_t config_read_bytes(uint64_t ring_size_bytes)
 						     : CONFIG_READ_MAX;
 }
 
+bool config_role_receives(enum config_role role)
+{
+	switch (role) {
+	case CONFIG_ROLE_ANY:
+	case CONFIG_ROLE_EGRESS:
+	case CONFIG_ROLE_PACKET:
+		return true;
+	case CONFIG_ROLE_INGEST:
+	case CONFIG_ROLE_ECHO:
+		break;
+	}
+	return false;
+}
+
+uint32_t config_echo_clients(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].role == CONFIG_ROLE_ECHO)
+			return config->echo_max_clients;
+	return 0;
+}
+
 /* ---- The one line ---- */
 
 /* Room for a value in a message; what is longer is cut. */
@@ -131,7 +153,8 @@ static void start(struct config *config)
 static bool is_listener(const struct option_row *row)
 {
 	return row->kind == OPTION_LISTEN || row->kind == OPTION_INGEST ||
-	       row->kind == OPTION_EGRESS || row->kind == OPTION_PACKET;
+	       row->kind == OPTION_EGRESS || row->kind == OPTION_PACKET ||
+	       row->kind == OPTION_ECHO;
 }
 
 /* As if each default had been typed. Addresses wait: they would add up. */
@@ -188,12 +211,14 @@ static int resolve_listens(struct request *request)
 	return ret;
 }
 
+/* Who is no client cannot be told. */
 static bool any_skips(const struct config *config)
 {
 	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].slow_policy == CONFIG_SLOW_SKIP)
+		if (config->listens[i].slow_policy == CONFIG_SLOW_SKIP &&
+		    config->listens[i].role != CONFIG_ROLE_PACKET)
 			return true;
-	return config->slow_policy == CONFIG_SLOW_SKIP;
+	return false;
 }
 
 /* What a stream of bytes cannot have. */
@@ -222,11 +247,12 @@ static int check_format(const struct request *request)
 		return check_no_clients(request);
 	for (uint32_t i = 0; i < config->listen_count; i++)
 		if (config->listens[i].role == CONFIG_ROLE_INGEST)
-			what = "--ingest: senders (packets are published by "
-			       "local processes: see bcast-pub)";
+			what = "--ingest: senders (who publishes packets by "
+			       "TCP comes in at --packet)";
 	if (any_skips(config))
 		what = "--slow-policy skip: it would cut a record in two "
-		       "(allowed: disconnect, block)";
+		       "(allowed: disconnect, block; at --packet addresses, "
+		       "skip)";
 	if (what == NULL)
 		return 0;
 	(void)fprintf(request->err,

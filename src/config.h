@@ -26,6 +26,7 @@ enum config_role {
 	CONFIG_ROLE_INGEST, /* --ingest: senders */
 	CONFIG_ROLE_EGRESS, /* --egress: receivers */
 	CONFIG_ROLE_PACKET, /* --packet: clients of the protocol in packet.h */
+	CONFIG_ROLE_ECHO,   /* --echo: clients that get back what they send */
 };
 
 enum config_reassign {
@@ -44,6 +45,11 @@ enum config_format {
 	CONFIG_FORMAT_PACKET,
 };
 
+enum config_publishers {
+	CONFIG_PUBLISHERS_ONE,
+	CONFIG_PUBLISHERS_MANY,
+};
+
 enum config_backend {
 	CONFIG_BACKEND_AUTO,
 	CONFIG_BACKEND_IO_URING,
@@ -54,6 +60,11 @@ enum config_zerocopy {
 	CONFIG_ZEROCOPY_AUTO,
 	CONFIG_ZEROCOPY_ON,
 	CONFIG_ZEROCOPY_OFF,
+};
+
+enum config_echo {
+	CONFIG_ECHO_IMMEDIATE,
+	CONFIG_ECHO_BATCH,
 };
 
 /* user_timeout_ms, while it depends on the policy. */
@@ -83,6 +94,7 @@ struct config {
 	uint32_t nodes;		   /* slots of the registry */
 	uint64_t inbox_size_bytes; /* of each; a power of two */
 	enum config_format format;
+	enum config_publishers publishers;
 	uint32_t max_receivers;
 	enum config_reassign reassign;
 	enum config_slow_policy slow_policy;
@@ -106,6 +118,11 @@ struct config {
 	uint32_t mode;		 /* permission bits of the segment */
 	char group[32];		 /* as given; "" for none */
 	gid_t gid;		 /* of that group; (gid_t)-1 for none */
+	enum config_echo echo_mode;
+	uint32_t echo_batch_delay_us; /* 0: within a turn of the loop */
+	uint64_t echo_max_bytes;      /* of a payload */
+	uint64_t echo_budget_bytes;   /* owed to a client */
+	uint32_t echo_max_clients;
 	enum log_level log_level;
 };
 
@@ -126,6 +143,12 @@ struct config {
  */
 int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
 		 FILE *err);
+
+/* config_role_receives - do receivers come in there? */
+bool config_role_receives(enum config_role role);
+
+/* config_echo_clients - how many can come; 0 where there is no --echo. */
+uint32_t config_echo_clients(const struct config *config);
 
 /*
  * config_read_bytes - the most that is read from the sender at once into a

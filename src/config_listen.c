@@ -17,6 +17,7 @@
 
 #define RECEIVERS 1u
 #define SENDERS	  2u
+#define ECHOES	  4u
 
 #define QUOTED_MAX 320
 #define VALUE_MAX  64
@@ -29,11 +30,11 @@ static const struct key {
 	{"slow-policy", RECEIVERS, false},
 	{"max-lag", RECEIVERS, false},
 	{"send-timeout", RECEIVERS, false},
-	{"sndbuf", RECEIVERS, false},
+	{"sndbuf", RECEIVERS | ECHOES, false},
 	{"rcvbuf", SENDERS, true},
-	{"congestion", RECEIVERS, true},
-	{"keepalive", RECEIVERS | SENDERS, true},
-	{"user-timeout", RECEIVERS, true},
+	{"congestion", RECEIVERS | ECHOES, true},
+	{"keepalive", RECEIVERS | SENDERS | ECHOES, true},
+	{"user-timeout", RECEIVERS | ECHOES, true},
 };
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -59,6 +60,8 @@ static unsigned who_comes(const struct config_listen *listen)
 		return SENDERS;
 	case CONFIG_ROLE_EGRESS:
 		return RECEIVERS;
+	case CONFIG_ROLE_ECHO:
+		return ECHOES;
 	case CONFIG_ROLE_ANY:
 	case CONFIG_ROLE_PACKET:
 		break;
@@ -75,6 +78,8 @@ static const char *option_name(const struct config_listen *listen)
 		return "egress";
 	case CONFIG_ROLE_PACKET:
 		return "packet";
+	case CONFIG_ROLE_ECHO:
+		return "echo";
 	case CONFIG_ROLE_ANY:
 		break;
 	}

@@ -72,6 +72,15 @@ static const char *set_size(struct config *config, const struct option_row *row,
 	return store_in_range(config, row, ret, bytes, "is not a size");
 }
 
+static const char *set_bytes(struct config *config,
+			     const struct option_row *row, const char *text)
+{
+	uint64_t bytes = 0;
+	int ret = parse_size(text, &bytes);
+
+	return store_in_range(config, row, ret, bytes, "is not a size");
+}
+
 static const char *set_duration(struct config *config,
 				const struct option_row *row, const char *text)
 {
@@ -257,10 +266,14 @@ const char *config_value_set(struct config *config,
 		return add_listen(config, CONFIG_ROLE_EGRESS, text);
 	case OPTION_PACKET:
 		return add_listen(config, CONFIG_ROLE_PACKET, text);
+	case OPTION_ECHO:
+		return add_listen(config, CONFIG_ROLE_ECHO, text);
 	case OPTION_RING:
 		return set_ring(config, row, text);
 	case OPTION_SIZE:
 		return set_size(config, row, text);
+	case OPTION_BYTES:
+		return set_bytes(config, row, text);
 	case OPTION_LAG:
 		return check_lag(text);
 	case OPTION_DURATION:

@@ -12,6 +12,12 @@
  *	            sent event: cursor moves
  *	ingest.c    ingest_arm: the next recv, if backpressure.c admits it
  *
+ * With records, clients publish in the sender's place:
+ *
+ *	publish_direct.c  recv event: records are in the ring; checked there
+ *	publish_copy.c    or in a buffer: checked, and copied into the ring
+ *	publishing.c      publishing_turn: tail moves, readers wake, ACKs
+ *
  * Receivers are served by a lane (lane.h): ours, the home lane; or those of
  * --egress-threads, with which lanes.c deals: nobody else touches anything in
  * here but the daemon's own thread. What all receivers together mean for the
@@ -22,6 +28,10 @@
  *
  * No byte goes through nodes.c, which watches the local nodes' processes, nor
  * through gating.c, which knows for which of them the sender has to wait.
+ * Messages from and to nodes beyond TCP (remote_nodes.c) go through post.c, and
+ * never through the ring.
+ *
+ * Nor does any of it concern echo.c, whose clients get back what they send.
  *
  * What kill -9 leaves at any line: sockets closed by the kernel, the locks
  * free, and the segment as it was: tail never says more than was written, and
@@ -44,6 +54,7 @@
 #include "shm/segment.h"
 #include "src/backpressure.h"
 #include "src/config.h"
+#include "src/echo.h"
 #include "src/lane.h"
 
 #define DAEMON_LISTENERS_MAX 64u
@@ -66,9 +77,28 @@ struct ingest {
 	uint32_t line_count;
 	bool receiving;		  /* a recv into the ring is in flight */
 	uint64_t received;	  /* bytes at the tail, not yet published */
+	uint64_t need_bytes;	  /* of the next read; see positions.need */
 	uint64_t paused_since_ns; /* 0: not paused */
 	bool given_up;	/* all receivers stalled: do not wait for them */
 	bool has_lease; /* from the first in line to its last receive */
+};
+
+struct publisher;
+
+/* Clients that publish. Only publishing.c, publish_*.c write it. */
+struct publishing {
+	struct publisher *all[BC_PUBLISHER_SLOTS];
+	uint32_t count;
+	uint64_t in_use[BC_PUBLISHER_SLOTS / 64]; /* slots of the table */
+	uint64_t indexed;	  /* position of the last index entry */
+	bool waited_for;	  /* a HELLO waits for a receive to end */
+	bool held;		  /* publish_copy: receivers are in the way */
+	bool more;		  /* publish_copy: not all was taken */
+	uint32_t next;		  /* publish_copy: who is first */
+	bool receiving;		  /* publish_direct: until the event is here */
+	struct publisher *direct; /* publish_direct: who writes; or NULL */
+	uint64_t have;		  /* publish_direct: bytes behind the tail */
+	uint64_t done;		  /* publish_direct: of these, to publish */
 };
 
 /* A local publisher, as we see it. Only local.c writes it. */
@@ -77,6 +107,7 @@ struct local {
 	uint64_t sequence; /* packets: of the record at daemon.tail */
 	uint64_t limit;	   /* lease.limit, as we have stored it */
 	bool armed;	   /* a wait for head.publish_count is in flight */
+	uint64_t slept_at; /* the tail when we last went to sleep */
 	char who[BCAST_NODE_ID_MAX + 1];
 };
 
@@ -110,6 +141,7 @@ struct gating {
 	uint64_t floor;		/* of the last look */
 };
 
+struct remote_nodes;
 struct lane_thread;
 struct lane_news;
 
@@ -151,9 +183,12 @@ struct daemon {
 	struct lane home;
 	struct lanes lanes;
 	struct ingest ingest;
+	struct publishing publishing;
 	struct local local;
 	struct nodes nodes;
+	struct remote_nodes *remote; /* NULL: there has been none */
 	struct gating gating;
+	struct echo echo;
 	struct name_watch name_watch;
 	enum daemon_phase phase;
 	uint64_t next_tick_ns;

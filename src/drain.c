@@ -13,7 +13,9 @@
 #include "src/local.h"
 #include "src/log.h"
 #include "src/nodes.h"
+#include "src/publishing.h"
 #include "src/receivers.h"
+#include "src/remote_nodes.h"
 
 /*
  * How long after the deadline, by which all is cancelled, events may take to
@@ -53,10 +55,13 @@ static void begin(struct daemon *daemon, int signal_number)
 	daemon->drain_began_ns = bc_monotonic_ns();
 	stop_listening(daemon);
 	nodes_drain(daemon);
+	remote_nodes_drain(daemon);
+	echo_drain(daemon, false);
 	local_drain(daemon);
 	for (uint32_t i = 0; i < ingest->line_count; i++)
 		bc_conn_end(&daemon->home.conns, ingest->line[i],
 			    BCAST_CLOSE_SHUTDOWN, 0);
+	publishing_drain(daemon);
 	closing_run(&daemon->home);
 }
 
@@ -70,12 +75,13 @@ static bool local_may_publish(const struct daemon *daemon)
 /* Are all slots free, and all accepts and polls back? */
 static bool is_quiet(const struct daemon *daemon)
 {
-	if (daemon->nodes.armed > 0 || daemon->local.armed)
+	if (daemon->nodes.armed > 0 || daemon->local.armed ||
+	    !remote_nodes_are_quiet(daemon))
 		return false;
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		if (daemon->listeners[i].armed)
 			return false;
-	return receivers_are_gone(daemon);
+	return receivers_are_gone(daemon) && echo_is_gone(daemon);
 }
 
 void drain_step(struct daemon *daemon, int signal_number)
@@ -87,8 +93,11 @@ void drain_step(struct daemon *daemon, int signal_number)
 	} else if (signal_number != 0) {
 		daemon->drain_deadline_ns = daemon->home.now_ns;
 	}
+	if (daemon->home.now_ns >= daemon->drain_deadline_ns)
+		echo_drain(daemon, true);
 	/* the last receive may still bring bytes, a publisher its last record */
-	if (!daemon->ingest.receiving && !local_may_publish(daemon)) {
+	if (!daemon->ingest.receiving && !publishing_is_receiving(daemon) &&
+	    !local_may_publish(daemon)) {
 		/* which may have come since this turn looked for it */
 		follow_stream(daemon);
 		receivers_drain(daemon, daemon->home.now_ns >=

@@ -27,13 +27,17 @@
 #include "shm/clock.h"
 #include "shm/peers.h"
 #include "src/egress.h"
+#include "src/filter.h"
+#include "src/lag.h"
 #include "src/log.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/skip.h"
 #include "src/zerocopy.h"
 
 #define LIST_READY	   2u
 #define LIST_CAUGHT_UP	   3u
+#define LIST_LATER	   4u
 #define SENDS_PER_TURN	   256u
 #define SEND_BYTES_MAX	   (UINT64_C(1) << 20)
 #define STEADY_PATIENCE_NS (UINT64_C(100) * 1000 * 1000)
@@ -55,6 +59,7 @@ void egress_init(struct egress *egress)
 	*egress = (struct egress){.patience = UINT64_MAX};
 	bc_conn_list_init(&egress->ready, LIST_READY);
 	bc_conn_list_init(&egress->caught_up, LIST_CAUGHT_UP);
+	bc_conn_list_init(&egress->later, LIST_LATER);
 }
 
 /* ---- Coming and going -------------------------------------------------- */
@@ -70,23 +75,30 @@ static const struct config_listen *door_of(const struct lane *lane,
 	return &lane->config->listens[conn->door];
 }
 
-/* It is a receiver: what is known of all is to hold for it too. */
-static void include(struct lane *lane, const struct bc_conn *conn)
+/* The sender waits for it while the tail is beyond `end`. */
+static void include_hold(struct egress *egress, uint64_t floor, uint64_t end)
 {
-	const struct config_listen *door = door_of(lane, conn);
-	uint64_t floor = bc_conn_floor(conn);
-	uint64_t end = floor + door->max_lag_bytes;
-	struct egress *egress = &lane->egress;
-
-	if (door->slow_policy != CONFIG_SLOW_BLOCK) {
-		if (end < egress->patience)
-			egress->patience = end;
-		return;
-	}
 	if (egress->hold == 0 || floor < egress->hold_floor)
 		egress->hold_floor = floor;
 	if (egress->hold == 0 || end < egress->hold)
 		egress->hold = end;
+}
+
+/* It is a receiver: what is known of all is to hold for it too. */
+static void include(struct lane *lane, const struct bc_conn *conn)
+{
+	uint64_t floor = bc_conn_floor(conn);
+	uint64_t end = floor + lag_allowed(lane, conn);
+	struct egress *egress = &lane->egress;
+
+	if (lag_policy(lane, conn) == CONFIG_SLOW_BLOCK) {
+		include_hold(egress, floor, end);
+		return;
+	}
+	if (end < egress->patience)
+		egress->patience = end;
+	if (lag_replays(conn))
+		include_hold(egress, floor, floor + lag_held(lane, conn));
 }
 
 /* No request is in flight: put it where it belongs. */
@@ -112,9 +124,11 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 
 	conn->role = BCAST_ROLE_RECEIVER;
 	conn->cursor = position;
+	lag_begin(lane, conn);
 	if (position < egress->floor)
 		egress->floor = position;
-	if (position >= egress->leader || egress->receivers == 0) {
+	if (!lag_replays(conn) &&
+	    (position >= egress->leader || !egress_has_leader(lane))) {
 		egress->leader = position;
 		egress->leader_valid = true;
 	}
@@ -148,6 +162,7 @@ void egress_remove(struct lane *lane, struct bc_conn *conn)
 	struct egress *egress = &lane->egress;
 
 	egress_forget(lane, conn);
+	lag_end(lane, conn);
 	egress->receivers--;
 	if (bc_conn_floor(conn) >= egress->leader ||
 	    (is_steady(lane, conn) && bc_conn_floor(conn) >= egress->steady))
@@ -167,15 +182,35 @@ void egress_on_published(struct lane *lane)
 		bc_conn_list_push(&lane->conns, &egress->ready, conn);
 }
 
+/* A client that has nothing to send now. */
+static void postpone(struct lane *lane, struct bc_conn *conn)
+{
+	struct egress *egress = &lane->egress;
+
+	/* it has words, or has been told that it goes, or is to be told more */
+	if (conn->list != 0 || conn->session->state != SESSION_SERVING ||
+	    conn->session->skips)
+		return;
+	bc_conn_list_push(&lane->conns,
+			  conn->cursor == lane->tail ? &egress->caught_up
+						     : &egress->later,
+			  conn);
+}
+
 static void send_next(struct lane *lane, struct bc_conn *conn)
 {
-	const void *bytes = bc_ring_address(&lane->segment->ring, conn->cursor);
 	uint64_t size = conn->session ? session_span(lane, conn)
 				      : lane->tail - conn->cursor;
+	const void *bytes = bc_ring_address(&lane->segment->ring, conn->cursor);
 	int ret;
 
-	if (size == 0)
-		return; /* a client that leaves, and has been told so */
+	if (size == 0) {
+		if (conn->session)
+			postpone(lane, conn);
+		else
+			make_idle(lane, conn);
+		return;
+	}
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
 	conn->offered = size;
@@ -203,18 +238,20 @@ static void tell(struct lane *lane, struct bc_conn *conn)
 void egress_pump(struct lane *lane)
 {
 	struct egress *egress = &lane->egress;
+	struct bc_conn *conn;
 
+	egress->looks = FILTER_RECORDS_LANE;
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
-		struct bc_conn *conn =
-			bc_conn_list_pop(&lane->conns, &egress->ready);
-
+		conn = bc_conn_list_pop(&lane->conns, &egress->ready);
 		if (!conn)
-			return;
+			break;
 		if (conn->session && session_has_words(conn))
 			tell(lane, conn);
 		else
 			send_next(lane, conn);
 	}
+	while ((conn = bc_conn_list_pop(&lane->conns, &egress->later)))
+		bc_conn_list_push(&lane->conns, &egress->ready, conn);
 }
 
 uint64_t egress_headway(struct lane *lane)
@@ -254,14 +291,33 @@ static void skip_to_live(struct lane *lane, struct bc_conn *conn)
 		  (unsigned long long)bytes, (unsigned long long)tail);
 }
 
+/* May it be the furthest, by which the sender goes? */
+static bool is_leading(const struct bc_conn *conn)
+{
+	return conn->state == BC_CONN_OPEN && !lag_replays(conn);
+}
+
+/* A client has to be told, and between records. */
+static void go_live(struct lane *lane, struct bc_conn *conn)
+{
+	if (conn->session)
+		skip_client(lane, conn);
+	else
+		skip_to_live(lane, conn);
+}
+
 void egress_on_progress(struct lane *lane, struct bc_conn *conn)
 {
 	struct egress *egress = &lane->egress;
 	uint64_t floor = bc_conn_floor(conn);
 
-	if (conn->state == BC_CONN_OPEN)
+	if (lag_replays(conn) && lag_has_caught_up(lane, conn)) {
+		lag_end(lane, conn);
+		egress->leader_valid = false;
+	}
+	if (is_leading(conn))
 		egress->leader = max_u64(egress->leader, floor);
-	if (conn->state == BC_CONN_OPEN && is_steady(lane, conn)) {
+	if (is_leading(conn) && is_steady(lane, conn)) {
 		egress->steady = max_u64(egress->steady, floor);
 		egress->steady_ns = lane->now_ns;
 	}
@@ -308,8 +364,8 @@ void egress_on_sent(struct lane *lane, struct bc_conn *conn, int result)
 		return;
 	}
 	if (conn->skip)
-		skip_to_live(lane, conn);
-	make_idle(lane, conn);
+		go_live(lane, conn);
+	egress_nudge(lane, conn);
 }
 
 /* ---- What receivers send us -------------------------------------------- */
@@ -384,7 +440,7 @@ static void recompute_leader(struct lane *lane)
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		const struct bc_conn *conn = &lane->conns.conns[slot];
 
-		if (!is_receiver(conn))
+		if (!is_receiver(conn) || !is_leading(conn))
 			continue;
 		leader = max_u64(leader, bc_conn_floor(conn));
 		if (is_steady(lane, conn))
@@ -409,25 +465,29 @@ static bool skip_will_do(const struct lane *lane, const struct bc_conn *conn,
 
 static void skip(struct lane *lane, struct bc_conn *conn)
 {
+	bool speaking = conn->session && conn->session->speaking;
+
 	if (conn->skip)
 		return;
-	if (conn->in_flight & BC_CONN_SENDS) {
+	if ((conn->in_flight & BC_CONN_SENDS) != 0 && !speaking) {
 		/* its bytes are free once the cancelled send is back */
 		conn->skip = true;
 		request_cancel(lane, conn, BC_CONN_SENDS);
 		return;
 	}
-	bc_conn_list_remove(&lane->conns, &lane->egress.ready, conn);
-	skip_to_live(lane, conn);
-	make_idle(lane, conn);
+	egress_forget(lane, conn);
+	go_live(lane, conn);
+	egress_nudge(lane, conn);
 }
 
 static uint64_t lag_limit(const struct lane *lane, const struct bc_conn *conn,
 			  uint64_t lag_limit_bytes)
 {
-	uint64_t own = door_of(lane, conn)->max_lag_bytes;
+	uint64_t own = lag_allowed(lane, conn);
 
-	return lag_limit_bytes < own ? lag_limit_bytes : own;
+	/* a record that wants room has to wait while somebody replays */
+	return lag_limit_bytes < own && !lag_replays(conn) ? lag_limit_bytes
+							   : own;
 }
 
 static void punish(struct lane *lane, struct bc_conn *conn,
@@ -435,7 +495,7 @@ static void punish(struct lane *lane, struct bc_conn *conn,
 {
 	uint64_t limit = lag_limit(lane, conn, lag_limit_bytes);
 
-	if (door_of(lane, conn)->slow_policy == CONFIG_SLOW_DISCONNECT ||
+	if (lag_policy(lane, conn) == CONFIG_SLOW_DISCONNECT ||
 	    !skip_will_do(lane, conn, limit))
 		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SLOW, 0);
 	else if (backpressure_is_slow(limit, lane->tail, conn->cursor))
@@ -480,9 +540,14 @@ uint64_t egress_lag_max(const struct lane *lane)
 	return lag_max;
 }
 
+bool egress_has_leader(const struct lane *lane)
+{
+	return lane->egress.receivers > lane->egress.replaying;
+}
+
 uint64_t egress_leader(struct lane *lane)
 {
-	if (lane->egress.receivers == 0)
+	if (!egress_has_leader(lane))
 		return lane->tail;
 	if (!lane->egress.leader_valid)
 		recompute_leader(lane);
@@ -495,7 +560,7 @@ uint64_t egress_leader(struct lane *lane)
 static bool is_slow(const struct lane *lane, const struct bc_conn *conn,
 		    uint64_t lag_limit_bytes)
 {
-	return door_of(lane, conn)->slow_policy != CONFIG_SLOW_BLOCK &&
+	return lag_policy(lane, conn) != CONFIG_SLOW_BLOCK &&
 	       backpressure_is_slow(lag_limit(lane, conn, lag_limit_bytes),
 				    lane->tail, bc_conn_floor(conn));
 }
@@ -538,9 +603,28 @@ static void check_progress(struct lane *lane, struct bc_conn *conn)
 		conn->overdue = true;
 }
 
+/* What they may lag shrinks with time, whether they move or not. */
+static void check_replays(struct lane *lane)
+{
+	if (lane->egress.replaying == 0)
+		return;
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		struct bc_conn *conn = &lane->conns.conns[slot];
+
+		if (!is_receiver(conn) || !lag_replays(conn) ||
+		    !lag_has_caught_up(lane, conn))
+			continue;
+		lag_end(lane, conn);
+		lane->egress.leader_valid = false;
+	}
+	egress_refresh_floor(lane);
+}
+
 void egress_tick(struct lane *lane)
 {
 	bool any = false;
+
+	check_replays(lane);
 
 	for (uint32_t i = 0; i < lane->config->listen_count; i++)
 		any = any || lane->config->listens[i].send_timeout_ms != 0;

@@ -17,7 +17,7 @@ void egress_init(struct egress *egress);
 
 /*
  * egress_join - the connection receives from `position` on; local_admit() was
- * called just before that was the tail.
+ * called just before that was the tail, or local_protect() for it.
  */
 void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position);
 
@@ -105,7 +105,10 @@ void egress_refresh_floor(struct lane *lane);
 /* egress_lag_max - by how many bytes the last one is behind; 0 if none is. */
 uint64_t egress_lag_max(const struct lane *lane);
 
-/* egress_leader - the furthest of them; the tail if there is no receiver. */
+/* egress_has_leader - is there one that does not replay? */
+bool egress_has_leader(const struct lane *lane);
+
+/* egress_leader - the furthest of these; the tail if there is none. */
 uint64_t egress_leader(struct lane *lane);
 
 #endif

@@ -59,8 +59,10 @@ uint64_t gating_floor(struct daemon *daemon)
 static int press_inside(struct daemon *daemon, uint32_t unused)
 {
 	uint64_t tail = daemon_tail(daemon);
-	uint64_t needed =
-		tail + daemon->limits.read_bytes - daemon->limits.capacity;
+	uint64_t read_bytes = daemon->ingest.need_bytes != 0
+				      ? daemon->ingest.need_bytes
+				      : daemon->limits.read_bytes;
+	uint64_t needed = tail + read_bytes - daemon->limits.capacity;
 
 	(void)unused;
 	(void)bc_gates_press(&daemon->gating.gates, tail, reserved_of(daemon),

@@ -8,14 +8,18 @@
 
 #include "shm/clock.h"
 #include "shm/record.h"
-#include "shm/record_index.h"
 #include "src/egress.h"
+#include "src/filter.h"
 #include "src/greeting.h"
 #include "src/introduce.h"
-#include "src/local.h"
+#include "src/lag.h"
 #include "src/log.h"
+#include "src/post.h"
+#include "src/publishing.h"
+#include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/start_place.h"
 
 #define HEADER	   ((uint32_t)sizeof(struct bcast_packet_header))
 #define HELLO_ROOM (HEADER + BCAST_HELLO_MAX)
@@ -65,18 +69,6 @@ static bool is_acceptable(struct daemon *daemon, struct bc_conn *conn,
 	return true;
 }
 
-/* The live end. Its number is not known for an instant now and then. */
-static int live_place(struct daemon *daemon, struct bc_record_place *place)
-{
-	local_admit(daemon);
-	*place = (struct bc_record_place){daemon_tail(daemon),
-					  daemon->local.sequence};
-	return place->sequence != 0
-		       ? 0
-		       : bc_record_index_exact(&daemon->segment,
-					       place->position, place);
-}
-
 static uint64_t heartbeat_ns(const struct daemon *daemon,
 			     const struct bc_hello *hello)
 {
@@ -100,6 +92,7 @@ static void fill_welcome(const struct daemon *daemon,
 	welcome->fixed.tail = daemon_tail(daemon);
 	welcome->fixed.capacity = identity->capacity;
 	welcome->fixed.payload_max = (uint32_t)payload_max;
+	welcome->fixed.message_max = post_limit(&daemon->home, conn);
 	welcome->fixed.heartbeat_ms =
 		(uint32_t)(conn->session->heartbeat_ns / BC_NS_PER_MS);
 	welcome->fixed.idle_timeout_ms = daemon->config.idle_timeout_ms;
@@ -124,28 +117,65 @@ static void answer(struct daemon *daemon, struct bc_conn *conn,
 		  conn->session->roles & BCAST_CLIENT_NODE ? "node" : "");
 }
 
+/* False: it has been rejected. */
+static bool find_start(struct daemon *daemon, struct bc_conn *conn,
+		       const struct bc_hello *hello, struct start_place *start)
+{
+	struct bcast_hello wish = hello->fixed;
+	const char *why = "";
+	int code;
+
+	/* who does not subscribe is told the live end */
+	if ((wish.roles & BCAST_CLIENT_SUBSCRIBE) == 0)
+		wish.from = BCAST_START_LIVE;
+	code = start_place_choose(daemon, &wish, start, &why);
+	if (code == 0)
+		return true;
+	session_reject(&daemon->home, conn, (uint32_t)code, why,
+		       code == BCAST_REJECT_BUSY ? 100 : 0);
+	return false;
+}
+
+static void begin_to_serve(struct daemon *daemon, struct bc_conn *conn,
+			   const struct start_place *start)
+{
+	struct lane *home = &daemon->home;
+
+	if (start->has_gap)
+		session_tell_gap(home, conn, &start->gap);
+	session_serve(home, conn);
+	if (conn->session->roles & BCAST_CLIENT_SUBSCRIBE)
+		introduce_subscriber(home, conn, start->at.position);
+	else
+		introduce_client(home, conn);
+}
+
 static void welcome(struct daemon *daemon, struct bc_conn *conn,
 		    const struct bc_hello *hello)
 {
 	struct bc_welcome welcome = {.fixed.version = BCAST_PROTOCOL_VERSION};
-	struct bc_record_place place;
+	struct session *session = conn->session;
+	struct start_place start;
 
-	if (live_place(daemon, &place) < 0) {
-		session_reject(&daemon->home, conn, BCAST_REJECT_BUSY,
-			       "the stream is just changing hands", 100);
+	if (!publishing_admit(daemon, conn, hello, &welcome.fixed) ||
+	    !find_start(daemon, conn, hello, &start) ||
+	    !remote_nodes_join(daemon, conn, hello))
+		return;
+	if (filter_open(conn, hello) < 0) {
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_LIMIT,
+			    -ENOMEM);
 		return;
 	}
-	welcome.fixed.position = place.position;
-	welcome.fixed.sequence = place.sequence;
-	conn->session->roles = hello->fixed.roles;
-	conn->session->heartbeat_ns = heartbeat_ns(daemon, hello);
-	conn->session->span_end = place.position;
+	welcome.fixed.flags = start.flags;
+	welcome.fixed.position = start.at.position;
+	welcome.fixed.sequence = start.at.sequence;
+	session->roles = hello->fixed.roles;
+	session->policy =
+		lag_choose_policy(&daemon->home, conn, hello->fixed.policy);
+	session->heartbeat_ns = heartbeat_ns(daemon, hello);
+	session->span_end = start.at.position;
 	answer(daemon, conn, &welcome);
-	session_serve(&daemon->home, conn);
-	if (hello->fixed.roles & BCAST_CLIENT_SUBSCRIBE)
-		introduce_subscriber(&daemon->home, conn, place.position);
-	else
-		introduce_client(&daemon->home, conn);
+	begin_to_serve(daemon, conn, &start);
 }
 
 static void on_whole(struct daemon *daemon, struct bc_conn *conn)
@@ -164,8 +194,26 @@ static void on_whole(struct daemon *daemon, struct bc_conn *conn)
 		session_reject(&daemon->home, conn, (uint32_t)code, why, 0);
 	else if (is_acceptable(daemon, conn, &hello))
 		welcome(daemon, conn, &hello);
+	if (session->waits)
+		return;
 	free(session->hello);
 	session->hello = NULL;
+}
+
+void greeting_resume(struct daemon *daemon)
+{
+	struct bc_conn_table *conns = &daemon->home.conns;
+
+	for (uint32_t slot = 0; slot < conns->count; slot++) {
+		struct bc_conn *conn = &conns->conns[slot];
+
+		if (conn->state != BC_CONN_OPEN || !conn->session ||
+		    conn->session->state != SESSION_GREETING ||
+		    !conn->session->waits)
+			continue;
+		conn->session->waits = false;
+		on_whole(daemon, conn);
+	}
 }
 
 /* ---- How it comes ------------------------------------------------------ */

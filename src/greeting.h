@@ -15,6 +15,9 @@
 /* greeting_begin - a connection at a --packet address: wait for its HELLO. */
 void greeting_begin(struct daemon *daemon, struct bc_conn *conn);
 
+/* greeting_resume - take up the HELLOs that had to wait (session->waits). */
+void greeting_resume(struct daemon *daemon);
+
 /* greeting_on_recv - some more of it has come. */
 void greeting_on_recv(struct daemon *daemon, struct bc_conn *conn, int result);
 

@@ -18,6 +18,7 @@
 #include "src/follow.h"
 #include "src/ingest.h"
 #include "src/log.h"
+#include "src/publishing.h"
 #include "src/receivers.h"
 #include "src/request.h"
 
@@ -43,7 +44,7 @@ bool ingest_is_free(const struct daemon *daemon)
 {
 	const struct ingest *ingest = &daemon->ingest;
 
-	/* records are published by local processes only */
+	/* records come by --packet, or from local processes */
 	if (daemon->config.format != CONFIG_FORMAT_RAW)
 		return false;
 	if (ingest->line_count == 0)
@@ -171,7 +172,7 @@ bool ingest_is_over(const struct daemon *daemon)
 	const struct ingest *ingest = &daemon->ingest;
 
 	return ingest->line_count == 0 && !ingest->receiving &&
-	       ingest->received == 0;
+	       ingest->received == 0 && publishing_is_over(daemon);
 }
 
 void ingest_release(struct daemon *daemon)
@@ -221,8 +222,7 @@ bool ingest_wants_to_read(const struct daemon *daemon)
 	       daemon->phase == DAEMON_RUNNING;
 }
 
-/* Counts and times who holds the sender up. */
-static bool may_read(struct daemon *daemon,
+bool ingest_may_read(struct daemon *daemon,
 		     const struct backpressure_positions *at)
 {
 	switch (backpressure_admit(&daemon->limits, at,
@@ -250,7 +250,7 @@ void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at)
 	uint64_t read_bytes = daemon->limits.read_bytes;
 	struct bc_conn *conn;
 
-	if (!ingest_wants_to_read(daemon) || !may_read(daemon, at))
+	if (!ingest_wants_to_read(daemon) || !ingest_may_read(daemon, at))
 		return;
 	conn = ingest->line[0];
 	if (request_recv(&daemon->home, conn,

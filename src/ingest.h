@@ -42,7 +42,14 @@ void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at);
 void ingest_remove(struct daemon *daemon, struct bc_conn *conn);
 
 /*
- * ingest_is_over - the last sender has gone, and the kernel writes no more of
+ * ingest_may_read - do receivers, being `at` those positions, permit a read?
+ * Counts and times who holds the sender up.
+ */
+bool ingest_may_read(struct daemon *daemon,
+		     const struct backpressure_positions *at);
+
+/*
+ * ingest_is_over - the last sender, or client that publishes, has gone, and the kernel writes no more of
  * its bytes.
  */
 bool ingest_is_over(const struct daemon *daemon);

@@ -11,6 +11,7 @@
 #include "shm/peers.h"
 #include "src/egress.h"
 #include "src/introduce.h"
+#include "src/session.h"
 #include "src/zerocopy.h"
 
 /* cubic is 1.7 times bbr between processes of one machine (bench/fanout). */
@@ -96,6 +97,7 @@ void introduce_subscriber(struct lane *lane, struct bc_conn *conn,
 
 void introduce_client(struct lane *lane, struct bc_conn *conn)
 {
-	conn->role = BCAST_ROLE_CLIENT;
+	conn->role = conn->session->publisher ? BCAST_ROLE_SENDER
+					      : BCAST_ROLE_CLIENT;
 	bc_peers_set_role(conn->shown, conn->role, lane->tail);
 }

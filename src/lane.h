@@ -29,10 +29,13 @@
 struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
+	struct bc_conn_list later;     /* within a pump: ready, next time */
+	uint32_t looks; /* of this pump, that filters have left (filter.h) */
 	uint32_t receivers;
-	uint32_t sending; /* sends in flight, closing connections' too */
-	uint64_t floor;	  /* no send needs a byte before it; may be too low */
-	uint64_t hold;	  /* as in struct backpressure_positions, likewise */
+	uint32_t replaying; /* of these: they lead nobody */
+	uint32_t sending;   /* sends in flight, closing connections' too */
+	uint64_t floor;	    /* no send needs a byte before it; may be too low */
+	uint64_t hold;	    /* as in struct backpressure_positions, likewise */
 	uint64_t hold_floor;
 	uint64_t patience;  /* of the others, the least of cursor + --max-lag */
 	uint64_t leader;    /* of the furthest, its floor; see leader_valid */

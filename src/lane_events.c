@@ -68,8 +68,11 @@ struct bc_conn *lane_events_dispatch(struct lane *lane, struct bc_token token,
 		break;
 	case BC_OP_ACCEPT:
 	case BC_OP_HELLO:
+	case BC_OP_ECHO_RECV:
+	case BC_OP_ECHO_SEND:
 	case BC_OP_LANES:
 	case BC_OP_LOCAL:
+	case BC_OP_MAIL:
 	case BC_OP_NEWS:
 	case BC_OP_NODE:
 	case BC_OP_NONE:

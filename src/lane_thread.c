@@ -70,8 +70,8 @@ static void report(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
 	struct lane_link *link = &self->link;
-	uint64_t leader = lane->egress.receivers > 0 ? egress_leader(lane)
-						     : LANE_NO_LEADER;
+	uint64_t leader = egress_has_leader(lane) ? egress_leader(lane)
+						  : LANE_NO_LEADER;
 	struct backpressure_positions claims = claims_of(lane);
 	bool changed = set(&link->floor, claims.floor);
 

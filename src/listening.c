@@ -25,6 +25,8 @@ const char *listening_role_name(enum config_role role)
 		return "egress";
 	case CONFIG_ROLE_PACKET:
 		return "packet";
+	case CONFIG_ROLE_ECHO:
+		return "echo";
 	}
 	return "unknown";
 }
@@ -117,14 +119,14 @@ static uint32_t extra_wait_ms(const struct daemon *daemon)
 
 /*
  * To connect to a unix socket is to write to it. At --egress that is for those
- * who may read the stream. Elsewhere one can become the sender: that is for
+ * who may read the stream, and so is --echo. Elsewhere one can become the sender: that is for
  * those who may write to the segment, and so publish.
  */
 static mode_t socket_mode(const struct config *config, enum config_role role)
 {
 	mode_t may = config->mode & 0666;
 
-	if (role == CONFIG_ROLE_EGRESS)
+	if (role == CONFIG_ROLE_EGRESS || role == CONFIG_ROLE_ECHO)
 		return (may & 0444) | (may & 0444) >> 1;
 	return (may & 0222) | (may & 0222) << 1;
 }
@@ -141,6 +143,15 @@ static int open_unix(const struct daemon *daemon, struct listener *made)
 	return bc_unix_listener_open(&made->bound, &options, &made->file);
 }
 
+/* A receiver brings us next to nothing; of echo clients there are many. */
+static uint32_t rcvbuf_bytes(const struct config_listen *listen)
+{
+	return listen->role == CONFIG_ROLE_EGRESS ||
+			       listen->role == CONFIG_ROLE_ECHO
+		       ? 0
+		       : listen->rcvbuf_bytes;
+}
+
 static int open_tcp(const struct daemon *daemon,
 		    const struct config_listen *listen, struct listener *made,
 		    bool impatient)
@@ -148,10 +159,7 @@ static int open_tcp(const struct daemon *daemon,
 	const struct bc_listener_options options = {
 		.congestion = inherited_congestion(listen),
 		.sndbuf_bytes = listen->sndbuf_bytes,
-		/* a receiver's connection brings us next to nothing */
-		.rcvbuf_bytes = listen->role == CONFIG_ROLE_EGRESS
-					? 0
-					: listen->rcvbuf_bytes,
+		.rcvbuf_bytes = rcvbuf_bytes(listen),
 		.busy_poll_us = daemon->config.busy_poll_us,
 		.keepalive_ms = listen->keepalive_ms,
 		.user_timeout_ms = listen->user_timeout_ms,

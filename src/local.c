@@ -50,6 +50,17 @@ void local_admit(struct daemon *daemon)
 	follow_stream(daemon);
 }
 
+bool local_protect(struct daemon *daemon, uint64_t position)
+{
+	uint64_t most = position + daemon->limits.capacity;
+
+	if (most < daemon->local.limit)
+		set_limit(daemon, most);
+	/* limit, then reserved; a publisher the other way round: layout.h */
+	atomic_thread_fence(memory_order_seq_cst);
+	return bc_ring_oldest(&daemon->segment.ring) <= position;
+}
+
 void local_pace(struct daemon *daemon)
 {
 	struct backpressure_positions at;
@@ -113,14 +124,29 @@ static int64_t min_i64(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * All receivers are stalled, and it goes on without them: no event of theirs
+ * will wake us when it has come to its limit.
+ */
+static bool runs_unheard(struct daemon *daemon)
+{
+	bool moves = daemon->home.tail != daemon->local.slept_at;
+
+	daemon->local.slept_at = daemon->home.tail;
+	return moves && daemon->ingest.given_up &&
+	       bc_lease_is_local(&daemon->segment);
+}
+
 int64_t local_sleep(struct daemon *daemon, int64_t timeout_ns)
 {
 	const bc_u32 *count = &daemon->segment.ring.head->publish_count;
+	bool unheard = runs_unheard(daemon);
 	bool sure = true;
 	uint32_t seen;
 
 	if (timeout_ns == 0 || !wants_news(daemon))
-		return timeout_ns;
+		return unheard ? min_i64(timeout_ns, UNWOKEN_SLICE_NS)
+			       : timeout_ns;
 	/* before the last look: see notify.h */
 	seen = atomic_load_explicit(count, memory_order_acquire);
 	/* who takes the lease from now on moves the count */
@@ -231,6 +257,9 @@ void local_start(struct daemon *daemon)
 {
 	daemon->home.tail = bc_ring_tail(&daemon->segment.ring);
 	daemon->local.limit = UINT64_MAX;
+	/* of a dead daemon's; a local publisher says it again and again */
+	atomic_store_explicit(&lease_of(daemon)->room_wanted, 0,
+			      memory_order_relaxed);
 	local_tick(daemon);
 	follow_stream(daemon);
 }

@@ -21,6 +21,13 @@ void local_start(struct daemon *daemon);
  */
 void local_admit(struct daemon *daemon);
 
+/*
+ * local_protect - a subscriber may begin at `position`, which is not beyond the
+ * tail: hold the publisher to what leaves it alone. Returns whether nobody had
+ * overwritten it by then; nobody will, until the next local_pace().
+ */
+bool local_protect(struct daemon *daemon, uint64_t position);
+
 /* local_pace - tell the publisher how far it may go now. */
 void local_pace(struct daemon *daemon);
 

@@ -31,6 +31,8 @@
 #include "src/log.h"
 #include "src/loop.h"
 #include "src/nodes.h"
+#include "src/post.h"
+#include "src/publishing.h"
 #include "src/receivers.h"
 #include "src/roles.h"
 #include "src/signals.h"
@@ -74,7 +76,20 @@ static void on_recv(struct daemon *daemon, struct bc_token token, int result)
 
 	BC_ASSERT(conn); /* a slot is not freed with requests in flight */
 	conn->in_flight &= ~BC_CONN_RECV;
-	ingest_on_recv(daemon, conn, result);
+	if (conn->session)
+		publishing_on_recv(daemon, conn, result);
+	else
+		ingest_on_recv(daemon, conn, result);
+	closing_settle(&daemon->home, conn);
+}
+
+static void on_publish(struct daemon *daemon, struct bc_token token, int result)
+{
+	struct bc_conn *conn = bc_conn_by_token(&daemon->home.conns, token);
+
+	BC_ASSERT(conn);
+	conn->in_flight &= ~BC_CONN_PUBLISH;
+	publishing_on_recv(daemon, conn, result);
 	closing_settle(&daemon->home, conn);
 }
 
@@ -102,6 +117,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 {
 	struct bc_token token = bc_token_unpack(event->token);
 
+	if (token.op == BC_OP_ECHO_RECV || token.op == BC_OP_ECHO_SEND) {
+		echo_on_event(daemon, token, event);
+		return;
+	}
 	if (token.op == BC_OP_ACCEPT) {
 		on_accept(daemon, token.slot, event);
 		return;
@@ -118,8 +137,14 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		lanes_on_event(daemon);
 		return;
 	}
+	if (token.op == BC_OP_MAIL) {
+		post_on_event(daemon);
+		return;
+	}
 	if (token.op == BC_OP_RECV)
 		on_recv(daemon, token, event->result);
+	else if (token.op == BC_OP_PUBLISH)
+		on_publish(daemon, token, event->result);
 	else if (token.op == BC_OP_HELLO)
 		on_hello(daemon, token, event->result);
 	else
@@ -136,10 +161,12 @@ static int64_t wait_ns(const struct daemon *daemon)
 	uint64_t until_ns = daemon->next_tick_ns;
 	uint64_t now_ns;
 
-	if (egress_has_ready(&daemon->home))
+	if (egress_has_ready(&daemon->home) || post_has_work(daemon) ||
+	    publishing_has_more(daemon))
 		return 0;
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
 		until_ns = daemon->gating.next_press_ns;
+	until_ns = echo_until(daemon, until_ns);
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
 		return 0;
@@ -150,6 +177,8 @@ static void arm(struct daemon *daemon)
 {
 	struct backpressure_positions at;
 
+	if (publishing_arm(daemon))
+		return;
 	if (!ingest_wants_to_read(daemon)) {
 		gating_pass(daemon);
 		return;
@@ -176,14 +205,16 @@ static int turn(struct daemon *daemon)
 		dispatch_one(daemon, &events[i]);
 		closing_run(&daemon->home);
 	}
-	if (ingest_publish(daemon))
+	if (ingest_publish(daemon) || publishing_turn(daemon))
 		receivers_published(daemon);
 	follow_stream(daemon);
 	if (count > 0 || daemon_tail(daemon) != tail)
 		busy_poll_extend(&daemon->home.busy_poll, daemon->home.now_ns);
 	egress_enforce_lag(&daemon->home, receivers_lag_limit(daemon));
 	closing_run(&daemon->home);
+	post_pump(daemon);
 	egress_pump(&daemon->home);
+	echo_flush(daemon);
 	arm(daemon);
 	local_pace(daemon);
 	ingest_release(daemon);
@@ -192,6 +223,7 @@ static int turn(struct daemon *daemon)
 		tick(daemon);
 	drain_step(daemon, signals_take());
 	lanes_arm(daemon);
+	post_arm(daemon);
 	return -lanes_failed(daemon);
 }
 

@@ -15,8 +15,10 @@
  *
  * SIGBUS. Any node may cut the registry short at any time, and pages that are
  * gone cannot be read or written: a look at the size before helps little. So
- * all that touches the mapping runs inside guarded(), and a SIGBUS at an
- * address of the mapping jumps out of there; the registry is then given up.
+ * all that touches these pages, here or in one of the mappings of remote nodes
+ * (remote_nodes.c), runs inside guarded(), and a SIGBUS jumps out of there; the
+ * registry is then given up. What else is touched inside is our own memory,
+ * which raises none.
  * What the jump leaves half done is a lock on a guard byte, and that ends with
  * the descriptor. Rejected: pread() and pwrite() for each word, which would
  * need a second way to sweep, without atomic changes of the claim.
@@ -37,6 +39,7 @@
 #include "shm/text.h"
 #include "src/log.h"
 #include "src/nodes.h"
+#include "src/remote_nodes.h"
 
 #define LOOKS_PER_TICK 64u
 
@@ -44,15 +47,10 @@
 
 static sigjmp_buf escape;
 static volatile sig_atomic_t may_escape;
-static volatile uintptr_t guarded_begin;
-static volatile uintptr_t guarded_end;
 
-static void on_bus_error(int number, siginfo_t *info, void *context)
+static void on_bus_error(int number)
 {
-	uintptr_t at = (uintptr_t)info->si_addr;
-
-	(void)context;
-	if (may_escape && at >= guarded_begin && at < guarded_end)
+	if (may_escape)
 		siglongjmp(escape, 1);
 	/* somebody else's: it comes again, and ends the process */
 	(void)signal(number, SIG_DFL);
@@ -62,8 +60,8 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 static void catch_bus_errors(void)
 {
 	struct sigaction action = {
-		.sa_sigaction = on_bus_error,
-		.sa_flags = SA_SIGINFO | SA_NODEFER,
+		.sa_handler = on_bus_error,
+		.sa_flags = SA_NODEFER,
 	};
 
 	(void)sigaction(SIGBUS, &action, NULL);
@@ -184,7 +182,8 @@ static void watch_process(struct daemon *daemon, uint32_t slot, uint32_t pid)
 	struct nodes *nodes = &daemon->nodes;
 	struct node_watch *watch = &nodes->watches[slot];
 
-	if (pid == 0 || pid > INT32_MAX)
+	/* no need of one for ourselves */
+	if (pid == 0 || pid > INT32_MAX || remote_nodes_own(daemon, slot))
 		return;
 	watch->pidfd = pidfd_open((pid_t)pid, 0);
 	if (watch->pidfd < 0)
@@ -269,6 +268,7 @@ static int look_around(struct daemon *daemon)
 		nodes->next = (slot + 1) % nodes->count;
 		look(daemon, slot);
 		if (nodes->watches[slot].pidfd >= 0 ||
+		    remote_nodes_own(daemon, slot) ||
 		    bc_node_claim_state(claim_of(nodes, slot)) == BC_NODE_FREE)
 			continue;
 		ret = bury(daemon, slot);
@@ -339,13 +339,9 @@ static int start(struct daemon *daemon)
 	int ret;
 
 	catch_bus_errors();
-	guarded_begin = 0;
-	guarded_end = UINTPTR_MAX;
 	ret = guarded(attach_inside, daemon, 0);
 	if (ret < 0)
 		return ret;
-	guarded_begin = (uintptr_t)nodes->table.header;
-	guarded_end = guarded_begin + nodes->table.geometry.slots_end;
 	count = nodes->table.geometry.node_count;
 	BC_ASSERT(count > 0); /* the registry was checked */
 	nodes->watches = calloc(count, sizeof(*nodes->watches));

@@ -72,6 +72,7 @@ static const char *allowed_always(enum option_kind kind)
 	case OPTION_INGEST:
 	case OPTION_EGRESS:
 	case OPTION_PACKET:
+	case OPTION_ECHO:
 		return "HOST:PORT, the host a name, an IPv4 address, [IPv6] or "
 		       "* for all, the port from 0 to 65535, where 0 picks a "
 		       "free one; or unix:/PATH or unix:@NAME of up to 107 "
@@ -87,6 +88,7 @@ static const char *allowed_always(enum option_kind kind)
 	case OPTION_MODE:
 	case OPTION_RING:
 	case OPTION_SIZE:
+	case OPTION_BYTES:
 	case OPTION_DURATION:
 	case OPTION_INTERVAL:
 	case OPTION_NUMBER:
@@ -134,6 +136,8 @@ const char *options_allowed(const struct option_row *row, char *buffer,
 		(void)snprintf(buffer, size,
 			       "from %s to %s, or 0 for the system's choice",
 			       low, high);
+	else if (row->kind == OPTION_BYTES)
+		(void)snprintf(buffer, size, "from %s to %s", low, high);
 	else if (row->kind == OPTION_DURATION || row->kind == OPTION_INTERVAL)
 		describe_times(row, buffer, size);
 	else if (row->kind == OPTION_NUMBER)
@@ -221,11 +225,13 @@ bool options_range_shown(const struct option_row *row)
 	case OPTION_INGEST: /* as for --listen */
 	case OPTION_EGRESS:
 	case OPTION_PACKET:
+	case OPTION_ECHO:
 		return false;
 	case OPTION_NAME:
 	case OPTION_LISTEN:
 	case OPTION_RING:
 	case OPTION_SIZE:
+	case OPTION_BYTES:
 	case OPTION_LAG:
 	case OPTION_DURATION:
 	case OPTION_INTERVAL:

@@ -19,8 +19,10 @@ enum option_kind {
 	OPTION_INGEST,
 	OPTION_EGRESS,
 	OPTION_PACKET,
-	OPTION_RING, /* a size that is a power of two */
-	OPTION_SIZE, /* 0, or a size in the range */
+	OPTION_ECHO,
+	OPTION_RING,  /* a size that is a power of two */
+	OPTION_SIZE,  /* 0, or a size in the range */
+	OPTION_BYTES, /* a size in the range */
 	OPTION_LAG,
 	OPTION_DURATION, /* in milliseconds */
 	OPTION_INTERVAL, /* in microseconds */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/packet_stream.h"
+#include "shm/assert.h"
 #include "src/outbox.h"
 
 #define ROOM_FIRST 256u
@@ -36,19 +37,37 @@ static unsigned char *make_room(struct outbox *outbox, size_t size)
 	return outbox->waiting + outbox->waiting_size;
 }
 
-int outbox_add(struct outbox *outbox, const struct bcast_packet_header *header,
+static int add(struct outbox *outbox, const struct bcast_packet_header *header,
 	       const void *payload)
 {
-	size_t size = bcast_packet_size(header->length);
-	unsigned char *to;
+	unsigned char *to =
+		make_room(outbox, bcast_packet_size(header->length));
 
-	if (outbox->waiting_size + size > OUTBOX_MAX)
-		return -ENOBUFS;
-	to = make_room(outbox, size);
 	if (!to)
 		return -ENOMEM;
 	outbox->waiting_size += bc_packet_write(to, header, payload);
 	return 0;
+}
+
+int outbox_add(struct outbox *outbox, const struct bcast_packet_header *header,
+	       const void *payload)
+{
+	size_t size = bcast_packet_size(header->length);
+
+	if (outbox->waiting_size - outbox->waiting_bulk + size > OUTBOX_MAX)
+		return -ENOBUFS;
+	return add(outbox, header, payload);
+}
+
+int outbox_add_bulk(struct outbox *outbox,
+		    const struct bcast_packet_header *header,
+		    const void *payload)
+{
+	int ret = add(outbox, header, payload);
+
+	if (ret == 0)
+		outbox->waiting_bulk += bcast_packet_size(header->length);
+	return ret;
 }
 
 int outbox_add_bytes(struct outbox *outbox, const void *bytes, size_t size)
@@ -59,6 +78,18 @@ int outbox_add_bytes(struct outbox *outbox, const void *bytes, size_t size)
 		return -ENOMEM;
 	memcpy(to, bytes, size);
 	outbox->waiting_size += size;
+	return 0;
+}
+
+int outbox_add_first(struct outbox *outbox, const void *bytes, size_t size)
+{
+	BC_ASSERT(outbox->flying_size == 0 && size > 0);
+	outbox->flying = malloc(size);
+	if (!outbox->flying)
+		return -ENOMEM;
+	memcpy(outbox->flying, bytes, size);
+	outbox->flying_size = size;
+	outbox->flown = 0;
 	return 0;
 }
 
@@ -76,6 +107,7 @@ size_t outbox_next(struct outbox *outbox, const void **bytes)
 		outbox->waiting = NULL;
 		outbox->waiting_size = 0;
 		outbox->waiting_room = 0;
+		outbox->waiting_bulk = 0;
 	}
 	*bytes = outbox->flying + outbox->flown;
 	return outbox->flying_size - outbox->flown;

@@ -28,6 +28,7 @@ struct outbox {
 	unsigned char *waiting;
 	size_t waiting_size;
 	size_t waiting_room;
+	size_t waiting_bulk; /* of waiting_size, by outbox_add_bulk() */
 };
 
 /* outbox_fini - throw all of it away; nothing is with the kernel. */
@@ -41,11 +42,26 @@ int outbox_add(struct outbox *outbox, const struct bcast_packet_header *header,
 	       const void *payload);
 
 /*
+ * outbox_add_bulk - the same for a record of whatever size, whose sender sees
+ * to it that there are not many. It leaves the others the room that they have.
+ * Returns 0 or -ENOMEM.
+ */
+int outbox_add_bulk(struct outbox *outbox,
+		    const struct bcast_packet_header *header,
+		    const void *payload);
+
+/*
  * outbox_add_bytes - the same for bytes that are records already, or the rest of
  * one that was begun: however many, since the caller has a limit of its own.
  * Returns 0 or -ENOMEM.
  */
 int outbox_add_bytes(struct outbox *outbox, const void *bytes, size_t size);
+
+/*
+ * outbox_add_first - the same for the rest of a record of which the beginning
+ * has just been sent: before all that waits. Nothing is flying.
+ */
+int outbox_add_first(struct outbox *outbox, const void *bytes, size_t size);
 
 /* outbox_is_empty - is there nothing to send? */
 bool outbox_is_empty(const struct outbox *outbox);

@@ -36,6 +36,7 @@ static struct backpressure_positions home_positions(struct daemon *daemon)
 		.tail = tail,
 		.leader = tail,
 		.gate = tail,
+		.need = daemon->ingest.need_bytes,
 	};
 
 	egress_claims(home, &at);
@@ -52,7 +53,7 @@ struct backpressure_positions receivers_positions(struct daemon *daemon)
 {
 	struct backpressure_positions home = home_positions(daemon);
 	struct backpressure_positions at = home;
-	bool has_leader = daemon->home.egress.receivers > 0;
+	bool has_leader = egress_has_leader(&daemon->home);
 
 	if (daemon->lanes.count == 0)
 		return at;

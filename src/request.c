@@ -77,6 +77,18 @@ int request_hello(struct lane *lane, struct bc_conn *conn, void *buffer,
 	return ret;
 }
 
+int request_publish(struct lane *lane, struct bc_conn *conn, void *buffer,
+		    size_t size)
+{
+	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_PUBLISH);
+	int ret = bc_backend_recv(lane->backend, conn->fd, buffer, size, 0,
+				  token);
+
+	if (ret == 0)
+		conn->in_flight |= BC_CONN_PUBLISH;
+	return ret;
+}
+
 int request_each(struct lane *lane, struct bc_conn *conn)
 {
 	uint64_t token = bc_conn_token(&lane->conns, conn, BC_OP_EACH);
@@ -114,6 +126,7 @@ void request_cancel(struct lane *lane, struct bc_conn *conn, uint32_t requests)
 		{BC_CONN_SEND, BC_OP_SEND},   {BC_CONN_RECV, BC_OP_RECV},
 		{BC_CONN_WATCH, BC_OP_WATCH}, {BC_CONN_DISCARD, BC_OP_DISCARD},
 		{BC_CONN_EACH, BC_OP_EACH},   {BC_CONN_HELLO, BC_OP_HELLO},
+		{BC_CONN_PUBLISH, BC_OP_PUBLISH},
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

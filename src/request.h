@@ -34,6 +34,10 @@ int request_watch(struct lane *lane, struct bc_conn *conn, unsigned char *byte);
 int request_hello(struct lane *lane, struct bc_conn *conn, void *buffer,
 		  size_t size);
 
+/* request_publish - receive into the publisher's own buffer. */
+int request_publish(struct lane *lane, struct bc_conn *conn, void *buffer,
+		    size_t size);
+
 /* request_each - receive whatever a client says, until that is ended. */
 int request_each(struct lane *lane, struct bc_conn *conn);
 

@@ -111,8 +111,13 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 					? BCAST_ROLE_SENDER
 					: BCAST_ROLE_RECEIVER;
 	uint32_t reason = 0;
-	uint32_t role = choose_role(daemon, door, &reason);
+	uint32_t role;
 
+	if (door == CONFIG_ROLE_ECHO) {
+		echo_accepted(daemon, fd);
+		return;
+	}
+	role = choose_role(daemon, door, &reason);
 	bc_counter_add(daemon->counters, BC_COUNTER_accepts, 1);
 	if (role == 0 || daemon->phase != DAEMON_RUNNING)
 		refuse(daemon, fd, refused_role,

@@ -9,10 +9,16 @@
 
 #include "shm/clock.h"
 #include "shm/record.h"
+#include "shm/record_index.h"
 #include "src/egress.h"
+#include "src/filter.h"
 #include "src/log.h"
+#include "src/post.h"
+#include "src/publishing.h"
+#include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/skip.h"
 
 /* What a rejected client gets for reading why. */
 #define LAST_WORDS_NS ((uint64_t)BC_NS_PER_S)
@@ -38,6 +44,7 @@ int session_open(struct lane *lane, struct bc_conn *conn)
 void session_end(struct lane *lane, struct bc_conn *conn)
 {
 	egress_forget(lane, conn);
+	remote_nodes_leave(lane, conn);
 	lane->clients--;
 	if (conn->role == BCAST_ROLE_RECEIVER)
 		lane->subscribers--;
@@ -51,7 +58,9 @@ void session_close(struct bc_conn *conn)
 		return;
 	outbox_fini(&session->outbox);
 	bc_packet_stream_fini(&session->in);
+	publishing_free(session->publisher);
 	free(session->hello);
+	free(session->key);
 	free(session);
 	conn->session = NULL;
 }
@@ -80,6 +89,18 @@ int session_speak(struct lane *lane, struct bc_conn *conn)
 	return ret;
 }
 
+/* Who has closed its side need not take its last words. */
+static void end_broken(struct lane *lane, struct bc_conn *conn, int error)
+{
+	const struct session *session = conn->session;
+
+	if (session->state == SESSION_LEAVING &&
+	    session->leave_reason == BCAST_CLOSE_PEER)
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_PEER, 0);
+	else
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, error);
+}
+
 void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result)
 {
 	struct session *session = conn->session;
@@ -91,25 +112,35 @@ void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result)
 	}
 	if (conn->state != BC_CONN_OPEN)
 		return;
+	post_on_spoken(lane, conn);
 	if (result < 0 && result != -ECANCELED && result != -EINTR &&
 	    result != -EAGAIN)
-		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, result);
+		end_broken(lane, conn, result);
 	else if (session->state == SESSION_LEAVING &&
 		 outbox_is_empty(&session->outbox))
 		bc_conn_end(&lane->conns, conn, session->leave_reason, 0);
+	else
+		skip_land(lane, conn);
 }
 
 /* Where the next span may end: at the tail, or some records on. */
-static uint64_t choose_end(const struct lane *lane, uint64_t cursor)
+static uint64_t choose_end(struct lane *lane, struct bc_conn *conn)
 {
 	const struct bc_ring *ring = &lane->segment->ring;
+	uint64_t cursor = conn->cursor;
 	uint64_t most = ring->capacity / 16;
-	uint64_t at = cursor;
+	uint64_t at;
 
 	if (most > SPAN_BYTES)
 		most = SPAN_BYTES;
+	if (filter_is_on(conn))
+		return filter_span(lane, conn, most);
 	if (lane->tail - cursor <= most)
 		return lane->tail;
+	at = bc_record_index_boundary(lane->segment, cursor, cursor + most);
+	if (at != 0)
+		return at;
+	at = cursor;
 	for (unsigned i = 0; i < SPAN_RECORDS && at - cursor < most; i++)
 		at += bcast_packet_size(
 			bc_record_length(bc_record_at(ring, at)));
@@ -121,12 +152,12 @@ uint64_t session_span(struct lane *lane, struct bc_conn *conn)
 {
 	struct session *session = conn->session;
 
-	if (conn->role != BCAST_ROLE_RECEIVER)
+	if (conn->role != BCAST_ROLE_RECEIVER || session->skips)
 		return 0;
 	if (conn->cursor == session->span_end &&
 	    session->state == SESSION_SERVING) {
 		conn->held = 0;
-		session->span_end = choose_end(lane, conn->cursor);
+		session->span_end = choose_end(lane, conn);
 	}
 	return session->span_end - conn->cursor;
 }
@@ -155,12 +186,36 @@ void session_tell(struct lane *lane, struct bc_conn *conn, uint16_t type,
 		egress_nudge(lane, conn);
 }
 
+void session_tell_gap(struct lane *lane, struct bc_conn *conn,
+		      const struct bcast_gap *gap)
+{
+	const struct bcast_packet_header header = {
+		.length = sizeof(*gap),
+		.type = BCAST_PACKET_GAP,
+	};
+	unsigned char frame[BC_HELLO_FRAME_MAX];
+
+	if (outbox_add_bytes(&conn->session->outbox, frame,
+			     bc_packet_write(frame, &header, gap)) < 0)
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_LIMIT, -ENOMEM);
+	egress_nudge(lane, conn);
+}
+
 static void leave(struct lane *lane, struct bc_conn *conn, uint32_t reason)
 {
+	remote_nodes_leave(lane, conn);
 	conn->session->state = SESSION_LEAVING;
 	conn->session->leave_reason = reason;
 	conn->session->leave_by_ns = lane->now_ns + LAST_WORDS_NS;
 	egress_nudge(lane, conn);
+}
+
+void session_leave(struct lane *lane, struct bc_conn *conn, uint32_t reason)
+{
+	if (outbox_is_empty(&conn->session->outbox))
+		bc_conn_end(&lane->conns, conn, reason, 0);
+	else
+		leave(lane, conn, reason);
 }
 
 void session_reject(struct lane *lane, struct bc_conn *conn, uint32_t code,
@@ -194,9 +249,10 @@ bool session_may_end(struct lane *lane, struct bc_conn *conn)
 		.sequence = bc_record_tail(&lane->segment->ring).sequence,
 	};
 
-	if (conn->session->state == SESSION_LEAVING ||
+	if (conn->session->state == SESSION_LEAVING || conn->session->skips ||
 	    !session_is_between(conn))
 		return false;
+	filter_tell(lane, conn);
 	if (conn->session->state == SESSION_SERVING)
 		session_tell(lane, conn, BCAST_PACKET_END, 0, &end,
 			     sizeof(end));
@@ -206,11 +262,13 @@ bool session_may_end(struct lane *lane, struct bc_conn *conn)
 
 /* ---- Time -------------------------------------------------------------- */
 
+/* Who filters may have much to look at, and nothing to send. */
 static bool is_idle(const struct bc_conn *conn, uint64_t tail)
 {
 	return (conn->in_flight & BC_CONN_SENDS) == 0 &&
 	       outbox_is_empty(&conn->session->outbox) &&
-	       (conn->role != BCAST_ROLE_RECEIVER || conn->cursor == tail);
+	       (conn->role != BCAST_ROLE_RECEIVER || conn->cursor == tail ||
+		(filter_is_on(conn) && session_is_between(conn)));
 }
 
 static void beat(struct lane *lane, struct bc_conn *conn)
@@ -224,6 +282,7 @@ static void beat(struct lane *lane, struct bc_conn *conn)
 		    conn->session->heartbeat_ns ||
 	    !is_idle(conn, lane->tail))
 		return;
+	filter_tell(lane, conn);
 	session_tell(lane, conn, BCAST_PACKET_HEARTBEAT, 0, &heartbeat,
 		     sizeof(heartbeat));
 }
@@ -250,6 +309,8 @@ static void look_after(struct lane *lane, struct bc_conn *conn)
 				       1);
 		else
 			beat(lane, conn);
+		if (session->skips && (conn->in_flight & BC_CONN_SENDS) == 0)
+			skip_land(lane, conn);
 		break;
 	case SESSION_LEAVING:
 		if (lane->now_ns >= session->leave_by_ns)

@@ -30,6 +30,7 @@
 
 #include "net/hello.h"
 #include "net/packet_stream.h"
+#include "shm/record.h"
 #include "src/lane.h"
 #include "src/outbox.h"
 
@@ -51,12 +52,26 @@ struct session {
 	uint64_t leave_by_ns;  /* LEAVING: with or without the last words */
 	uint32_t leave_reason; /* enum bcast_close_reason */
 
+	struct remote_node *node; /* its node; NULL: it is none */
+
 	/* GREETING: what has come of the HELLO */
 	unsigned char *hello;
 	uint32_t hello_have;
 
+	/* one that publishes: publishing.h; or NULL */
+	struct publisher *publisher;
+	bool waits; /* GREETING: for another publisher to be gone */
+
 	/* a subscriber: where the span ends that is being sent */
 	uint64_t span_end;
+	enum config_slow_policy policy;
+	uint64_t replay_since_ns; /* lag.h; 0: it does not replay */
+	bool skips;		  /* skip.h: from there on, until it lands */
+	struct bc_record_place skip_from;
+	unsigned char *key; /* filter.h */
+	uint16_t key_length;
+	struct bc_record_place filtered_from; /* sequence 0: nothing */
+	struct bc_record_place filtered_to;   /* is to be told */
 };
 
 /*
@@ -97,6 +112,13 @@ void session_tell(struct lane *lane, struct bc_conn *conn, uint16_t type,
 		  uint64_t sequence, const void *payload, uint32_t length);
 
 /*
+ * session_tell_gap - the same for a GAP, which must not be left out: there are
+ * never more than two of them waiting.
+ */
+void session_tell_gap(struct lane *lane, struct bc_conn *conn,
+		      const struct bcast_gap *gap);
+
+/*
  * session_reject - tell it why not, log it, and end it. `why` is one line for a
  * person; retry_after_ms is 0 if trying again is of no use.
  */
@@ -111,6 +133,16 @@ bool session_may_end(struct lane *lane, struct bc_conn *conn);
 
 /* session_serve - it is welcome: take what it says from now on. */
 void session_serve(struct lane *lane, struct bc_conn *conn);
+
+/* session_take - it has said this, which is not of the stream. */
+void session_take(struct lane *lane, struct bc_conn *conn,
+		  const struct bc_packet_frame *frame);
+
+/* session_explain - reject it for what bc_packet_stream_next() has returned. */
+void session_explain(struct lane *lane, struct bc_conn *conn, int error);
+
+/* session_leave - end it, for this reason, when it has been told all. */
+void session_leave(struct lane *lane, struct bc_conn *conn, uint32_t reason);
 
 /* session_on_bytes - it has said something, or ended. */
 void session_on_bytes(struct lane *lane, struct bc_conn *conn,

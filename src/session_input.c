@@ -7,11 +7,14 @@
 
 #include <bcast/monitor.h>
 
+#include "src/post.h"
 #include "src/request.h"
 #include "src/session.h"
 
 static void arm(struct lane *lane, struct bc_conn *conn)
 {
+	if (conn->session->publisher)
+		return; /* its bytes go elsewhere: publishing.h */
 	if (request_each(lane, conn) < 0)
 		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, -ENOMEM);
 }
@@ -19,7 +22,7 @@ static void arm(struct lane *lane, struct bc_conn *conn)
 void session_serve(struct lane *lane, struct bc_conn *conn)
 {
 	const struct bc_packet_limits limits = {
-		.message_max = BCAST_CONTROL_MAX,
+		.message_max = post_payload_max(lane, conn),
 	};
 
 	bc_packet_stream_init(&conn->session->in, &limits);
@@ -61,9 +64,12 @@ static void take(struct lane *lane, struct bc_conn *conn,
 		return;
 	case BCAST_PACKET_MESSAGE:
 	case BCAST_PACKET_NODES:
-		refuse(lane, conn,
-		       "MESSAGE or NODES of a client that did not "
-		       "ask to be a node");
+		if (conn->session->node)
+			post_take(lane, conn, frame);
+		else
+			refuse(lane, conn,
+			       "MESSAGE or NODES of a client that did not "
+			       "ask to be a node");
 		return;
 	case BCAST_PACKET_HELLO:
 		refuse(lane, conn, "a second HELLO");
@@ -90,6 +96,17 @@ static void explain(struct lane *lane, struct bc_conn *conn, int error)
 			       "the daemon is out of memory", 1000);
 	else
 		refuse(lane, conn, "that is no record");
+}
+
+void session_take(struct lane *lane, struct bc_conn *conn,
+		  const struct bc_packet_frame *frame)
+{
+	take(lane, conn, frame);
+}
+
+void session_explain(struct lane *lane, struct bc_conn *conn, int error)
+{
+	explain(lane, conn, error);
 }
 
 static void take_piece(struct lane *lane, struct bc_conn *conn,

@@ -30,12 +30,14 @@
 #include "src/memory_report.h"
 #include "src/nodes.h"
 #include "src/placement.h"
+#include "src/remote_nodes.h"
 #include "src/start.h"
 #include "src/stream.h"
 #include "src/zerocopy.h"
 
 #define DESCRIPTORS_SPARE      64u
 #define DESCRIPTORS_PER_THREAD 4u /* backend, its watch, peer sockets */
+#define DESCRIPTORS_PER_NODE   2u /* a node's pidfd; a remote one's own two */
 
 /* ---- The process ------------------------------------------------------- */
 
@@ -56,11 +58,12 @@ static int bind_to_cpu(int cpu)
 	return EX_UNAVAILABLE;
 }
 
-/* A descriptor a connection and a node: take what we may, and say if too few. */
+/* Take what we may, and say if it is too few. */
 static void raise_descriptor_limit(const struct config *config)
 {
 	rlim_t needed = config->max_receivers + DAEMON_SENDERS_MAX +
-			config->nodes + DESCRIPTORS_SPARE +
+			config->nodes * DESCRIPTORS_PER_NODE +
+			DESCRIPTORS_SPARE + config_echo_clients(config) +
 			config->egress_threads * DESCRIPTORS_PER_THREAD;
 	struct rlimit limit;
 
@@ -69,12 +72,12 @@ static void raise_descriptor_limit(const struct config *config)
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max < needed)
-		log_event(
-			LOG_LEVEL_WARN, "few_descriptors",
-			"limit=%llu needed=%llu fix=\"raise ulimit -n "
-			"(LimitNOFILE=) or lower --max-receivers or --nodes\"",
-			(unsigned long long)limit.rlim_max,
-			(unsigned long long)needed);
+		log_event(LOG_LEVEL_WARN, "few_descriptors",
+			  "limit=%llu needed=%llu fix=\"raise ulimit -n "
+			  "(LimitNOFILE=) or lower --max-receivers, --nodes or "
+			  "--echo-max-clients\"",
+			  (unsigned long long)limit.rlim_max,
+			  (unsigned long long)needed);
 }
 
 /* ---- The rest ---------------------------------------------------------- */
@@ -104,7 +107,8 @@ static int open_backend(struct daemon *daemon)
 	static const char *const names[] = {"auto", "io_uring", "epoll"};
 	enum bc_backend_which which = wanted_backend(&daemon->config);
 	int ret = bc_backend_open(&daemon->backend, which,
-				  home_slots(&daemon->config),
+				  home_slots(&daemon->config) +
+					  config_echo_clients(&daemon->config),
 				  daemon->backend_why);
 
 	if (ret == 0)
@@ -126,7 +130,7 @@ static uint64_t least_lag(const struct config *config)
 	uint64_t least = UINT64_MAX;
 
 	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].role != CONFIG_ROLE_INGEST &&
+		if (config_role_receives(config->listens[i].role) &&
 		    config->listens[i].max_lag_bytes < least)
 			least = config->listens[i].max_lag_bytes;
 	return least == UINT64_MAX ? config->max_lag_bytes : least;
@@ -146,12 +150,13 @@ static int init_parts(struct daemon *daemon)
 	daemon->home.limits = &daemon->limits;
 	daemon->home.counters = daemon->counters;
 	daemon->home.closed_lock = &daemon->lanes.closed_lock;
-	if (lane_init(&daemon->home, home_slots(config)) == 0)
+	if (lane_init(&daemon->home, home_slots(config)) == 0 &&
+	    echo_start(daemon) == 0)
 		return 0;
 	log_event(LOG_LEVEL_ERROR, "start_failed",
 		  "option=--max-receivers value=%" PRIu32
 		  " error=\"not enough memory for that many connections\" "
-		  "fix=\"lower it\"",
+		  "fix=\"lower it, or --echo-max-clients\"",
 		  config->max_receivers);
 	return EX_OSERR;
 }
@@ -178,7 +183,7 @@ static const char *own_options(const struct daemon *daemon,
 		&daemon->config.listens[listener->door];
 
 	text[0] = '\0';
-	if (door->has_options && door->role != CONFIG_ROLE_INGEST)
+	if (door->has_options && config_role_receives(door->role))
 		snprintf(text, size,
 			 " slow_policy=%s max_lag_bytes=%" PRIu64
 			 " send_timeout_ms=%" PRIu32,
@@ -298,10 +303,12 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 void daemon_stop(struct daemon *daemon)
 {
 	lanes_stop(daemon);
+	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);
 	daemon->backend = NULL;
 	gating_stop(daemon);
 	nodes_stop(daemon);
+	echo_stop(daemon);
 	lane_fini(&daemon->home);
 	listening_close(daemon);
 	stream_remove(daemon);

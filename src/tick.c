@@ -9,6 +9,7 @@
 #include "src/name_watch.h"
 #include "src/nodes.h"
 #include "src/receivers.h"
+#include "src/remote_nodes.h"
 #include "src/signals.h"
 #include "src/tick.h"
 
@@ -34,6 +35,7 @@ void tick(struct daemon *daemon)
 	lane_events_tick(&daemon->home);
 	receivers_tick(daemon);
 	nodes_tick(daemon);
+	remote_nodes_tick(daemon);
 	gating_tick(daemon);
 	local_tick(daemon);
 	name_watch_tick(daemon);

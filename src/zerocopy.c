@@ -22,6 +22,7 @@
 #include "net/zerocopy.h"
 #include "shm/facts.h"
 #include "shm/peers.h"
+#include "src/lag.h"
 #include "src/log.h"
 #include "src/request.h"
 #include "src/zerocopy.h"
@@ -81,7 +82,7 @@ static bool expects_receivers(const struct daemon *daemon)
 		const struct listener *listener = &daemon->listeners[i];
 		const char *address = listener->address;
 
-		if (listener->role != CONFIG_ROLE_INGEST &&
+		if (config_role_receives(listener->role) &&
 		    (daemon->config.zerocopy == CONFIG_ZEROCOPY_ON ||
 		     (strncmp(address, "127.", 4) != 0 &&
 		      strncmp(address, "[::1]", 5) != 0 &&
@@ -94,7 +95,7 @@ static bool expects_receivers(const struct daemon *daemon)
 static bool all_skip(const struct config *config)
 {
 	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].role != CONFIG_ROLE_INGEST &&
+		if (config_role_receives(config->listens[i].role) &&
 		    config->listens[i].slow_policy != CONFIG_SLOW_SKIP)
 			return false;
 	return true;
@@ -158,8 +159,7 @@ void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
 	    (lane->backend->features & BC_BACKEND_ZEROCOPY) == 0 ||
 	    (lane->config->zerocopy == CONFIG_ZEROCOPY_AUTO &&
 	     (bc_sockaddr_same_host(local, peer) ||
-	      lane->config->listens[conn->door].slow_policy ==
-		      CONFIG_SLOW_SKIP)))
+	      lag_policy(lane, conn) == CONFIG_SLOW_SKIP)))
 		return;
 	register_ring(lane);
 	conn->zerocopy = BC_CONN_ZEROCOPY_YES;

@@ -103,11 +103,21 @@ static struct format_text gate(const struct bcast_node_info *n)
 	return result;
 }
 
+/* For one beyond TCP it would be the daemon's. */
+static struct format_text process(const struct bcast_node_info *n)
+{
+	struct format_text result = {"remote"};
+
+	if (!(n->roles & BCAST_NODE_REMOTE))
+		snprintf(result.text, sizeof(result.text), "%" PRIu32, n->pid);
+	return result;
+}
+
 static void print_node(const struct bcast_node_info *n, int width)
 {
-	printf("%-*s  %-7s  %7" PRIu32 "  %11s  %8s  %8s  %5s  %8s  %8s  %7s  "
+	printf("%-*s  %-7s  %7s  %11s  %8s  %8s  %5s  %8s  %8s  %7s  "
 	       "%7s  %7s\n",
-	       width, n->id, bcast_node_state_name(n->state), n->pid,
+	       width, n->id, bcast_node_state_name(n->state), process(n).text,
 	       format_duration(n->heartbeat_age_ns).text,
 	       read_bytes(n, n->lag).text, read_count(n, n->waits).text,
 	       read_count(n, n->laps).text, read_bytes(n, n->lost_bytes).text,

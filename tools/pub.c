@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pub.c - bcast-pub: standard input, or files, into a stream's ring, as a local
- * publisher. This file is the command line; see pub.h for the others.
+ * pub.c - bcast-pub: standard input, or files, into a stream, as a local
+ * publisher or over TCP. This file is the command line; see pub.h for the others.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "interrupt.h"
 #include "options.h"
 #include "pub.h"
@@ -26,6 +27,7 @@ enum option {
 	OPTION_RATE,
 	OPTION_STAMP,
 	OPTION_SOURCE,
+	OPTION_CHECKSUM,
 	OPTION_STATS,
 	OPTION_VERSION,
 	OPTION_HELP,
@@ -51,6 +53,8 @@ static const struct options_row rows[] = {
 			  "time in the header of packets (coarse: some ms)"},
 	[OPTION_SOURCE] = {"source", 0, false, "N",
 			   "source in the header of packets, 0 to 65535 (0)"},
+	[OPTION_CHECKSUM] = {"checksum", 'c', false, NULL,
+			     "crc32c of the payload in the header of packets"},
 	[OPTION_STATS] = {"stats", 's', false, NULL,
 			  "at the end, one line of JSON on standard error"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
@@ -60,9 +64,8 @@ static const struct options_row rows[] = {
 
 static const struct options options = {
 	.program = PUB_PROGRAM,
-	.operands = "NAME [FILE]...",
-	.summary = "Publish standard input, or files, in a bcast stream of "
-		   "this machine.",
+	.operands = "NAME|HOST:PORT|unix:/path [FILE]...",
+	.summary = "Publish standard input, or files, in a bcast stream.",
 	.rows = rows,
 	.count = OPTION_COUNT,
 };
@@ -172,6 +175,9 @@ static const char *take(void *to, int option, const char *text)
 		return take_stamp(wish, text) ? NULL : "coarse, exact or none";
 	case OPTION_SOURCE:
 		return take_source(wish, text) ? NULL : "0 to 65535";
+	case OPTION_CHECKSUM:
+		wish->flags |= BCAST_CHECKSUM;
+		break;
 	case OPTION_STATS:
 		wish->stats = true;
 		break;
@@ -217,6 +223,9 @@ int main(int argc, char **argv)
 		return misused("only one of --lines, --block, --whole and "
 			       "--length-prefixed");
 	wish.name = argv[optind];
+	if (!address_is_name(wish.name) && (wish.stamp || wish.source))
+		return misused("--stamp and --source are for local streams: "
+			       "over TCP the daemon says so");
 	wish.files = argv + optind + 1;
 	wish.file_count = argc - optind - 1;
 	if (!wish.id) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pub.h - the parts of bcast-pub: pub.c is the command line, pub_open.c gets
- * the write lease, pub_input.c reads, pub_copy.c cuts into publications,
- * pub_pace.c holds the rate, pub_idle.c looks after the rest meanwhile.
+ * the write lease, pub_door.c is where publications go, pub_input.c reads,
+ * pub_copy.c cuts into publications, pub_pace.c holds the rate, pub_idle.c looks
+ * after the rest meanwhile.
  */
 #ifndef TOOLS_PUB_H
 #define TOOLS_PUB_H
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include <bcast/bcast.h>
+#include <bcast/client.h>
 
 #define PUB_PROGRAM "bcast-pub"
 
@@ -28,7 +30,7 @@ enum pub_cut {
 
 /* What the command line asks for. */
 struct pub_wish {
-	const char *name; /* of the stream */
+	const char *name; /* of the stream; or an address */
 	const char *id;	  /* of our node */
 	char *const *files;
 	int file_count; /* 0: standard input */
@@ -39,8 +41,9 @@ struct pub_wish {
 	double publications_per_second;
 	uint16_t stamp; /* enum bcast_stamp */
 	uint16_t source;
-	bool wait;   /* for stream and lease */
-	int wait_ms; /* with wait, for room too; -1: for ever */
+	uint32_t flags; /* of bcast_publisher_options */
+	bool wait;	/* for stream and lease */
+	int wait_ms;	/* with wait, for room too; -1: for ever */
 	bool stats;
 	const volatile sig_atomic_t *interrupted;
 };
@@ -79,6 +82,8 @@ struct pub {
 	const struct pub_wish *wish;
 	struct bcast_node *node;
 	struct bcast_publisher *publisher;
+	struct bcast_client *client; /* NULL: the two above */
+	unsigned char *claim;	     /* with it: limit bytes */
 	bool packets;
 	size_t limit; /* of one publication */
 	struct pub_input input;
@@ -95,6 +100,29 @@ struct pub {
  */
 int pub_open(struct pub *pub);
 void pub_close(struct pub *pub);
+
+/* ---- pub_door.c -------------------------------------------------------- */
+
+/* pub_door_open - to an address. As pub_open(). pub_door_close() in any case. */
+int pub_door_open(struct pub *pub);
+void pub_door_close(struct pub *pub);
+
+/*
+ * As bcast_claim() and so on, for one publication at a time. BCAST_EFULL may
+ * come from either of the first two, after 100 ms: it may be called again.
+ */
+int pub_door_claim(struct pub *pub, size_t size, void **data);
+int pub_door_commit(struct pub *pub, size_t size);
+void pub_door_abort(struct pub *pub);
+
+/* pub_door_idle - a sign of life, and what is waiting goes. */
+int pub_door_idle(struct pub *pub);
+
+/* pub_door_finish - until all of it is published. 0, -EINTR, or < 0. */
+int pub_door_finish(struct pub *pub);
+
+/* pub_door_position - in the stream, after the last one. */
+uint64_t pub_door_position(const struct pub *pub);
 
 /* ---- pub_idle.c -------------------------------------------------------- */
 

@@ -2,9 +2,9 @@
 /*
  * pub_copy.c - bcast-pub's work: from files into the ring.
  *
- * Where the size of a publication is known before it is read, it is read
- * straight into the ring (bcast_claim, read(2), bcast_commit): no copy in user
- * space. Lines are looked for in a buffer, and copied from there.
+ * Where the size of a publication is known before it is read, a local publisher
+ * reads it straight into the ring (bcast_claim, read(2), bcast_commit): no copy
+ * in user space. Lines are looked for in a buffer, and copied from there.
  *
  * Whatever has been published is seen at once by everybody; flushing, which
  * moves what statistics show, is done before each wait for more input.
@@ -87,7 +87,24 @@ static int claim(struct pub *pub, size_t size, void **data)
 	int ret;
 
 	for (;;) {
-		ret = bcast_claim(pub->publisher, size, data);
+		ret = pub_door_claim(pub, size, data);
+		if (ret != BCAST_EFULL)
+			return ret;
+		since_ms = since_ms ? since_ms : now_ms() - ROOM_SLICE_MS;
+		ret = wait_on(pub, since_ms);
+		if (ret < 0)
+			return ret;
+	}
+}
+
+/* The first `size` bytes of what was claimed. As a step, but that it is 0. */
+static int commit(struct pub *pub, size_t size)
+{
+	int64_t since_ms = 0;
+	int ret;
+
+	for (;;) {
+		ret = pub_door_commit(pub, size);
 		if (ret != BCAST_EFULL)
 			return ret;
 		since_ms = since_ms ? since_ms : now_ms() - ROOM_SLICE_MS;
@@ -107,7 +124,7 @@ static int publish(struct pub *pub, const void *data, size_t size)
 	if (ret < 0)
 		return ret;
 	memcpy(room, data, size);
-	ret = bcast_commit(pub->publisher, size);
+	ret = commit(pub, size);
 	return ret < 0 ? ret : published(pub, size);
 }
 
@@ -157,10 +174,10 @@ static int step_read(struct pub *pub)
 		return ret;
 	n = pub_input_read(pub, data, read_size(pub));
 	if (n <= 0) {
-		bcast_abort(pub->publisher);
+		pub_door_abort(pub);
 		return (int)n;
 	}
-	ret = bcast_commit(pub->publisher, (size_t)n);
+	ret = commit(pub, (size_t)n);
 	return ret < 0 ? ret : published(pub, (size_t)n);
 }
 
@@ -175,10 +192,10 @@ static int step_block(struct pub *pub)
 		return ret;
 	n = pub_input_fill(pub, data, size);
 	if (n <= 0) {
-		bcast_abort(pub->publisher);
+		pub_door_abort(pub);
 		return (int)n;
 	}
-	ret = bcast_commit(pub->publisher, (size_t)n);
+	ret = commit(pub, (size_t)n);
 	return ret < 0 ? ret : published(pub, (size_t)n);
 }
 
@@ -194,11 +211,11 @@ static int step_whole(struct pub *pub)
 	n = pub_input_fill(pub, data, pub->limit);
 	more = n < 0 ? n : pub_input_read(pub, &beyond, 1);
 	if (more != 0) {
-		bcast_abort(pub->publisher);
+		pub_door_abort(pub);
 		return more < 0 ? (int)more
 				: too_large(pub, "publication", UINT64_MAX);
 	}
-	ret = bcast_commit(pub->publisher, (size_t)n);
+	ret = commit(pub, (size_t)n);
 	/* nothing is a record, too, but not a byte */
 	if (ret == 0 && (n > 0 || pub->packets))
 		ret = published(pub, (size_t)n);
@@ -328,6 +345,11 @@ static int explain(const struct pub *pub, int ret)
 			wish->name, pub->bytes);
 		return EX_UNAVAILABLE;
 	}
+	if (ret == BCAST_EREFUSED) {
+		fprintf(stderr, PUB_PROGRAM ": %s: refused: %s\n", wish->name,
+			bcast_client_refusal(pub->client).text);
+		return EX_UNAVAILABLE;
+	}
 	if (ret > -4096) {
 		fprintf(stderr, PUB_PROGRAM ": %s: %s\n", pub->input.path,
 			bcast_strerror(ret));
@@ -343,8 +365,8 @@ static void print_stats(const struct pub *pub, int64_t since_ms)
 	fprintf(stderr,
 		"{\"publications\":%" PRIu64 ",\"bytes\":%" PRIu64
 		",\"position\":%" PRIu64 ",\"milliseconds\":%" PRIi64 "}\n",
-		pub->publications, pub->bytes,
-		bcast_publisher_position(pub->publisher), now_ms() - since_ms);
+		pub->publications, pub->bytes, pub_door_position(pub),
+		now_ms() - since_ms);
 }
 
 static int copy_all(struct pub *pub)
@@ -358,6 +380,8 @@ static int copy_all(struct pub *pub)
 		if (ret < 0)
 			return explain(pub, ret);
 	}
+	if (ret == 0)
+		ret = pub_door_finish(pub);
 	return ret < 0 ? explain(pub, ret) : EX_OK;
 }
 

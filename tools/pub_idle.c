@@ -17,8 +17,7 @@ int pub_idle(struct pub *pub)
 {
 	if (*pub->wish->interrupted)
 		return -EINTR;
-	(void)bcast_node_beat(pub->node); /* the flush tells what matters */
-	return bcast_flush(pub->publisher);
+	return pub_door_idle(pub);
 }
 
 int pub_idle_rest(struct pub *pub, uint64_t ns)

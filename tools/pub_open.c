@@ -17,6 +17,7 @@
 
 #include <bcast/monitor.h>
 
+#include "address.h"
 #include "attach_error.h"
 #include "format.h"
 #include "pub.h"
@@ -163,6 +164,7 @@ static int take_lease(struct pub *pub, int64_t left_ms)
 	how.room_wait_ms = ROOM_WAIT_MS;
 	how.stamp = pub->wish->stamp;
 	how.source = pub->wish->source;
+	how.flags = pub->wish->flags;
 	how.holder = &holder;
 	for (;;) {
 		ret = bcast_publisher_open(pub->node, &how, &pub->publisher);
@@ -202,8 +204,11 @@ static int look_at_stream(struct pub *pub)
 int pub_open(struct pub *pub)
 {
 	int64_t left_ms = patience_ms(pub->wish);
-	int code = join_patiently(pub, &left_ms);
+	int code;
 
+	if (!address_is_name(pub->wish->name))
+		return pub_door_open(pub);
+	code = join_patiently(pub, &left_ms);
 	if (code == EX_OK)
 		code = take_lease(pub, left_ms);
 	if (code == EX_OK)
@@ -213,6 +218,7 @@ int pub_open(struct pub *pub)
 
 void pub_close(struct pub *pub)
 {
+	pub_door_close(pub);
 	bcast_publisher_close(pub->publisher);
 	bcast_leave(pub->node);
 }

@@ -17,6 +17,7 @@
 #include <bcast/bcast.h>
 
 #include "attach_error.h"
+#include "from.h"
 #include "interrupt.h"
 #include "options.h"
 #include "output.h"
@@ -44,7 +45,7 @@ enum option {
 };
 
 static const struct options_row rows[] = {
-	[OPTION_FROM] = {"from", 'f', false, "live|oldest|POS",
+	[OPTION_FROM] = {"from", 'f', false, FROM_ARGUMENT,
 			 "where to start (live: at what comes next)"},
 	[OPTION_BYTES] = {"bytes", 'n', false, "N",
 			  "end after N bytes; suffixes K, M, G, T"},
@@ -54,7 +55,7 @@ static const struct options_row rows[] = {
 			  "of packets: each payload, and a newline"},
 	[OPTION_HEADERS] = {"headers", 0, false, NULL,
 			    "of packets: a line with number, time, source, "
-			    "length"},
+			    "length, checksum"},
 	[OPTION_NO_FOLLOW] = {"no-follow", 0, false, NULL,
 			      "end at what is there now (from oldest)"},
 	[OPTION_ON_LOSS] = {"on-loss", 0, false, "continue|stop",
@@ -85,14 +86,7 @@ static const struct options options = {
 static bool take_from(struct tail_wish *wish, const char *text)
 {
 	wish->from_given = true;
-	if (strcmp(text, "live") == 0)
-		wish->from = BCAST_FROM_LIVE;
-	else if (strcmp(text, "oldest") == 0)
-		wish->from = BCAST_FROM_OLDEST;
-	else
-		wish->from = BCAST_FROM_POSITION;
-	return wish->from != BCAST_FROM_POSITION ||
-	       options_size(text, &wish->position);
+	return from_parse(text, from_now_ns(), &wish->from, &wish->position);
 }
 
 static bool take_spin(struct tail_wish *wish, const char *text)
@@ -124,8 +118,7 @@ static const char *take(void *to, int option, const char *text)
 
 	switch ((enum option)option) {
 	case OPTION_FROM:
-		return take_from(wish, text) ? NULL
-					     : "live, oldest or a position";
+		return take_from(wish, text) ? NULL : FROM_RANGE;
 	case OPTION_BYTES:
 		return options_size(text, &wish->bytes_max)
 			       ? NULL
@@ -203,18 +196,30 @@ static int attach_patiently(struct tail_wish *wish,
 	return ret;
 }
 
+static int no_such_place(const struct tail_wish *wish, int result)
+{
+	if (result == -EOPNOTSUPP)
+		fprintf(stderr,
+			PROGRAM ": stream '%s' is of bytes, not of packets: "
+				"begin at a position\n",
+			wish->name);
+	else
+		fprintf(stderr,
+			PROGRAM ": %s %" PRIu64 " is beyond the tail of "
+				"stream '%s': see bcast-shmstat %s\n",
+			wish->from == BCAST_FROM_SEQUENCE ? "record"
+							  : "position",
+			wish->position, wish->name, wish->name);
+	return EX_USAGE;
+}
+
 static int run(struct tail_wish *wish)
 {
 	struct bcast_reader *reader;
 	int ret = attach_patiently(wish, &reader);
 
-	if (ret == -EINVAL && wish->from == BCAST_FROM_POSITION) {
-		fprintf(stderr,
-			PROGRAM ": position %" PRIu64 " is beyond the tail of "
-				"stream '%s': see bcast-shmstat %s\n",
-			wish->position, wish->name, wish->name);
-		return EX_USAGE;
-	}
+	if (ret == -EINVAL || ret == -EOPNOTSUPP)
+		return no_such_place(wish, ret);
 	if (ret < 0)
 		return *wish->interrupted
 			       ? EX_UNAVAILABLE

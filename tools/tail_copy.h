@@ -17,7 +17,7 @@ struct tail_wish {
 	const char *name;
 	enum bcast_from from;
 	bool from_given;
-	uint64_t position;  /* with BCAST_FROM_POSITION */
+	uint64_t position;  /* as in bcast_attach_options */
 	uint64_t bytes_max; /* UINT64_MAX: all */
 	enum tail_form form;
 	int64_t spin_ns;

@@ -28,14 +28,21 @@ bool tail_packet_format(const char *name)
 	return info.format == BCAST_FORMAT_PACKET;
 }
 
+static const char *checksum_word(const struct bcast_packet *packet)
+{
+	if (packet->crc32c == 0)
+		return "none";
+	return bcast_packet_verify(packet) ? "right" : "wrong";
+}
+
 static size_t header_line(const struct bcast_packet *packet, char *line)
 {
 	int length = snprintf(line, LINE_MAX,
 			      "%" PRIu64 " %" PRIu64 ".%09" PRIu64 " %" PRIu16
-			      " %" PRIu32 "\n",
+			      " %" PRIu32 " %s\n",
 			      packet->sequence, packet->timestamp_ns / NS_PER_S,
 			      packet->timestamp_ns % NS_PER_S, packet->source,
-			      packet->length);
+			      packet->length, checksum_word(packet));
 
 	return (size_t)length;
 }

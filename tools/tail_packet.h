@@ -14,7 +14,7 @@ enum tail_form {
 	TAIL_FORM_ALL,	   /* all of it, as TCP receivers get it */
 	TAIL_FORM_PAYLOAD, /* and nothing between two of them */
 	TAIL_FORM_LINE,	   /* the payload and a newline */
-	TAIL_FORM_HEADER,  /* "SEQUENCE SECONDS SOURCE LENGTH" and a newline */
+	TAIL_FORM_HEADER, /* "SEQUENCE SECONDS SOURCE LENGTH CHECKSUM" and a newline */
 };
 
 /* Room that any record needs in any form but TAIL_FORM_ALL. */

@@ -39,6 +39,8 @@ enum bcast_error {
 	BCAST_EFOREIGN = -5010,	  /* not a bcast segment, or open to all */
 	BCAST_ENAME = -5011,	  /* not a valid stream name, or node id */
 	BCAST_EOWNED = -5012,	  /* a live daemon owns this name */
+	BCAST_EEPOCH = -5013,	  /* it is another stream now: client.h */
+	BCAST_EREFUSED = -5014,	  /* the daemon said no: client.h */
 };
 
 /*

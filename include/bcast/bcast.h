@@ -18,6 +18,7 @@
  *	message.h	send the others messages
  *	base.h		what these share: results, limits, the version
  *	monitor.h	look at a stream from outside (not included here)
+ *	client.h	all of it, and the same over TCP (not included here)
  *
  * The programs below are whole: a reader, a publisher, and a node with an
  * inbox. When one ends, the kernel gives back whatever it had open. Each is

@@ -9,7 +9,8 @@
  * write permission on the registry (`bcastd --mode`, `--group`). Plain readers
  * need not join at all; publishers, gating readers and those who exchange
  * messages do. A node's reader is also woken sooner by a local publisher: see
- * bcast_wait().
+ * bcast_wait(). A client at a --packet address of bcastd can be a node, too:
+ * the daemon joins for it (BCAST_NODE_REMOTE).
  *
  * Whether a node is alive is a fact that the kernel knows: it holds a lock
  * which ends with the process, by whatever death, and which is seen from other
@@ -50,9 +51,13 @@ enum bcast_node_role {
 	BCAST_NODE_READER = 1,	  /* set by bcast_node_reader() */
 	BCAST_NODE_PUBLISHER = 2, /* says that it means to publish */
 	BCAST_NODE_GATING = 4,	  /* writers wait for it: bcast_gate() */
+	BCAST_NODE_REMOTE = 8,	  /* joined for a client beyond TCP: pid is
+				     that of bcastd, the sign of life is the
+				     client's */
 };
-#define BCAST_NODE_ROLES \
-	(BCAST_NODE_READER | BCAST_NODE_PUBLISHER | BCAST_NODE_GATING)
+#define BCAST_NODE_ROLES                                                \
+	(BCAST_NODE_READER | BCAST_NODE_PUBLISHER | BCAST_NODE_GATING | \
+	 BCAST_NODE_REMOTE)
 
 #define BCAST_STUCK_AFTER_MS 5000
 
@@ -68,7 +73,7 @@ struct bcast_refusal {
 /* Start from BCAST_JOIN_DEFAULTS and change what you need. */
 struct bcast_join_options {
 	uint32_t size;	/* sizeof(struct bcast_join_options) */
-	uint32_t roles; /* 0 or BCAST_NODE_PUBLISHER */
+	uint32_t roles; /* BCAST_NODE_PUBLISHER, BCAST_NODE_REMOTE, or 0 */
 	/*
 	 * How long a silence means that this node is stuck, in milliseconds; 0:
 	 * however long. bcast_node_beat() is the sign of life, and so is each

@@ -209,7 +209,10 @@ enum bcast_wish {
  *		for whatever it is now. If the stream has another epoch, it is
  *		another stream: the subscriber begins at its oldest record, and
  *		welcome.flags say so
- * publisher_id	publishers: random, not 0, the same for life
+ * publisher_id	publishers: random, not 0, the same for life. A node that has
+ *		one, not 0, takes the place of its own earlier connection
+ *		(BCAST_REJECT_REPLACED there); without, its id is refused for
+ *		as long as that one is not known to be dead
  * heartbeat_ms	send me something at least that often; 0: as the daemon likes
  * name		the stream; empty: whatever is served here
  * id		NODE: the node's id
@@ -315,7 +318,11 @@ enum bcast_gap_reason {
 	BCAST_GAP_FILTERED = 3, /* not of the key asked for: no loss */
 };
 
-/* GAP: the records in [from, to) do not come. */
+/*
+ * GAP: the records in [from, to) do not come. After START_SEQUENCE the position
+ * of what is gone is not known: `from` is `to` then. After START_TIME its
+ * sequence is not either: some may be gone, or none.
+ */
 struct bcast_gap {
 	uint64_t from; /* positions */
 	uint64_t to;
@@ -335,8 +342,17 @@ struct bcast_ack {
 
 /*
  * MESSAGE: up, key is the addressee's id (1 to 63 bytes; "*": all nodes), down,
- * that of who sent it; value is the message, source the message's type. Up,
- * a `sequence` other than 0 asks for a RESULT.
+ * that of who sent it; value is the message, at most welcome.message_max bytes,
+ * source the message's type. Up, a `sequence` other than 0 asks for a RESULT;
+ * down, timestamp_ns says when it was sent (CLOCK_REALTIME), 0 if not known.
+ *
+ * The daemon never waits for room on a client's behalf: BCAST_EFULL and -EBUSY
+ * are answered at once, and mean that the client may try again. A client that
+ * does not take its messages has them wait in its inbox, until that is full and
+ * those who send to it get BCAST_EFULL; one that does not take its RESULTs is
+ * rejected (BCAST_REJECT_SLOW). A message that is on its way to a client when
+ * the connection ends is lost, as one that a local node had taken out is lost
+ * with it.
  */
 struct bcast_result {
 	uint64_t sequence;
@@ -347,7 +363,9 @@ struct bcast_result {
 /*
  * NODES: up, an empty question with a `sequence`; down, the same sequence and
  * any number of these, in as many records as it takes. The last has no entry.
+ * One question is answered after the other; BCAST_QUESTIONS_MAX may wait.
  */
+#define BCAST_QUESTIONS_MAX 8u
 struct bcast_node_entry {
 	char id[64];
 	uint32_t state; /* enum bcast_node_state */

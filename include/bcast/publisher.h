@@ -55,6 +55,9 @@ enum bcast_stamp {
 	BCAST_STAMP_NONE = 2,	/* 0 */
 };
 
+/* publisher_options.flags */
+#define BCAST_CHECKSUM 1u /* packets: header.crc32c is that of the payload */
+
 struct bcast_writer_info; /* at the end of this file */
 
 /* Start from BCAST_PUBLISHER_DEFAULTS and change what you need. */
@@ -70,12 +73,14 @@ struct bcast_publisher_options {
 	uint16_t stamp;			  /* packets: enum bcast_stamp */
 	uint16_t source;		  /* packets: header.source */
 	struct bcast_writer_info *holder; /* NULL, or filled on -EBUSY */
+	uint32_t flags;
+	uint32_t reserved_zero;
 };
 
 #define BCAST_PUBLISHER_DEFAULTS                               \
 	{                                                      \
 		sizeof(struct bcast_publisher_options), 0, -1, \
-			BCAST_STAMP_COARSE, 0, NULL            \
+			BCAST_STAMP_COARSE, 0, NULL, 0, 0      \
 	}
 
 struct bcast_publisher; /* opaque */

@@ -30,6 +30,9 @@ enum bcast_from {
 	BCAST_FROM_LIVE = 0,	 /* the tail: only what is yet to come */
 	BCAST_FROM_OLDEST = 1,	 /* the oldest byte still in the ring */
 	BCAST_FROM_POSITION = 2, /* attach_options.position */
+	/* of packets only: attach_options.position is then ... */
+	BCAST_FROM_SEQUENCE = 3, /* the number of a record */
+	BCAST_FROM_TIME = 4,	 /* CLOCK_REALTIME, in nanoseconds */
 };
 
 /* attach_options.flags */
@@ -63,6 +66,18 @@ struct bcast_attach_options {
 	 * ring makes the first peek, read or wait answer BCAST_ELAPPED with
 	 * the exact loss; one beyond the tail is refused with -EINVAL, as
 	 * is, of packets, one where no record begins.
+	 *
+	 * With BCAST_FROM_SEQUENCE, the number of a record, at most that of
+	 * the next one (else -EINVAL). One that is gone is told in the same
+	 * way, exact in packets; its bytes are counted from the last record
+	 * before it whose place is known, or from the stream's birth.
+	 *
+	 * With BCAST_FROM_TIME, the first record with timestamp_ns >= position,
+	 * or the tail if there is none yet; of records that are not stamped,
+	 * one published about then. If that is no longer in the ring, the
+	 * oldest record that is: nothing is said to be lost.
+	 *
+	 * A stream of bytes has neither: -EOPNOTSUPP.
 	 */
 	uint64_t position;
 	/* How long bcast_wait() polls: BCAST_SPIN_DEFAULT and so on. */
@@ -170,10 +185,11 @@ BCAST_API int64_t bcast_read(struct bcast_reader *reader, void *buffer,
 
 /*
  * bcast_seek - go to another place: BCAST_FROM_LIVE, BCAST_FROM_OLDEST or, with
- * `position`, BCAST_FROM_POSITION. Returns 0, or -EINVAL for a position beyond
- * the tail or, of packets, one where no record begins. A position no longer in
- * the ring is reported as lapped by the next call that reads. Skipping on
- * purpose does not count as loss.
+ * `position` as in attach_options, BCAST_FROM_POSITION, BCAST_FROM_SEQUENCE or
+ * BCAST_FROM_TIME. Returns 0, or -EINVAL for a position beyond the tail or, of
+ * packets, one where no record begins; -EOPNOTSUPP for a number or a time in a
+ * stream of bytes. A place no longer in the ring is reported as lapped by the
+ * next call that reads. Skipping on purpose does not count as loss.
  */
 BCAST_API int bcast_seek(struct bcast_reader *reader, enum bcast_from from,
 			 uint64_t position);
@@ -220,6 +236,14 @@ struct bcast_packet {
  */
 BCAST_API int bcast_next(struct bcast_reader *reader,
 			 struct bcast_packet *packet);
+
+/*
+ * bcast_packet_verify - is the payload the one that its crc32c was made of? 1,
+ * also if it has none (crc32c is 0), or 0. As with all that is made of a
+ * payload, it counts only if bcast_consume() then returns 0: of one that is
+ * being overwritten it says 0 as well. Some 0.05 us per KiB; does not block.
+ */
+BCAST_API int bcast_packet_verify(const struct bcast_packet *packet);
 
 /* ---- Waiting ----------------------------------------------------------- */
 

@@ -51,6 +51,7 @@ static void step_next(struct bcast_reader *reader, unsigned how)
 	if (bcast_next(reader, &packet) != 1)
 		return;
 	use(packet.payload, packet.length);
+	(void)bcast_packet_verify(&packet);
 	must(packet.key_length <= packet.length);
 	must(packet.position == bcast_position(reader));
 	must(packet.size >= 32 && packet.size % 32 == 0);
@@ -80,11 +81,20 @@ static void step_read(struct bcast_reader *reader, unsigned how)
 	must(n <= (int64_t)size && buffer[size] == 0x5a);
 }
 
+/* What the index gives lies where it was asked to. */
+static void seek_boundary(struct bcast_reader *reader, uint64_t to)
+{
+	uint64_t from = bcast_position(reader);
+	uint64_t found = bc_record_index_boundary(&reader->segment, from, to);
+
+	must(found == 0 || (found > from && found <= to && found % 32 == 0));
+}
+
 static void step_seek(struct bcast_reader *reader, unsigned how)
 {
 	uint64_t position = bcast_position(reader);
 
-	switch (how >> 3 & 3) {
+	switch (how >> 3 & 7) {
 	case 0:
 		(void)bcast_seek(reader, BCAST_FROM_LIVE, 0);
 		break;
@@ -93,6 +103,19 @@ static void step_seek(struct bcast_reader *reader, unsigned how)
 		break;
 	case 2:
 		(void)bcast_seek(reader, BCAST_FROM_POSITION, position - 64);
+		break;
+	case 3:
+		(void)bcast_seek(reader, BCAST_FROM_SEQUENCE, how >> 6);
+		break;
+	case 4:
+		(void)bcast_seek(reader, BCAST_FROM_SEQUENCE,
+				 reader->sequence + (how >> 6) - 2);
+		break;
+	case 5:
+		(void)bcast_seek(reader, BCAST_FROM_TIME, how >> 6);
+		break;
+	case 6:
+		seek_boundary(reader, position + how);
 		break;
 	default:
 		(void)bcast_seek(reader, BCAST_FROM_POSITION, how);

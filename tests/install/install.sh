@@ -93,11 +93,11 @@ reader_has_all() {
 }
 
 DESTDIR=$stage cmake --install "$build"
-must_be_there bin/bcastd bin/bcast-node bin/bcast-pub bin/bcast-shmstat \
-	bin/bcast-tail include/bcast/{base,bcast,message,monitor,node}.h \
+must_be_there bin/bcastd bin/bcast-{node,ping,pub,shmstat,sub,tail} \
+	include/bcast/{base,bcast,client,echo,message,monitor,node}.h \
 	include/bcast/{packet,publisher,reader}.h \
-	libbcast.so libbcast.a pkgconfig/bcast.pc man1/bcast-node.1 \
-	man1/bcast-pub.1 man1/bcast-shmstat.1 man1/bcast-tail.1 man8/bcastd.8
+	libbcast.so libbcast.a pkgconfig/bcast.pc \
+	man1/bcast-{node,ping,pub,shmstat,sub,tail}.1 man8/bcastd.8
 bin=$(dirname "$(find "$stage" -name bcastd)")
 so=$(find "$stage" -name libbcast.so)
 archive=$(find "$stage" -name libbcast.a)

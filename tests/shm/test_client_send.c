@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/client_node.h"
+#include "shm/clock.h"
 #include "shm/inbox_hold.h"
 #include "shm/inbox_pages.h"
 #include "shm/registry.h"
@@ -311,6 +314,75 @@ static void stopped_sender_is_named(void **state)
 	expect_nothing(bob);
 }
 
+/* ---- At once ----------------------------------------------------------- */
+
+static void event_loop_is_not_kept_by_a_stopped_sender(void **state)
+{
+	struct test_child child = test_fork(hold_bobs_inbox, NULL);
+	uint64_t start_ns = bc_monotonic_ns(), least_ns = UINT64_MAX;
+
+	(void)state;
+
+	/* of some, since the machine may be busy */
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(bc_client_send_now(alice, "bob", 1, "x", 1),
+				 -EBUSY);
+		if (bc_monotonic_ns() - start_ns < least_ns)
+			least_ns = bc_monotonic_ns() - start_ns;
+		start_ns = bc_monotonic_ns();
+	}
+
+	assert_true(least_ns < 10 * (uint64_t)BC_NS_PER_MS);
+	assert_string_equal(bcast_holder(alice).id, "holder");
+	assert_int_equal(bc_client_send_now(alice, "carol", 1, "x", 1), 0);
+	assert_int_equal(bc_client_broadcast_now(alice, 1, "x", 1), 2);
+	test_kill(&child);
+	assert_int_equal(bc_client_send_now(alice, "bob", 1, "x", 1), 0);
+}
+
+static void event_loop_is_told_what_stands_in_the_way(void **state)
+{
+	(void)state;
+	fill("bob");
+
+	assert_int_equal(bc_client_send_now(alice, "bob", 1, data, 1000),
+			 BCAST_EFULL);
+	assert_int_equal(bc_client_send_now(alice, "nobody", 1, "x", 1),
+			 -ENOENT);
+	assert_int_equal(bc_client_send_now(alice, "no id", 1, "x", 1),
+			 BCAST_ENAME);
+	assert_int_equal(bc_client_send_now(alice, "bob", 1, data, LIMIT + 1),
+			 -EMSGSIZE);
+	/* to all who have room */
+	assert_int_equal(bc_client_broadcast_now(alice, 1, data, 1000), 1);
+}
+
+static void nodes_of_a_thread_can_share_their_boxes(void **state)
+{
+	uint32_t count = alice->table.geometry.node_count;
+	struct bc_peer_box *boxes = calloc(count, sizeof(*boxes));
+
+	(void)state;
+	assert_non_null(boxes);
+	bc_client_send_share(alice, boxes);
+	bc_client_send_share(carol, boxes);
+
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(send_x(alice, "bob"), 0);
+		assert_int_equal(send_x(carol, "bob"), 0);
+		expect(bob, "alice");
+		expect(bob, "carol");
+		assert_int_equal(send_x(alice, "alice"), 0);
+		assert_int_equal(send_x(carol, "alice"), 0);
+		expect(alice, "alice");
+		expect(alice, "carol");
+	}
+
+	bc_client_send_share(alice, NULL);
+	bc_client_send_share(carol, NULL);
+	bc_client_boxes_free(boxes, count);
+}
+
 /* ---- Broadcast --------------------------------------------------------- */
 
 static void broadcast_reaches_all_others_once(void **state)
@@ -463,6 +535,9 @@ int main(void)
 		TEST(addressee_is_found_again_after_it_came_back),
 		TEST(death_of_the_addressee_is_noticed),
 		TEST(stopped_sender_is_named),
+		TEST(event_loop_is_not_kept_by_a_stopped_sender),
+		TEST(event_loop_is_told_what_stands_in_the_way),
+		TEST(nodes_of_a_thread_can_share_their_boxes),
 		TEST(broadcast_reaches_all_others_once),
 		TEST(broadcast_tells_who_had_no_room),
 		TEST(broadcast_to_nobody_is_zero),

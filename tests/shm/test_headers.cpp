@@ -2,8 +2,11 @@
 /* test_headers.cpp - that C++ can include and use the public headers. Only
  * compiled, never run. */
 #include <bcast/bcast.h>
+#include <bcast/client.h>
+#include <bcast/echo.h>
 #include <bcast/monitor.h>
 
+int bcast_cxx_opens(bcast_client **client);
 int bcast_cxx_reads(const char *name);
 
 int bcast_cxx_reads(const char *name)
@@ -21,4 +24,12 @@ int bcast_cxx_reads(const char *name)
 		ret = bcast_consume(reader, 1);
 	bcast_detach(reader);
 	return ret == BCAST_ELAPPED ? BCAST_STREAM_CLOSED : ret;
+}
+
+int bcast_cxx_opens(bcast_client **client)
+{
+	bcast_client_options options = BCAST_CLIENT_DEFAULTS;
+
+	options.roles = BCAST_CLIENT_SUBSCRIBE | BCAST_CLIENT_PUBLISH;
+	return bcast_open("shm:default", &options, client);
 }

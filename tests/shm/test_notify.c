@@ -65,6 +65,49 @@ static void unchanged_word_times_out(void **state)
 	assert_int_equal(bc_notify_wait(page.read_only, 0, 0), -ETIMEDOUT);
 }
 
+static void one_changed_word_of_many_returns_at_once(void **state)
+{
+	struct bc_notify_item items[BC_NOTIFY_ITEMS_MAX];
+
+	(void)state;
+	for (unsigned i = 0; i < BC_NOTIFY_ITEMS_MAX; i++)
+		items[i] = (struct bc_notify_item){&page.read_only[i], 0};
+	atomic_store(&page.words[BC_NOTIFY_ITEMS_MAX - 1], 1);
+
+	assert_int_equal(bc_notify_wait_any(items, BC_NOTIFY_ITEMS_MAX),
+			 -EAGAIN);
+	items[0].word = NULL;
+	assert_int_equal(bc_notify_wait_any(items, 1), -EFAULT);
+}
+
+static void sleep_on_three(void *argument)
+{
+	const struct bc_notify_item items[] = {{&page.read_only[0], 0},
+					       {&page.read_only[1], 0},
+					       {&page.read_only[2], 0}};
+
+	(void)argument;
+	test_child_ready();
+	test_child_check(bc_notify_wait_any(items, 3) == 2);
+}
+
+static bool wakes_the_third(void *argument)
+{
+	(void)argument;
+	return bc_notify_wake(&page.words[2]) == 1;
+}
+
+static void sleeper_on_many_is_told_which_was_woken(void **state)
+{
+	struct test_child child = test_fork(sleep_on_three, NULL);
+
+	(void)state;
+
+	assert_true(test_within(DEADLINE_MS, wakes_the_third, NULL));
+
+	assert_int_equal(test_join(&child), 0);
+}
+
 static void waking_without_sleepers_wakes_nobody(void **state)
 {
 	(void)state;
@@ -267,6 +310,8 @@ int main(void)
 		TEST(two_unchanged_words_time_out),
 		TEST(word_that_is_not_mapped_is_told_apart),
 		TEST(sleeper_on_two_words_is_woken_at_either),
+		TEST(one_changed_word_of_many_returns_at_once),
+		TEST(sleeper_on_many_is_told_which_was_woken),
 		TEST(signal_ends_a_sleep_with_eintr),
 		TEST(pause_returns),
 	};

@@ -160,10 +160,114 @@ static void tail_is_always_a_place_to_go_to(void **state)
 	stage_take(1001);
 }
 
+static void seek_to(enum bcast_from from, uint64_t what)
+{
+	assert_int_equal(bcast_seek(stage.reader, from, what), 0);
+}
+
+static void reader_begins_at_the_number_that_it_asks_for(void **state)
+{
+	(void)state;
+	stage_put_many(105);
+	for (unsigned i = 1; i <= 105; i++) {
+		seek_to(BCAST_FROM_SEQUENCE, i);
+		stage_take(i);
+	}
+	seek_to(BCAST_FROM_SEQUENCE, 106);
+	stage_assert_nothing();
+	stage_put(1);
+	stage_take(106);
+	assert_int_equal(bcast_seek(stage.reader, BCAST_FROM_SEQUENCE, 108),
+			 -EINVAL);
+	assert_int_equal(bcast_seek(stage.reader, BCAST_FROM_SEQUENCE, 0),
+			 -EINVAL);
+}
+
+static void number_that_is_gone_is_reported_with_the_packets_lost(void **state)
+{
+	struct bcast_packet packet;
+	uint64_t next;
+
+	(void)state;
+	stage_put_many(2000);
+	seek_to(BCAST_FROM_SEQUENCE, 7);
+	assert_int_equal(bcast_next(stage.reader, &packet), BCAST_ELAPPED);
+	next = bcast_position(stage.reader) / STAGE_SIZE + 1;
+	assert_int_equal(bcast_loss(stage.reader).packets, next - 7);
+	stage_take(next);
+}
+
+static void reader_begins_at_the_time_that_it_asks_for(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t at = stage.end.position;
+
+		stage_put(1);
+		bc_record_at(&stage.ring, at)->timestamp_ns = 1000 + i;
+		stage_flush();
+	}
+	seek_to(BCAST_FROM_TIME, 1057);
+	stage_take(58);
+	seek_to(BCAST_FROM_TIME, 0);
+	stage_take(1);
+	seek_to(BCAST_FROM_TIME, UINT64_MAX);
+	stage_assert_nothing();
+}
+
+static void time_that_is_gone_is_the_oldest_and_no_loss(void **state)
+{
+	(void)state;
+	stage_put_many(2000);
+	seek_to(BCAST_FROM_TIME, 0);
+	stage_take(bcast_position(stage.reader) / STAGE_SIZE + 1);
+	assert_int_equal(bcast_loss(stage.reader).laps, 0);
+}
+
+static void reader_can_be_attached_at_a_number_or_a_time(void **state)
+{
+	struct bcast_attach_options options = BCAST_ATTACH_DEFAULTS;
+	struct bcast_reader *reader;
+
+	(void)state;
+	stage_put_many(20);
+	options.from = BCAST_FROM_SEQUENCE;
+	options.position = 12;
+	assert_int_equal(bcast_attach(stage.nodes.name, &options, &reader), 0);
+	assert_int_equal(bcast_position(reader), 11 * STAGE_SIZE);
+	bcast_detach(reader);
+	options.position = 22;
+	assert_int_equal(bcast_attach(stage.nodes.name, &options, &reader),
+			 -EINVAL);
+	options.from = BCAST_FROM_TIME;
+	options.position = 2;
+	assert_int_equal(bcast_attach(stage.nodes.name, &options, &reader), 0);
+	assert_int_equal(bcast_position(reader), 20 * STAGE_SIZE);
+	bcast_detach(reader);
+}
+
+static void stream_of_bytes_has_neither_numbers_nor_times(void **state)
+{
+	struct bcast_attach_options options = BCAST_ATTACH_DEFAULTS;
+	struct bcast_reader *reader;
+	struct test_stream raw;
+
+	(void)state;
+	assert_int_equal(test_stream_open(&raw, test_name()), 0);
+	options.from = BCAST_FROM_SEQUENCE;
+	options.position = 1;
+	assert_int_equal(bcast_attach(raw.name, &options, &reader),
+			 -EOPNOTSUPP);
+	options.from = BCAST_FROM_TIME;
+	assert_int_equal(bcast_attach(raw.name, &options, &reader),
+			 -EOPNOTSUPP);
+	test_stream_close(&raw);
+}
+
 static void seek_that_is_none_is_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(bcast_seek(stage.reader, (enum bcast_from)3, 0),
+	assert_int_equal(bcast_seek(stage.reader, (enum bcast_from)5, 0),
 			 -EINVAL);
 }
 
@@ -245,6 +349,12 @@ int main(void)
 		TEST(position_no_longer_in_the_ring_is_reported_as_lapped),
 		TEST(position_that_nobody_can_prove_is_reported_as_lapped),
 		TEST(tail_is_always_a_place_to_go_to),
+		TEST(reader_begins_at_the_number_that_it_asks_for),
+		TEST(number_that_is_gone_is_reported_with_the_packets_lost),
+		TEST(reader_begins_at_the_time_that_it_asks_for),
+		TEST(time_that_is_gone_is_the_oldest_and_no_loss),
+		TEST(reader_can_be_attached_at_a_number_or_a_time),
+		TEST(stream_of_bytes_has_neither_numbers_nor_times),
 		TEST(seek_that_is_none_is_refused),
 		TEST(number_is_learnt_once_the_tail_has_settled),
 		TEST(number_is_learnt_from_the_record_itself),

@@ -95,7 +95,7 @@ static void options_out_of_range_are_refused(void **state)
 	bad.size++;
 	assert_int_equal(attach_with(bad), -EINVAL);
 	bad = good;
-	bad.from = BCAST_FROM_POSITION + 1;
+	bad.from = BCAST_FROM_TIME + 1;
 	assert_int_equal(attach_with(bad), -EINVAL);
 	bad = good;
 	bad.spin_ns = -2;
@@ -209,7 +209,7 @@ static void seeking_is_not_losing(void **state)
 	expect_bytes(reader, 10);
 	assert_int_equal(bcast_seek(reader, BCAST_FROM_POSITION, 1001),
 			 -EINVAL);
-	assert_int_equal(bcast_seek(reader, (enum bcast_from)3, 0), -EINVAL);
+	assert_int_equal(bcast_seek(reader, (enum bcast_from)5, 0), -EINVAL);
 	assert_int_equal(bcast_seek(reader, (enum bcast_from) - 1, 0), -EINVAL);
 	assert_int_equal(bcast_position(reader), 1000);
 	assert_int_equal(bcast_loss(reader).total_bytes, 0);

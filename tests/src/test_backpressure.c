@@ -372,6 +372,57 @@ static void who_is_not_waited_for_is_not_stalled(void **state)
 	assert_false(backpressure_is_stalled(100 * SECOND, 0, 1));
 }
 
+/* ---- Replay ------------------------------------------------------------ */
+
+static void who_replays_may_lag_less_and_less(void **state)
+{
+	const uint64_t end = BACKPRESSURE_REPLAY_NS;
+	const struct backpressure_limits large =
+		backpressure_limits(UINT64_C(1) << 40, 1 << 20, 3 * (1 << 28));
+	const struct backpressure_limits of = limits();
+	uint64_t last = UINT64_MAX;
+
+	(void)state;
+	assert_int_equal(backpressure_replay_lag(&of, MAX_LAG, 0), CAPACITY);
+	assert_int_equal(backpressure_replay_lag(&of, MAX_LAG, end), MAX_LAG);
+	assert_int_equal(backpressure_replay_lag(&of, MAX_LAG, UINT64_MAX),
+			 MAX_LAG);
+	assert_int_equal(backpressure_replay_lag(&large, 1 << 20, 0),
+			 UINT64_C(1) << 40);
+	assert_int_equal(
+		backpressure_replay_lag(&large, 1 << 20, end / 2) >> 30, 512);
+	for (uint64_t age = 0; age <= end; age += end / 100) {
+		uint64_t now = backpressure_replay_lag(&large, 1 << 20, age);
+
+		assert_true(now < last);
+		last = now;
+	}
+}
+
+/* Until it is looked at again, and whatever is read meanwhile. */
+static void sender_is_held_before_who_replays_is_too_slow(void **state)
+{
+	const struct backpressure_limits of = limits();
+	const uint64_t step = BACKPRESSURE_REPLAY_NS / 50;
+
+	(void)state;
+	for (uint64_t age = 0; age < BACKPRESSURE_REPLAY_NS; age += step) {
+		uint64_t lag = backpressure_replay_lag(&of, MAX_LAG, age);
+		uint64_t held = backpressure_replay_hold(&of, MAX_LAG, lag);
+
+		assert_true(held + READ <=
+			    backpressure_replay_lag(&of, MAX_LAG, age + step));
+	}
+	/* however small: a read is possible behind who has all */
+	assert_int_equal(backpressure_replay_hold(&of, MAX_LAG, 0), READ);
+	assert_int_equal(backpressure_replay_hold(&of, CAPACITY, 3 * READ - 1),
+			 READ);
+	assert_int_equal(backpressure_replay_hold(&of, CAPACITY, 3 * READ),
+			 READ);
+	assert_int_equal(backpressure_replay_hold(&of, CAPACITY, 3 * READ + 1),
+			 READ + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -397,6 +448,8 @@ int main(void)
 		cmocka_unit_test(stalled_is_a_second_without_progress),
 		cmocka_unit_test(progress_starts_the_second_anew),
 		cmocka_unit_test(who_is_not_waited_for_is_not_stalled),
+		cmocka_unit_test(who_replays_may_lag_less_and_less),
+		cmocka_unit_test(sender_is_held_before_who_replays_is_too_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,6 +265,35 @@ static void counts_keep_to_their_range(void **state)
 	refuses("--cpu", "1024", "out of range");
 }
 
+static void echo_options_are_in_range(void **state)
+{
+	(void)state;
+	accepts("--echo-mode", "batch");
+	assert_int_equal(config.echo_mode, CONFIG_ECHO_BATCH);
+	assert_int_equal(config.echo_max_bytes, 16 * MIB);
+	assert_int_equal(config.echo_budget_bytes, MIB);
+	assert_int_equal(config.echo_max_clients, 10000);
+	refuses("--echo-mode", "both", "immediate or batch");
+	accepts("--echo-batch-delay", "0");
+	accepts("--echo-batch-delay", "99999us");
+	accepts("--echo-batch-delay", "100ms");
+	assert_int_equal(config.echo_batch_delay_us, 100000);
+	refuses("--echo-batch-delay", "100001us", "out of range");
+	accepts("--echo-max", "0");
+	accepts("--echo-max", "1G");
+	refuses("--echo-max", "1073741825", "from 0 to 1G)");
+	accepts("--echo-budget", "4096");
+	accepts("--echo-budget", "4097");
+	accepts("--echo-budget", "1G");
+	refuses("--echo-budget", "4095", "from 4K to 1G)");
+	refuses("--echo-budget", "0", "out of range");
+	refuses("--echo-budget", "much", "is not a size");
+	accepts("--echo-max-clients", "1");
+	accepts("--echo-max-clients", "65536");
+	refuses("--echo-max-clients", "0", "from 1 to 65536)");
+	refuses("--echo-max-clients", "65537", "out of range");
+}
+
 static void buffers_are_zero_or_in_range(void **state)
 {
 	static const char *const options[] = {"--sndbuf", "--rcvbuf"};
@@ -641,6 +670,7 @@ int main(void)
 		cmocka_unit_test(words_must_be_whole),
 		cmocka_unit_test(the_ring_is_a_power_of_two_from_64k_to_1t),
 		cmocka_unit_test(counts_keep_to_their_range),
+		cmocka_unit_test(echo_options_are_in_range),
 		cmocka_unit_test(buffers_are_zero_or_in_range),
 		cmocka_unit_test(the_drain_timeout_is_up_to_10_minutes),
 		cmocka_unit_test(modes_let_the_owner_write_and_others_not),

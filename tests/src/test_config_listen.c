@@ -95,6 +95,30 @@ static void each_option_is_taken(void **state)
 	assert_int_equal(listen->slow_policy, CONFIG_SLOW_BLOCK);
 }
 
+static void echo_takes_what_concerns_its_clients(void **state)
+{
+	const struct config_listen *listen;
+
+	(void)state;
+	listen = accepts("--echo", "a:1,sndbuf=64K,congestion=reno,"
+				   "keepalive=1m,user-timeout=500ms");
+	assert_int_equal(listen->role, CONFIG_ROLE_ECHO);
+	assert_int_equal(listen->sndbuf_bytes, 64 * 1024);
+	assert_string_equal(listen->congestion, "reno");
+	assert_int_equal(listen->keepalive_ms, 60000);
+	assert_int_equal(listen->user_timeout_ms, 500);
+	assert_int_equal(config_echo_clients(&config), 10000);
+	(void)accepts("--echo", "unix:/run/echo,sndbuf=1M");
+
+	refuses("--echo", "a:1,slow-policy=skip", "is for receivers");
+	refuses("--echo", "a:1,max-lag=50%", "is for receivers");
+	refuses("--echo", "a:1,send-timeout=1s", "is for receivers");
+	refuses("--echo", "a:1,rcvbuf=1M", "is for senders");
+	refuses("--echo", "unix:/run/echo,keepalive=1m", "is for TCP");
+	(void)accepts("--listen", "a:1");
+	assert_int_equal(config_echo_clients(&config), 0);
+}
+
 static void the_daemons_own_are_the_defaults(void **state)
 {
 	(void)state;
@@ -239,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_option_is_taken),
+		cmocka_unit_test(echo_takes_what_concerns_its_clients),
 		cmocka_unit_test(the_daemons_own_are_the_defaults),
 		cmocka_unit_test(the_last_of_a_name_counts),
 		cmocka_unit_test(who_stays_though_stalled_has_no_user_timeout),

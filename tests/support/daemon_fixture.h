@@ -103,7 +103,7 @@ void daemon_fixture_forget(struct daemon_fixture *daemon);
 int daemon_fixture_cleanup(void **state);
 
 /* Whether tests and daemon run under a sanitizer: memory is not its own. */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TEST_SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)

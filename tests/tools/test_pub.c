@@ -166,6 +166,10 @@ static void headers_say_what_was_asked_for(void **state)
 	packet = pubbed_expect_record(pubbed, "y");
 	assert_int_equal(packet.source, 0);
 	assert_true(packet.timestamp_ns > UINT64_C(1000000000));
+	assert_int_equal(packet.crc32c, 0);
+	assert_int_equal(pubbed_run_text(pubbed, "--checksum", "123456789"), 0);
+	packet = pubbed_expect_record(pubbed, "123456789");
+	assert_int_equal(packet.crc32c, 0xe3069283);
 }
 
 static void rate_is_held(void **state)

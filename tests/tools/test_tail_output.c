@@ -184,6 +184,9 @@ static void wrong_command_lines_end_with_64(void **state)
 		"--from yesterday",
 		"--from -1",
 		"--from 18446744073709551616",
+		"--from seq:0",
+		"--from time:30s",
+		"--from seq:1", /* of bytes */
 		"--bytes 1X",
 		"--bytes 1KK",
 		"--bytes 16777216T",

@@ -64,8 +64,8 @@ static void records_are_shown_in_the_form_asked_for(void **state)
 	assert_int_equal(tailed_run(tailed, "--no-follow --lines"), 0);
 	assert_out(tailed, "one\n\nthree, of 33 bytes: 0123456789abc\n");
 	assert_int_equal(tailed_run(tailed, "--no-follow --headers"), 0);
-	assert_out(tailed, "1 0.000000000 7 3\n2 0.000000000 7 0\n"
-			   "3 0.000000000 7 33\n");
+	assert_out(tailed, "1 0.000000000 7 3 none\n2 0.000000000 7 0 none\n"
+			   "3 0.000000000 7 33 none\n");
 	assert_int_equal(tailed_run(tailed, "--no-follow --lines --headers -p"),
 			 0);
 	assert_out(tailed, "onethree, of 33 bytes: 0123456789abc");
@@ -170,6 +170,63 @@ static void lapped_one_is_told_of_records(void **state)
 	assert_int_equal(tailed->tool.out.size % 101, 0);
 }
 
+static void a_checksum_is_said_to_be_right_or_wrong(void **state)
+{
+	struct bcast_publisher_options how = BCAST_PUBLISHER_DEFAULTS;
+	struct tailed *tailed = *state;
+	unsigned char *payload;
+
+	open_packets(tailed);
+	bcast_publisher_close(publisher);
+	how.stamp = BCAST_STAMP_NONE;
+	how.flags = BCAST_CHECKSUM;
+	assert_int_equal(bcast_publisher_open(node, &how, &publisher), 0);
+	publish("right");
+	publish("");
+	publish("wrong");
+	payload = bc_ring_address(&tailed->stream.ring, 64 + 32 + 32);
+	payload[0] ^= 1;
+
+	assert_int_equal(tailed_run(tailed, "--no-follow --headers"), 0);
+
+	assert_out(tailed, "1 0.000000000 0 5 right\n"
+			   "2 0.000000000 0 0 none\n"
+			   "3 0.000000000 0 5 wrong\n");
+}
+
+static void reading_begins_at_a_number(void **state)
+{
+	struct tailed *tailed = *state;
+
+	three_records(tailed);
+	assert_int_equal(tailed_run(tailed, "-f seq:2 --no-follow --headers"),
+			 0);
+	assert_out(tailed, "2 0.000000000 7 0 none\n3 0.000000000 7 33 none\n");
+	assert_int_equal(tailed_run(tailed, "-f seq:4 --no-follow --headers"),
+			 0);
+	assert_out(tailed, "");
+	assert_int_equal(tailed_run(tailed, "-f seq:5 --no-follow"), EX_USAGE);
+	tailed_assert_said(&tailed->tool, "record 5 is beyond");
+}
+
+static void reading_begins_at_a_time(void **state)
+{
+	struct tailed *tailed = *state;
+
+	open_packets(tailed);
+	bcast_publisher_close(publisher);
+	assert_int_equal(bcast_publisher_open(node, NULL, &publisher), 0);
+	publish("one");
+	publish("two");
+	assert_int_equal(tailed_run(tailed, "-f time:-60s --no-follow --lines"),
+			 0);
+	assert_out(tailed, "one\ntwo\n");
+	assert_int_equal(
+		tailed_run(tailed, "-f time:@9999999999 --no-follow --lines"),
+		0);
+	assert_out(tailed, "");
+}
+
 static void forms_are_of_packets_only(void **state)
 {
 	static const char *const forms[] = {"--payload", "--lines",
@@ -193,6 +250,9 @@ int main(void)
 		TAIL_TEST(bytes_may_cut_a_record),
 		TAIL_TEST(every_record_of_many_laps_is_copied),
 		TAIL_TEST(lapped_one_is_told_of_records),
+		TAIL_TEST(a_checksum_is_said_to_be_right_or_wrong),
+		TAIL_TEST(reading_begins_at_a_number),
+		TAIL_TEST(reading_begins_at_a_time),
 		TAIL_TEST(forms_are_of_packets_only),
 	};
 

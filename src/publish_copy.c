@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* publish_copy.c - see publish_copy.h. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <bcast/monitor.h>
+
+#include "shm/clock.h"
+#include "src/gating.h"
+#include "src/publish_copy.h"
+#include "src/request.h"
+#include "src/session.h"
+
+#define BUFFER_BYTES (UINT64_C(64) << 10)
+
+/* What this turn has put behind the tail. */
+struct harvest {
+	uint64_t bytes;
+	uint64_t records;
+	uint64_t timestamp_ns;
+};
+
+int publish_copy_open(struct daemon *daemon, struct publisher *publisher)
+{
+	(void)daemon;
+	publisher->buffer = malloc(BUFFER_BYTES);
+	return publisher->buffer ? 0 : -ENOMEM;
+}
+
+void publish_copy_take(struct publisher *publisher, size_t bytes)
+{
+	publisher->piece = (struct bc_packet_piece){publisher->buffer, bytes};
+}
+
+/* ---- One record -------------------------------------------------------- */
+
+static void copy(struct daemon *daemon, struct publisher *publisher,
+		 struct bc_packet_frame *frame, struct harvest *harvest)
+{
+	struct bc_ring *ring = &daemon->segment.ring;
+
+	publish_stamp(&frame->header, &publisher->rules,
+		      daemon->local.sequence + harvest->records,
+		      harvest->timestamp_ns);
+	harvest->bytes += bc_packet_write(
+		bc_ring_address(ring, daemon_tail(daemon) + harvest->bytes),
+		&frame->header, frame->payload);
+	harvest->records++;
+	publisher->taken++;
+}
+
+static int take_data(struct daemon *daemon, struct publisher *publisher,
+		     struct bc_packet_frame *frame, struct harvest *harvest)
+{
+	if (frame->header.type != BCAST_PACKET_DATA)
+		return -ENOMSG;
+	switch (publish_number_of(publisher->taken, frame->header.sequence)) {
+	case PUBLISH_NUMBER_GAP:
+		return -ERANGE;
+	case PUBLISH_NUMBER_DUPLICATE:
+		bc_counter_add(daemon->counters, BC_COUNTER_records_duplicate,
+			       1);
+		return 0;
+	case PUBLISH_NUMBER_NEXT:
+		break;
+	}
+	if (!publish_has_checksum(&publisher->rules, &frame->header,
+				  frame->payload))
+		return -ENOKEY;
+	copy(daemon, publisher, frame, harvest);
+	return 0;
+}
+
+/* ---- One publisher ----------------------------------------------------- */
+
+/* Records of it, for which there is room, until there is no whole one left. */
+static int take_all(struct daemon *daemon, struct publisher *publisher,
+		    struct harvest *harvest)
+{
+	struct session *session = publisher->conn->session;
+	struct bc_packet_frame frame;
+	int ret = 1;
+
+	session->in.limits.data_max = publisher->rules.limits.data_max;
+	while (ret >= 0 && publishing_is_live(publisher)) {
+		ret = bc_packet_stream_next(&session->in, &publisher->piece,
+					    &frame);
+		if (ret != 1)
+			return ret;
+		if (frame.header.type & BCAST_PACKET_CONTROL)
+			session_take(&daemon->home, publisher->conn, &frame);
+		else
+			ret = take_data(daemon, publisher, &frame, harvest);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+static void receive(struct daemon *daemon, struct publisher *publisher)
+{
+	struct bc_conn *conn = publisher->conn;
+	uint64_t size = publishing_read_size(daemon, conn->session->in.have);
+
+	if (daemon->phase != DAEMON_RUNNING || publisher->piece.size > 0 ||
+	    (conn->in_flight & BC_CONN_PUBLISH) || publisher->error < 0 ||
+	    !publishing_is_live(publisher))
+		return;
+	if (size > BUFFER_BYTES)
+		size = BUFFER_BYTES;
+	if (request_publish(&daemon->home, conn, publisher->buffer, size) < 0)
+		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_RESET,
+			    -ENOMEM);
+}
+
+/* The most that its whole records can take up: all that has come. */
+static uint64_t most_of(const struct publisher *publisher)
+{
+	return publisher->conn->session->in.have + publisher->piece.size;
+}
+
+/* Returns false if there is no room for it now. */
+static bool serve(struct daemon *daemon, struct publisher *publisher,
+		  struct harvest *harvest)
+{
+	struct publishing *publishing = &daemon->publishing;
+	uint64_t need = harvest->bytes + most_of(publisher) + BC_RECORD_HEADER;
+
+	if (harvest->bytes > 0 && need > daemon->limits.record_bytes) {
+		publishing->more = true;
+		return false;
+	}
+	if (!publishing_may_write(daemon, need)) {
+		publishing->held = true;
+		return false;
+	}
+	(void)bc_ring_reserve(&daemon->segment.ring, need);
+	publisher->error = take_all(daemon, publisher, harvest);
+	publisher->piece.size = 0;
+	return true;
+}
+
+/* ---- All of them ------------------------------------------------------- */
+
+static void serve_all(struct daemon *daemon, struct harvest *harvest)
+{
+	struct publishing *publishing = &daemon->publishing;
+	uint32_t count = publishing->count;
+	uint32_t first = publishing->next;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t index = (first + i) % count;
+		struct publisher *publisher = publishing->all[index];
+
+		if (publisher->piece.size > 0 &&
+		    !serve(daemon, publisher, harvest)) {
+			publishing->next = index;
+			return;
+		}
+		receive(daemon, publisher);
+	}
+	publishing->next = (first + 1) % count;
+}
+
+/* Behind the tail: they are told first what is published, and then why not. */
+static void refuse_the_wrong(struct daemon *daemon)
+{
+	const struct publishing *publishing = &daemon->publishing;
+
+	for (uint32_t i = 0; i < publishing->count; i++) {
+		struct publisher *publisher = publishing->all[i];
+
+		if (publisher->error == 0)
+			continue;
+		publishing_refuse(daemon, publisher, publisher->error);
+		publisher->error = 0;
+	}
+}
+
+bool publish_copy_turn(struct daemon *daemon)
+{
+	struct publishing *publishing = &daemon->publishing;
+	struct harvest harvest = {.timestamp_ns = bc_realtime_ns()};
+	struct bc_record_place to;
+
+	if (publishing->count == 0)
+		return false;
+	publishing->held = false;
+	publishing->more = false;
+	serve_all(daemon, &harvest);
+	to = (struct bc_record_place){
+		daemon_tail(daemon) + harvest.bytes,
+		daemon->local.sequence + harvest.records,
+	};
+	if (harvest.bytes > 0)
+		publishing_flush(daemon, to);
+	refuse_the_wrong(daemon);
+	return harvest.bytes > 0;
+}

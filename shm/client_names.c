@@ -120,3 +120,14 @@ const char *bcast_writer_kind_name(uint32_t kind)
 	}
 	return "unknown";
 }
+
+const char *bcast_error_level_name(uint32_t level)
+{
+	switch ((enum bcast_error_level)level) {
+	case BCAST_LEVEL_ERROR:
+		return "error";
+	case BCAST_LEVEL_WARN:
+		return "warn";
+	}
+	return "unknown";
+}

@@ -42,6 +42,13 @@ static const struct bc_metric peer_rows[] = {
 #include <bcast/fields.def>
 };
 
+static const struct bc_metric error_rows[] = {
+#define ERROR_KEY(key, type, value, metric, unit, help) \
+	ROW("error", key, metric, unit, help)
+#include <bcast/fields.def>
+};
+
+#define ERROR_ROWS  (sizeof(error_rows) / sizeof(error_rows[0]))
 #define STREAM_ROWS (sizeof(stream_rows) / sizeof(stream_rows[0]))
 #define PEER_ROWS   (sizeof(peer_rows) / sizeof(peer_rows[0]))
 
@@ -54,6 +61,23 @@ enum peer_row {
 #define PEER_KEY(key, ...) PEER_##key,
 #include <bcast/fields.def>
 };
+
+enum error_row {
+#define ERROR_KEY(key, ...) ERROR_##key,
+#include <bcast/fields.def>
+};
+
+static uint64_t error_value(enum error_row row,
+			    const struct bcast_error_info *e)
+{
+	switch (row) {
+#define ERROR_KEY(key, type, value, metric, ...) \
+	case ERROR_##key:                        \
+		VALUE_##metric(value)
+#include <bcast/fields.def>
+	}
+	return 0;
+}
 
 static uint64_t stream_value(enum stream_row row,
 			     const struct bcast_stream_info *s)
@@ -163,6 +187,32 @@ static void add_counters(struct bc_metric_text *text,
 	}
 }
 
+/* There are few: the list is gone through for each metric. */
+static void add_errors(struct bc_metric_text *text,
+		       const struct bcast_monitor *monitor, const char *stream)
+{
+	for (unsigned row = 0; row < ERROR_ROWS; row++) {
+		struct bcast_error_info error;
+		const struct bcast_error_info *e = &error;
+		uint32_t next = 0;
+
+		if (!is_number(&error_rows[row]))
+			continue;
+		if (bcast_monitor_error(monitor, &next, &error) == 1)
+			bc_metric_head(text, &error_rows[row]);
+		next = 0;
+		while (bcast_monitor_error(monitor, &next, &error) == 1) {
+			bc_metric_sample(text, &error_rows[row], "");
+			bc_metric_label(text, "stream", stream);
+#define ERROR_KEY(key, type, value, metric, ...) \
+	LABEL_##metric(key, type, value)
+#include <bcast/fields.def>
+			bc_metric_value(text, &error_rows[row],
+					error_value((enum error_row)row, e));
+		}
+	}
+}
+
 /* ---- Connections ------------------------------------------------------- */
 
 /* An address is not a name: a slot tells those of unix sockets apart. */
@@ -238,6 +288,7 @@ int64_t bcast_monitor_prometheus(const struct bcast_monitor *monitor,
 	add_stream(&text, &stream);
 	add_facts(&text, monitor, stream.name);
 	add_counters(&text, monitor, stream.name);
+	add_errors(&text, monitor, stream.name);
 	if (sections & BCAST_METRICS_PEERS)
 		ret = add_peers(&text, monitor, &stream);
 	if (ret == 0 && (sections & BCAST_METRICS_NODES))

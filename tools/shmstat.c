@@ -29,6 +29,7 @@ enum option {
 	OPTION_JSON,
 	OPTION_RECEIVERS,
 	OPTION_CLOSED,
+	OPTION_ERRORS,
 	OPTION_COUNTERS,
 	OPTION_NODES,
 	OPTION_FIELDS,
@@ -49,6 +50,8 @@ static const struct options_row rows[] = {
 			      "add the table of open connections"},
 	[OPTION_CLOSED] = {"closed", 'c', false, NULL,
 			   "add the last connections that ended, and why"},
+	[OPTION_ERRORS] = {"errors", 'e', false, NULL,
+			   "add what the daemon has complained of, how often"},
 	[OPTION_COUNTERS] = {"counters", 'C', false, NULL,
 			     "add the daemon's counters, with their meaning"},
 	[OPTION_NODES] = {"nodes", 'n', false, NULL,
@@ -103,6 +106,9 @@ static const char *take(void *to, int option, const char *argument)
 		break;
 	case OPTION_CLOSED:
 		wish->sections.closed = true;
+		break;
+	case OPTION_ERRORS:
+		wish->sections.errors = true;
 		break;
 	case OPTION_COUNTERS:
 		wish->sections.counters = true;
@@ -205,7 +211,7 @@ static const char *conflict(const struct wish *wish, int operands)
 {
 	const struct shmstat_sections *sections = &wish->sections;
 	bool tables = sections->receivers || sections->closed ||
-		      sections->counters || sections->nodes;
+		      sections->errors || sections->counters || sections->nodes;
 	int others = wish->fields + wish->prometheus + wish->watch;
 
 	if (operands > 1)
@@ -218,7 +224,8 @@ static const char *conflict(const struct wish *wish, int operands)
 		return "--watch shows all tables by itself";
 	if (wish->interval_ms && !wish->watch)
 		return "--interval goes with --watch";
-	if (wish->prometheus && (sections->closed || sections->counters))
+	if (wish->prometheus &&
+	    (sections->closed || sections->errors || sections->counters))
 		return "--prometheus goes with --receivers and --nodes only";
 	return NULL;
 }

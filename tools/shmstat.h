@@ -18,6 +18,7 @@
 struct shmstat_sections {
 	bool receivers;
 	bool closed;
+	bool errors;
 	bool counters;
 	bool nodes;
 };
@@ -44,10 +45,12 @@ struct shmstat {
 	struct bcast_fact *facts;
 	struct bcast_peer_info *peers;
 	struct bcast_closed_info *closed; /* newest first */
+	struct bcast_error_info *errors;  /* newest first */
 	struct bcast_counter_info *counters;
 	size_t fact_count;
 	size_t peer_count;
 	size_t closed_count;
+	size_t error_count;
 	size_t counter_count;
 	struct nodes nodes;
 	struct nodes_problem nodes_problem; /* why there are none; or empty */

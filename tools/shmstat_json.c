@@ -53,6 +53,13 @@ static void add_counter(struct json_object *object,
 #include <bcast/fields.def>
 }
 
+static void add_error(struct json_object *object,
+		      const struct bcast_error_info *e)
+{
+#define ERROR_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
+}
+
 /* ---- The whole --------------------------------------------------------- */
 
 static struct json_object *facts(const struct shmstat *stat)
@@ -94,6 +101,19 @@ static struct json_object *closed(const struct shmstat *stat)
 	return array;
 }
 
+static struct json_object *errors(const struct shmstat *stat)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < stat->error_count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		add_error(object, &stat->errors[i]);
+		(void)json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *counters(const struct shmstat *stat)
 {
 	struct json_object *all = json_object_new_object();
@@ -127,6 +147,8 @@ int shmstat_json(const struct shmstat *stat,
 		json_value_add(whole, "receivers", peers(stat, false));
 	if (sections->closed)
 		json_value_add(whole, "closed", closed(stat));
+	if (sections->errors)
+		json_value_add(whole, "errors", errors(stat));
 	if (sections->counters)
 		json_value_add(whole, "counters", counters(stat));
 	if (sections->nodes && stat->nodes_problem.text[0])

@@ -42,7 +42,7 @@ static int append(struct list *list, const void *entry)
 	return 0;
 }
 
-/* ---- The four lists ---------------------------------------------------- */
+/* ---- The five lists ---------------------------------------------------- */
 
 static int read_facts(const struct bcast_monitor *monitor, struct shmstat *stat)
 {
@@ -91,6 +91,31 @@ static int read_closed(const struct bcast_monitor *monitor,
 	}
 	stat->closed = (struct bcast_closed_info *)(void *)list.entries;
 	stat->closed_count = list.count;
+	return ret;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct bcast_error_info *one = a, *other = b;
+
+	return (one->last_realtime_ns < other->last_realtime_ns) -
+	       (one->last_realtime_ns > other->last_realtime_ns);
+}
+
+static int read_errors(const struct bcast_monitor *monitor,
+		       struct shmstat *stat)
+{
+	struct list list = {.entry_size = sizeof(*stat->errors)};
+	struct bcast_error_info error;
+	uint32_t next = 0;
+	int ret = 0;
+
+	while (ret == 0 && bcast_monitor_error(monitor, &next, &error) == 1)
+		ret = append(&list, &error);
+	stat->errors = (struct bcast_error_info *)(void *)list.entries;
+	stat->error_count = list.count;
+	if (list.count > 0)
+		qsort(stat->errors, list.count, sizeof(error), newest_first);
 	return ret;
 }
 
@@ -166,6 +191,8 @@ int shmstat_take(const struct bcast_monitor *monitor,
 	if (ret == 0)
 		ret = read_closed(monitor, range, stat);
 	if (ret == 0)
+		ret = read_errors(monitor, stat);
+	if (ret == 0)
 		ret = read_counters(monitor, stat);
 	add_up(stat);
 	return ret;
@@ -191,6 +218,7 @@ void shmstat_free(struct shmstat *stat)
 	free(stat->facts);
 	free(stat->peers);
 	free(stat->closed);
+	free(stat->errors);
 	free(stat->counters);
 	nodes_free(&stat->nodes);
 	memset(stat, 0, sizeof(*stat));

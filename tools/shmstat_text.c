@@ -224,6 +224,20 @@ static void print_closed(const struct shmstat *stat)
 	}
 }
 
+static void print_errors(const struct shmstat *stat)
+{
+	printf("\n%-23s %-23s %10s %-5s %s\n", "LAST", "FIRST", "COUNT",
+	       "LEVEL", "EVENT");
+	for (size_t i = 0; i < stat->error_count; i++) {
+		const struct bcast_error_info *e = &stat->errors[i];
+
+		printf("%-23s %-23s %10" PRIu64 " %-5s %s %s\n",
+		       TIME(e->last_realtime_ns), TIME(e->first_realtime_ns),
+		       e->count, bcast_error_level_name(e->level), e->event,
+		       e->text);
+	}
+}
+
 static void print_counters(const struct shmstat *stat)
 {
 	int width = 7;
@@ -260,6 +274,8 @@ void shmstat_text(const struct shmstat *stat,
 		print_peers(stat);
 	if (sections->closed)
 		print_closed(stat);
+	if (sections->errors)
+		print_errors(stat);
 	if (sections->counters)
 		print_counters(stat);
 	if (sections->nodes)

@@ -216,6 +216,38 @@ static void compare_nodes(struct watch *watch)
 	tell_rest(watch, gone, "gone");
 }
 
+/* ---- What the daemon complains of -------------------------------------- */
+
+static uint64_t count_before(const struct watch *watch,
+			     const struct bcast_error_info *error)
+{
+	const struct shmstat *before = &watch->before;
+
+	for (size_t i = 0; i < before->error_count; i++)
+		if (before->errors[i].first_realtime_ns ==
+			    error->first_realtime_ns &&
+		    strcmp(before->errors[i].event, error->event) == 0 &&
+		    strcmp(before->errors[i].text, error->text) == 0)
+			return before->errors[i].count;
+	return 0;
+}
+
+/* They come newest first, and are told in their order. */
+static void compare_errors(struct watch *watch)
+{
+	for (size_t i = watch->now.error_count; i > 0; i--) {
+		const struct bcast_error_info *error =
+			&watch->now.errors[i - 1];
+		uint64_t before = count_before(watch, error);
+
+		if (error->count > before)
+			tell(watch, error->last_realtime_ns, WATCH_BAD,
+			     "log: %s %s %s (%" PRIu64 " times)",
+			     bcast_error_level_name(error->level), error->event,
+			     error->text, error->count);
+	}
+}
+
 void watch_compare(struct watch *watch)
 {
 	if (watch->another) {
@@ -230,4 +262,5 @@ void watch_compare(struct watch *watch)
 	compare_peers(watch);
 	compare_closed(watch);
 	compare_nodes(watch);
+	compare_errors(watch);
 }

@@ -175,6 +175,30 @@ struct bcast_fact {
 	char value[216];
 };
 
+/* error_info.level */
+enum bcast_error_level {
+	BCAST_LEVEL_ERROR = 0, /* the daemon could not go on, or lost something */
+	BCAST_LEVEL_WARN = 1,  /* someone will want to know why */
+};
+
+/* bcast_error_level_name - "error" or "warn". */
+BCAST_API const char *bcast_error_level_name(uint32_t level);
+
+/*
+ * Something that the daemon has complained of in its log, once or again and
+ * again. The segment keeps the 64 that were seen last, also after its daemon's
+ * death.
+ */
+struct bcast_error_info {
+	uint32_t level; /* enum bcast_error_level */
+	uint32_t reserved_zero;
+	char event[32]; /* such as "receiver_dropped" */
+	char text[192]; /* such as "reason=slow": what tells it from others */
+	uint64_t count;
+	uint64_t first_realtime_ns;
+	uint64_t last_realtime_ns;
+};
+
 struct bcast_monitor; /* opaque */
 
 /*
@@ -200,7 +224,7 @@ BCAST_API int bcast_monitor_writer(const struct bcast_monitor *monitor,
 				   struct bcast_writer_info *info);
 
 /*
- * The four lists. Set *next to 0, then call until the result is 0; each call
+ * The five lists. Set *next to 0, then call until the result is 0; each call
  * that returns 1 has filled *info and advanced *next. Nothing is held between
  * calls. Closed connections come newest first; one that is added between two
  * calls makes the next call repeat an entry.
@@ -215,6 +239,9 @@ BCAST_API int bcast_monitor_closed(const struct bcast_monitor *monitor,
 				   struct bcast_closed_info *info);
 BCAST_API int bcast_monitor_fact(const struct bcast_monitor *monitor,
 				 uint32_t *next, struct bcast_fact *fact);
+BCAST_API int bcast_monitor_error(const struct bcast_monitor *monitor,
+				  uint32_t *next,
+				  struct bcast_error_info *info);
 
 /* What bcast_monitor_prometheus() tells besides stream and counters: bits. */
 #define BCAST_METRICS_PEERS 1u /* of each open connection */

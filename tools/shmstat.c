@@ -15,6 +15,7 @@
 #include "attach_error.h"
 #include "options.h"
 #include "output.h"
+#include "postmortem.h"
 #include "shmstat.h"
 #include "watch.h"
 
@@ -36,6 +37,8 @@ enum option {
 	OPTION_PROMETHEUS,
 	OPTION_WATCH,
 	OPTION_INTERVAL,
+	OPTION_POSTMORTEM,
+	OPTION_PACKETS,
 	OPTION_VERSION,
 	OPTION_HELP,
 	OPTION_COUNT
@@ -64,6 +67,10 @@ static const struct options_row rows[] = {
 			  "show it live in this terminal, until q"},
 	[OPTION_INTERVAL] = {"interval", 'i', false, "TIME",
 			     "watch: time between looks (500ms)"},
+	[OPTION_POSTMORTEM] = {"postmortem", 'p', false, NULL,
+			       "how it ended, and all that is left of it"},
+	[OPTION_PACKETS] = {"packets", 'N', false, "N",
+			    "postmortem: show the last N records (10)"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
 			    "print the version and end"},
 	[OPTION_HELP] = {"help", 'h', false, NULL, "print this and end"},
@@ -86,8 +93,30 @@ struct wish {
 	bool prometheus;
 	bool watch;
 	int interval_ms; /* 0: not given */
+	bool postmortem;
+	int64_t packets; /* -1: not given */
 	struct shmstat_sections sections;
 };
+
+static const char *take_interval(struct wish *wish, const char *argument)
+{
+	if (options_time(argument, 1000, &wish->interval_ms) &&
+	    wish->interval_ms >= INTERVAL_MIN_MS &&
+	    wish->interval_ms <= INTERVAL_MAX_MS)
+		return NULL;
+	return "a time from 20ms to 3600s: 100ms, 2s, 2";
+}
+
+static const char *take_packets(struct wish *wish, const char *argument)
+{
+	uint64_t packets;
+
+	if (!options_size(argument, &packets) ||
+	    packets > POSTMORTEM_PACKETS_MAX)
+		return "a number from 0 to 100000";
+	wish->packets = (int64_t)packets;
+	return NULL;
+}
 
 /* As options_take. */
 static const char *take(void *to, int option, const char *argument)
@@ -126,11 +155,12 @@ static const char *take(void *to, int option, const char *argument)
 		wish->watch = true;
 		break;
 	case OPTION_INTERVAL:
-		if (!options_time(argument, 1000, &wish->interval_ms) ||
-		    wish->interval_ms < INTERVAL_MIN_MS ||
-		    wish->interval_ms > INTERVAL_MAX_MS)
-			return "a time from 20ms to 3600s: 100ms, 2s, 2";
+		return take_interval(wish, argument);
+	case OPTION_POSTMORTEM:
+		wish->postmortem = true;
 		break;
+	case OPTION_PACKETS:
+		return take_packets(wish, argument);
 	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
 	case OPTION_COUNT:
@@ -181,6 +211,15 @@ static int show_metrics(const struct wish *wish)
 	return EX_NOPERM;
 }
 
+static int show_end(const struct wish *wish)
+{
+	int ret = postmortem(wish->name, wish->packets >= 0
+						 ? (uint32_t)wish->packets
+						 : POSTMORTEM_PACKETS);
+
+	return ret < 0 ? attach_error(PROGRAM, wish->name, ret) : EX_OK;
+}
+
 static int show_one(const struct wish *wish)
 {
 	struct shmstat stat;
@@ -212,16 +251,20 @@ static const char *conflict(const struct wish *wish, int operands)
 	const struct shmstat_sections *sections = &wish->sections;
 	bool tables = sections->receivers || sections->closed ||
 		      sections->errors || sections->counters || sections->nodes;
-	int others = wish->fields + wish->prometheus + wish->watch;
+	int others = wish->fields + wish->prometheus + wish->watch +
+		     wish->postmortem;
 
 	if (operands > 1)
 		return "one stream at a time";
 	if (wish->list && (operands > 0 || tables || others > 0))
 		return "--list goes with --json only";
 	if (wish->json + others > 1)
-		return "one of --json, --fields, --prometheus and --watch";
-	if (wish->watch && tables)
-		return "--watch shows all tables by itself";
+		return "one of --json, --fields, --prometheus, --watch and "
+		       "--postmortem";
+	if ((wish->watch || wish->postmortem) && tables)
+		return "--watch and --postmortem show all tables by themselves";
+	if (wish->packets >= 0 && !wish->postmortem)
+		return "--packets goes with --postmortem";
 	if (wish->interval_ms && !wish->watch)
 		return "--interval goes with --watch";
 	if (wish->prometheus &&
@@ -244,12 +287,14 @@ static int run(struct wish *wish, int operands, char **operand)
 		return watch_run(PROGRAM, wish->name,
 				 wish->interval_ms ? wish->interval_ms
 						   : INTERVAL_MS);
+	if (wish->postmortem)
+		return show_end(wish);
 	return wish->prometheus ? show_metrics(wish) : show_one(wish);
 }
 
 int main(int argc, char **argv)
 {
-	struct wish wish = {.name = "default"};
+	struct wish wish = {.name = "default", .packets = -1};
 	int code;
 
 	/* a closed pipe is seen by output_finish() */

@@ -1,84 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""watch.py BCASTD SHMSTAT NODE - bcast-shmstat --watch in a pseudo-terminal.
+"""watch.py BCASTD SHMSTAT ... - bcast-shmstat --watch in a pseudo-terminal.
 
 A real daemon, a sender and receivers that are sockets of this test, a node; and
 a terminal whose screen is read like a person would.
 """
 import os
-import re
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from terminal import Terminal  # noqa: E402
-
-BCASTD, SHMSTAT, NODE = sys.argv[1:4]
-KIB = 1024
-
-
-class Stage:
-    def __init__(self, name):
-        self.name = f"watch-{os.getpid()}-{name}"
-        self.daemon = None
-        self.sockets = []
-        self.programs = []
-        self.terminals = []
-
-    def start(self):
-        self.daemon = subprocess.Popen(
-            [BCASTD, "--name", self.name, "--ring-size", "1M", "--ingest", "127.0.0.1:0",
-             "--egress", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
-        self.ports = {}
-        while len(self.ports) < 2:
-            line = self.daemon.stderr.readline()
-            if not line:
-                raise AssertionError("bcastd does not start")
-            found = re.search(r"listening addr=\S*:(\d+) role=(\w+)", line)
-            if found:
-                self.ports[found.group(2)] = int(found.group(1))
-
-    def connect(self, role):
-        made = socket.create_connection(("127.0.0.1", self.ports[role]))
-        self.sockets.append(made)
-        return made, "127.0.0.1:%d" % made.getsockname()[1]
-
-    def join(self, node):
-        program = subprocess.Popen([NODE, self.name, "join", node, "--read"],
-                                   stdout=subprocess.DEVNULL)
-        self.programs.append(program)
-        return program
-
-    def watch(self, *options, **how):
-        terminal = Terminal([SHMSTAT, "--watch", "--interval", "100ms", *options, self.name],
-                            **how)
-        self.terminals.append(terminal)
-        return terminal
-
-    def kill(self):
-        self.daemon.kill()
-        self.daemon.wait()
-
-    def close(self):
-        for terminal in self.terminals:
-            terminal.close()
-        for program in self.programs:
-            program.kill()
-            program.wait()
-        for one in self.sockets:
-            one.close()
-        if self.daemon:
-            self.kill()
-            self.daemon.stderr.close()
-        for suffix in ("", ".nodes", ".lock"):
-            try:
-                os.unlink(f"/dev/shm/bcast.{self.name}{suffix}")
-            except FileNotFoundError:
-                pass
+from stage import KIB, SHMSTAT, run
 
 
 def line_of(terminal, word):
@@ -285,24 +219,4 @@ CLAIMS = [
 ]
 
 
-def main():
-    failed = 0
-    for claim in CLAIMS:
-        if len(sys.argv) > 4 and sys.argv[4] not in claim.__name__:
-            continue
-        stage = Stage(str(CLAIMS.index(claim)))
-        began = time.monotonic()
-        try:
-            claim(stage)
-            if os.environ.get("WATCH_SHOW") and stage.terminals:
-                print(stage.terminals[-1].screen())
-            print(f"ok      {claim.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
-        except Exception as problem:  # the next claims are worth trying
-            print(f"FAILED  {claim.__name__}: {type(problem).__name__}: {problem}", flush=True)
-            failed += 1
-        finally:
-            stage.close()
-    return failed > 0
-
-
-sys.exit(main())
+sys.exit(run(CLAIMS))

@@ -42,21 +42,16 @@ static const char *signal_text(uint32_t number)
 
 static void print_last_words(const struct bcast_stream_info *s)
 {
-	switch ((enum bcast_stream_state)s->state) {
-	case BCAST_STREAM_STARTING:
+	if (s->state == BCAST_STREAM_STARTING)
 		printf("died while it was starting\n");
-		return;
-	case BCAST_STREAM_DRAINING:
+	else if (s->end_signal)
 		printf("died while it was stopping, as signal %" PRIu32
 		       " (%s) had asked it to; receivers may lack the end\n",
 		       s->end_signal, signal_text(s->end_signal));
-		return;
-	case BCAST_STREAM_LIVE:
-	case BCAST_STREAM_CLOSED:
-		break;
-	}
-	printf("killed, or crashed: it had no time for a word (SIGKILL, out of "
-	       "memory, a fault)\n");
+	else
+		printf("killed, or crashed: it had no time for a word "
+		       "(SIGKILL, out of "
+		       "memory, a fault)\n");
 }
 
 static void print_end(const struct bcast_stream_info *s)

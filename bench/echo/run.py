@@ -28,7 +28,7 @@ RATE = tcp.field("packets_s")
 
 def parse():
     parser = tcp.parser(__doc__, "echo", rounds=1, seconds=0.8)
-    parser.set_defaults(warmup=0.2)
+    parser.set_defaults(warmup=0.2, patience=1)
     parser.add_argument("--clients", default=ALL_CLIENTS,
                         help="N,... (%(default)s)")
     parser.add_argument("--payloads", default=ALL_PAYLOADS,

@@ -77,7 +77,7 @@ class Echo(systems.System):
             f" {self.package})"
 
     def arguments(self, options):
-        return [self.path(options), "127.0.0.1:0"]
+        return [self.path(options), "127.0.0.1:0", options.congestion]
 
     def start(self, options, folder):
         server = systems.Server(self.arguments(options), folder)
@@ -163,6 +163,7 @@ def load(options, case, server):
                "--payload", case.load["payload"],
                "--pipeline", str(case.load["pipeline"]),
                "--warmup", str(case.warmup), "--seconds", str(case.seconds),
+               "--congestion", options.congestion,
                "--server-pid", str(server.pid)]
     cpu = processors()[1]
     if cpu is not None:

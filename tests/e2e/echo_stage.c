@@ -115,10 +115,7 @@ static void expect_next(const struct echo_client *client)
 void echo_ask(struct echo_client *client, uint32_t length, uint64_t goal)
 {
 	size_t room = BCAST_ECHO_HEADER_BYTES + length + sizeof(uint64_t);
-
-	free(client->packet);
-	free(client->expected);
-	*client = (struct echo_client){
+	struct echo_client asked = {
 		.fd = client->fd,
 		.length = length,
 		.goal = goal,
@@ -126,8 +123,12 @@ void echo_ask(struct echo_client *client, uint32_t length, uint64_t goal)
 		.packet = malloc(room),
 		.expected = malloc(room),
 	};
-	assert_non_null(client->packet);
-	assert_non_null(client->expected);
+
+	assert_non_null(asked.packet);
+	assert_non_null(asked.expected);
+	free(client->packet);
+	free(client->expected);
+	*client = asked;
 	echo_make_next(client);
 	expect_next(client);
 }

@@ -115,20 +115,19 @@ static void expect_next(const struct echo_client *client)
 void echo_ask(struct echo_client *client, uint32_t length, uint64_t goal)
 {
 	size_t room = BCAST_ECHO_HEADER_BYTES + length + sizeof(uint64_t);
-	struct echo_client asked = {
-		.fd = client->fd,
-		.length = length,
-		.goal = goal,
-		.may_lose = client->may_lose,
-		.packet = malloc(room),
-		.expected = malloc(room),
-	};
 
-	assert_non_null(asked.packet);
-	assert_non_null(asked.expected);
 	free(client->packet);
 	free(client->expected);
-	*client = asked;
+	client->packet = malloc(room);
+	client->expected = malloc(room);
+	assert_non_null(client->packet);
+	assert_non_null(client->expected);
+	client->length = length;
+	client->goal = goal;
+	client->sent = 0;
+	client->received = 0;
+	client->sent_part = 0;
+	client->received_part = 0;
 	echo_make_next(client);
 	expect_next(client);
 }

@@ -124,6 +124,12 @@ struct config {
 	uint64_t echo_budget_bytes;   /* owed to a client */
 	uint32_t echo_max_clients;
 	enum log_level log_level;
+	enum log_format log_format;
+	enum log_time log_time;
+	char log_file[256]; /* "" for standard error */
+	uint64_t log_rotate_bytes;
+	uint32_t log_keep;
+	uint32_t log_rate; /* lines a second and event */
 };
 
 /* config_parse() also returns these. */

@@ -16,7 +16,7 @@
 #include "src/lanes.h"
 #include "src/log.h"
 #include "src/post.h"
-#include "src/publishing.h"
+#include "src/publishers.h"
 #include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
@@ -93,7 +93,7 @@ static void fill_welcome(const struct daemon *daemon,
 	welcome->fixed.tail = daemon_tail(daemon);
 	welcome->fixed.capacity = identity->capacity;
 	welcome->fixed.payload_max = (uint32_t)payload_max;
-	welcome->fixed.message_max = post_limit(&daemon->home, conn);
+	welcome->fixed.message_max = post_limit(conn);
 	welcome->fixed.heartbeat_ms =
 		(uint32_t)(conn->session->heartbeat_ns / BC_NS_PER_MS);
 	welcome->fixed.idle_timeout_ms = daemon->config.idle_timeout_ms;
@@ -170,7 +170,7 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	struct session *session = conn->session;
 	struct start_place start;
 
-	if (!publishing_admit(daemon, conn, hello, &welcome.fixed) ||
+	if (!publishers_admit(daemon, conn, hello, &welcome.fixed) ||
 	    !find_start(daemon, conn, hello, &start) ||
 	    !remote_nodes_join(daemon, conn, hello))
 		return;

@@ -119,7 +119,7 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 	uint32_t role;
 
 	if (door == CONFIG_ROLE_ECHO) {
-		echo_accepted(daemon, fd);
+		echo_accepted(daemon, listener_index, fd);
 		return;
 	}
 	role = choose_role(daemon, door, &reason);

@@ -14,7 +14,7 @@
 #include "src/filter.h"
 #include "src/log.h"
 #include "src/post.h"
-#include "src/publishing.h"
+#include "src/publishers.h"
 #include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
@@ -67,7 +67,7 @@ void session_close(struct bc_conn *conn)
 		return;
 	outbox_fini(&session->outbox);
 	bc_packet_stream_fini(&session->in);
-	publishing_free(session->publisher);
+	publishers_free(session->publisher);
 	free(session->hello);
 	free(session->key);
 	free(session);

@@ -58,7 +58,7 @@ struct session {
 	unsigned char *hello;
 	uint32_t hello_have;
 
-	/* one that publishes: publishing.h; or NULL */
+	/* one that publishes: publishers.h; or NULL */
 	struct publisher *publisher;
 	bool waits; /* GREETING: for another publisher to be gone */
 

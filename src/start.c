@@ -27,6 +27,7 @@
 #include "src/listening.h"
 #include "src/local.h"
 #include "src/log.h"
+#include "src/log_segment.h"
 #include "src/memory_report.h"
 #include "src/nodes.h"
 #include "src/placement.h"
@@ -283,8 +284,10 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	}
 	if (ret != 0) {
 		/* the stream is not over because this try has failed */
-		if (daemon->adopted)
+		if (daemon->adopted) {
+			log_segment_detach();
 			bc_segment_close(&daemon->segment);
+		}
 		daemon_stop(daemon);
 		return ret;
 	}

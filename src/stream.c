@@ -7,6 +7,7 @@
 #include "shm/record_index.h"
 #include "shm/registry.h"
 #include "src/dev_shm.h"
+#include "src/log_segment.h"
 #include "src/placement.h"
 #include "src/stream.h"
 #include "src/stream_error.h"
@@ -106,6 +107,7 @@ int stream_create(struct daemon *daemon)
 	daemon->counters = (struct bc_counter_shm *)(void *)daemon->segment
 				   .regions[BC_REGION_COUNTERS]
 				   .base;
+	log_segment_attach(&daemon->segment);
 	return open_registry(daemon);
 }
 
@@ -124,6 +126,7 @@ static void unlink_both(const struct daemon *daemon)
 
 void stream_remove(struct daemon *daemon)
 {
+	log_segment_detach();
 	if (daemon->segment.control) {
 		bc_segment_set_state(&daemon->segment, BC_STATE_CLOSED);
 		unlink_both(daemon);

@@ -152,7 +152,9 @@ static int make_room(struct bcast_client *client, size_t size,
 /* What is due now and then, beside publishing. */
 static int look_around(struct bcast_client *client)
 {
-	if (client->batch_bytes >= client->window.room / 4 ||
+	/* a connection in the making is never due later than now */
+	if (client->up.state != BC_LINK_UP ||
+	    client->batch_bytes >= client->window.room / 4 ||
 	    bc_client_coarse() >= client->work_due_ns)
 		bc_client_tcp_work(client);
 	if (client->in_shm)

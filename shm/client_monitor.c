@@ -75,6 +75,7 @@ static void stream_owner(const struct bc_owner_shm *owner,
 	info->ended_realtime_ns = get(&owner->ended_realtime_ns);
 	info->heartbeat_age_ns = age_ns(get(&owner->heartbeat_ns));
 	info->max_receivers = get32(&owner->max_receivers);
+	info->end_signal = get32(&owner->end_reason);
 }
 
 /* The tail, with its number unless it never stands still. */
@@ -284,6 +285,36 @@ int bcast_monitor_fact(const struct bcast_monitor *monitor, uint32_t *next,
 			    sizeof(copy.key));
 		bc_text_get(fact->value, sizeof(fact->value), copy.value,
 			    sizeof(copy.value));
+		return 1;
+	}
+	return 0;
+}
+
+int bcast_monitor_error(const struct bcast_monitor *monitor, uint32_t *next,
+			struct bcast_error_info *info)
+{
+	const struct bc_region *region =
+		&monitor->segment.regions[BC_REGION_ERRORS];
+	const struct bc_error_shm *errors =
+		(const struct bc_error_shm *)(const void *)region->base;
+
+	while (*next < region->count) {
+		const struct bc_error_shm *from = &errors[(*next)++];
+		struct bc_error_shm copy;
+
+		if (!bc_text_snapshot(&copy, from, sizeof(copy),
+				      &from->sequence) ||
+		    copy.event[0] == '\0')
+			continue;
+		memset(info, 0, sizeof(*info));
+		info->level = copy.level;
+		bc_text_get(info->event, sizeof(info->event), copy.event,
+			    sizeof(copy.event));
+		bc_text_get(info->text, sizeof(info->text), copy.text,
+			    sizeof(copy.text));
+		info->count = get(&copy.count);
+		info->first_realtime_ns = get(&copy.first_realtime_ns);
+		info->last_realtime_ns = get(&copy.last_realtime_ns);
 		return 1;
 	}
 	return 0;

@@ -315,7 +315,10 @@ struct bc_counter_shm {
 	char help[176];
 };
 
-/* An error that happened, counted. For the log's last words after a crash. */
+/*
+ * An error that happened, counted: see errors.h. For the log's last words after
+ * a crash. The numbers change by themselves, the rest with the sequence.
+ */
 struct bc_error_shm {
 	bc_u32 sequence; /* 0: unused */
 	uint32_t level;

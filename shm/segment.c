@@ -29,6 +29,7 @@
 
 #include "shm/clock.h"
 #include "shm/counters.h"
+#include "shm/errors.h"
 #include "shm/facts.h"
 #include "shm/mapping.h"
 #include "shm/name.h"
@@ -42,8 +43,6 @@
 #include "shm/segment_check.h"
 #include "shm/segment_map.h"
 #include "shm/text.h"
-
-#define ERROR_SLOTS 64u
 
 /* ---- Where everything goes --------------------------------------------- */
 
@@ -68,7 +67,7 @@ struct bc_segment_plan bc_segment_make_plan(
 
 	plan_region(&plan, BC_REGION_FACTS, BC_FACT_SLOTS);
 	plan_region(&plan, BC_REGION_COUNTERS, BC_COUNTER_SLOTS);
-	plan_region(&plan, BC_REGION_ERRORS, ERROR_SLOTS);
+	plan_region(&plan, BC_REGION_ERRORS, BC_ERROR_SLOTS);
 	plan_region(&plan, BC_REGION_CLOSED, BC_CLOSED_SLOTS);
 	plan_region(&plan, BC_REGION_PEERS, config->peer_slots);
 	plan_region(&plan, BC_REGION_INDEX, config->index_entries);

@@ -124,6 +124,12 @@ struct config {
 	uint64_t echo_budget_bytes;   /* owed to a client */
 	uint32_t echo_max_clients;
 	enum log_level log_level;
+	enum log_format log_format;
+	enum log_time log_time;
+	char log_file[256]; /* "" for standard error */
+	uint64_t log_rotate_bytes;
+	uint32_t log_keep;
+	uint32_t log_rate; /* lines a second and event */
 };
 
 /* config_parse() also returns these. */
@@ -149,6 +155,12 @@ bool config_role_receives(enum config_role role);
 
 /* config_echo_clients - how many can come; 0 where there is no --echo. */
 uint32_t config_echo_clients(const struct config *config);
+
+/*
+ * config_has_clients - is there a --packet address? Its clients are received by
+ * the daemon's own thread, also where egress threads serve subscribers.
+ */
+bool config_has_clients(const struct config *config);
 
 /*
  * config_read_bytes - the most that is read from the sender at once into a

@@ -198,6 +198,19 @@ static const char *set_group(struct config *config,
 	return NULL;
 }
 
+static const char *set_file(struct config *config, const struct option_row *row,
+			    const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length < (size_t)row->minimum)
+		return "is not a path";
+	if (length > (size_t)row->maximum)
+		return "is too long";
+	store_text(config, row, text);
+	return NULL;
+}
+
 static const char *add_listen(struct config *config, enum config_role role,
 			      const char *text)
 {
@@ -271,7 +284,10 @@ const char *config_value_set(struct config *config,
 	case OPTION_RING:
 		return set_ring(config, row, text);
 	case OPTION_SIZE:
+	case OPTION_LIMIT:
 		return set_size(config, row, text);
+	case OPTION_FILE:
+		return set_file(config, row, text);
 	case OPTION_BYTES:
 		return set_bytes(config, row, text);
 	case OPTION_LAG:

@@ -1,144 +1,66 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.c - one event, one line, one write(2).
+ * log.c - one event, one line.
  *
- * A line is made whole in a buffer and written at once, so that lines of
- * several processes on one terminal or pipe do not mix (up to PIPE_BUF the
- * kernel keeps them apart). Before the write the descriptor is asked whether
- * it has room: a full pipe would block the loop, and with it the stream, for
- * as long as its reader sleeps. O_NONBLOCK would do too, but belongs to the
- * open file, which the shell and our siblings share. A pipe whose reader has
- * gone shows POLLERR and is not written to, so no SIGPIPE comes from here.
- *
- * stdio is not used: it allocates, and it would keep a line that was refused.
+ * To log costs a call of vsnprintf() and a copy; system calls are the business
+ * of the log's own thread, and so is JSON. Without that thread (in tests, and
+ * after the end) a line is written at once, if standard error has room for it.
  */
 #include "src/log.h"
+#include "shm/clock.h"
+#include "src/log_line.h"
+#include "src/log_rate.h"
+#include "src/log_segment.h"
+#include "src/log_thread.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static struct {
-	enum log_level level;
-	atomic_ulong dropped; /* lines, since the last report */
+	_Atomic enum log_level level;
+	atomic_bool threaded;
+	atomic_ulong dropped; /* lines, since the last report; at once */
+	struct log_rate rate;
 } state = {.level = LOG_LEVEL_INFO};
-
-static const char *const level_names[] = {
-	[LOG_LEVEL_ERROR] = "error",
-	[LOG_LEVEL_WARN] = "warn",
-	[LOG_LEVEL_INFO] = "info",
-	[LOG_LEVEL_DEBUG] = "debug",
-};
 
 void log_open(enum log_level level)
 {
-	state.level = level;
+	atomic_store_explicit(&state.level, level, memory_order_relaxed);
 }
 
-static bool printable(unsigned char c)
+int log_start(const struct log_options *options)
 {
-	return c >= ' ' && c <= '~';
+	int ret;
+
+	log_open(options->level);
+	state.rate.limit = options->rate;
+	ret = log_thread_start(options, &state.rate);
+	atomic_store_explicit(&state.threaded, ret == 0, memory_order_release);
+	return ret;
 }
 
-/* Write a byte that is not printable as an escape; at most 5 with the NUL. */
-static size_t escape(unsigned char c, char out[5])
+void log_stop(void)
 {
-	if (c == '\n')
-		return (size_t)snprintf(out, 5, "\\n");
-	if (c == '\t')
-		return (size_t)snprintf(out, 5, "\\t");
-	return (size_t)snprintf(out, 5, "\\x%02X", c);
+	if (!atomic_exchange_explicit(&state.threaded, false,
+				      memory_order_acq_rel))
+		return;
+	log_thread_stop();
+	state.rate.limit = 0;
 }
 
-/* How one byte is written within double quotes. */
-static size_t quote(char c, char out[5])
+void log_reopen(void)
 {
-	if (c == '"' || c == '\\')
-		return (size_t)snprintf(out, 5, "\\%c", c);
-	if (!printable((unsigned char)c))
-		return escape((unsigned char)c, out);
-	out[0] = c;
-	return 1;
+	if (atomic_load_explicit(&state.threaded, memory_order_acquire))
+		log_thread_reopen();
 }
 
-static bool is_word(const char *value)
-{
-	for (const char *c = value; *c != '\0'; c++) {
-		if (!printable((unsigned char)*c) ||
-		    strchr(" \"\\=", *c) != NULL)
-			return false;
-	}
-	return *value != '\0';
-}
+/* ---- At once ----------------------------------------------------------- */
 
-const char *log_quote(const char *value, char *buffer, size_t size)
-{
-	static const char all[] = "\"";
-	static const char cut[] = "...\"";
-	const char *ending = all;
-	size_t room = size - sizeof(all);
-	size_t needed = 1;
-	size_t used = 1;
-	char piece[5];
-
-	if (value == NULL)
-		value = "";
-	if (is_word(value) && strlen(value) < size)
-		return memcpy(buffer, value, strlen(value) + 1);
-
-	for (const char *c = value; *c != '\0' && needed <= room; c++)
-		needed += quote(*c, piece);
-	if (needed > room) {
-		ending = cut;
-		room = size - sizeof(cut);
-	}
-	buffer[0] = '"';
-	for (const char *c = value; *c != '\0'; c++) {
-		size_t length = quote(*c, piece);
-
-		if (used + length > room)
-			break;
-		memcpy(buffer + used, piece, length);
-		used += length;
-	}
-	memcpy(buffer + used, ending, strlen(ending) + 1);
-	return buffer;
-}
-
-/*
- * Copy `text` with control bytes escaped, and end the line. What is too long
- * for a line is cut with "...".
- */
-static size_t finish(const char *text, char line[LOG_LINE_MAX])
-{
-	size_t used = 0;
-	size_t safe = 0; /* where "..." and the newline still fit */
-
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		char piece[5] = {(char)c};
-		size_t length = printable(c) ? 1 : escape(c, piece);
-
-		if (used + length + 1 > LOG_LINE_MAX) {
-			memset(line + safe, '.', 3);
-			used = safe + 3;
-			break;
-		}
-		memcpy(line + used, piece, length);
-		used += length;
-		if (used + 4 <= LOG_LINE_MAX)
-			safe = used;
-	}
-	line[used++] = '\n';
-	return used;
-}
-
-static bool write_line(const char *line, size_t length)
+static bool write_now(const struct log_record *record)
 {
 	struct pollfd error_output = {.fd = STDERR_FILENO, .events = POLLOUT};
 	ssize_t written;
@@ -146,50 +68,71 @@ static bool write_line(const char *line, size_t length)
 	if (poll(&error_output, 1, 0) != 1 || error_output.revents != POLLOUT)
 		return false;
 	do
-		written = write(STDERR_FILENO, line, length);
+		written = write(STDERR_FILENO, record->text, record->length);
 	while (written < 0 && errno == EINTR);
-	return written == (ssize_t)length;
+	return written == (ssize_t)record->length;
 }
 
 static bool report_dropped(void)
 {
-	char line[64];
-	int length;
-
 	unsigned long dropped = atomic_exchange(&state.dropped, 0);
+	struct log_record record;
 
 	if (dropped == 0)
 		return true;
-	length = snprintf(line, sizeof(line), "warn log_dropped count=%lu\n",
-			  dropped);
-	if (write_line(line, (size_t)length))
+	log_line_make(&record, LOG_LEVEL_WARN, "log_dropped", "count=%lu",
+		      dropped);
+	if (write_now(&record))
 		return true;
 	atomic_fetch_add(&state.dropped, dropped);
 	return false;
 }
 
+/* ---- An event ---------------------------------------------------------- */
+
+static bool is_wanted(enum log_level level, const char *event)
+{
+	enum log_rate_verdict verdict;
+
+	if (level > atomic_load_explicit(&state.level, memory_order_relaxed))
+		return false;
+	if (state.rate.limit == 0)
+		return true;
+	verdict = log_rate_ask(&state.rate, level, event,
+			       bc_realtime_ns() / (uint64_t)BC_NS_PER_S);
+	if (verdict == LOG_RATE_WRITE)
+		return true;
+	log_segment_count(BC_COUNTER_log_suppressed, 1);
+	if (verdict == LOG_RATE_LEAVE_OUT_FIRST)
+		log_thread_look();
+	return false;
+}
+
+static void deliver(const struct log_record *record)
+{
+	if (atomic_load_explicit(&state.threaded, memory_order_acquire))
+		(void)log_thread_put(record); /* counted, and told later */
+	else if (!report_dropped() || !write_now(record))
+		atomic_fetch_add(&state.dropped, 1);
+}
+
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
-	char text[LOG_LINE_MAX + 1];
-	char line[LOG_LINE_MAX];
 	int saved_errno = errno;
+	struct log_record record;
 	va_list arguments;
-	size_t length;
-	int used;
+	bool wanted = is_wanted(level, event);
 
-	if (level > state.level)
-		return;
-	used = snprintf(text, sizeof(text), "%s %s%s", level_names[level],
-			event, format != NULL && *format != '\0' ? " " : "");
-	if (format != NULL && (size_t)used < sizeof(text)) {
+	if (wanted || level <= LOG_LEVEL_WARN) {
+		/* the format may have %m */
+		errno = saved_errno;
 		va_start(arguments, format);
-		(void)vsnprintf(text + used, sizeof(text) - (size_t)used,
-				format, arguments);
+		log_line_vmake(&record, level, event, format, arguments);
 		va_end(arguments);
 	}
-	/* `text` holds one byte more than fits, so finish() sees the excess. */
-	length = finish(text, line);
-	if (!report_dropped() || !write_line(line, length))
-		state.dropped++;
+	if (level <= LOG_LEVEL_WARN)
+		log_segment_note(&record);
+	if (wanted)
+		deliver(&record);
 	errno = saved_errno;
 }

@@ -2,6 +2,7 @@
 /* main.c - bcastd: read the options, start, serve, stop. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -23,9 +24,41 @@ static void keep_standard_descriptors(void)
 		(void)close(fd);
 }
 
-int main(int argc, char *argv[])
+static int start_log(const struct config *config)
+{
+	const struct log_options options = {
+		.level = config->log_level,
+		.format = config->log_format,
+		.time = config->log_time,
+		.file = config->log_file,
+		.rotate_bytes = config->log_rotate_bytes,
+		.keep = config->log_keep,
+		.rate = config->log_rate,
+	};
+	int ret = log_start(&options);
+
+	if (ret == 0)
+		return 0;
+	log_event(LOG_LEVEL_ERROR, "start_failed",
+		  "error=\"no thread for the log: %s\"", strerror(-ret));
+	return EX_OSERR;
+}
+
+static int serve(const struct config *config)
 {
 	static struct daemon daemon;
+	int ret = daemon_start(&daemon, config);
+
+	if (ret != 0)
+		return ret;
+	ret = loop_run(&daemon);
+	daemon_stop(&daemon);
+	log_event(LOG_LEVEL_INFO, "stopped", "name=%s", config->name);
+	return ret;
+}
+
+int main(int argc, char *argv[])
+{
 	struct config config;
 	int ret;
 
@@ -35,13 +68,10 @@ int main(int argc, char *argv[])
 		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 	if (ret != CONFIG_RUN)
 		return EX_USAGE;
-	log_open(config.log_level);
 	signals_open();
-	ret = daemon_start(&daemon, &config);
-	if (ret != 0)
-		return ret;
-	ret = loop_run(&daemon);
-	daemon_stop(&daemon);
-	log_event(LOG_LEVEL_INFO, "stopped", "name=%s", config.name);
+	ret = start_log(&config);
+	if (ret == 0)
+		ret = serve(&config);
+	log_stop();
 	return ret;
 }

@@ -85,9 +85,12 @@ static const char *allowed_always(enum option_kind kind)
 	case OPTION_CONGESTION:
 		return "auto, system, or a name of up to 15 letters, digits, _ "
 		       "and -";
+	case OPTION_FILE:
+		return "a path of up to 255 bytes";
 	case OPTION_MODE:
 	case OPTION_RING:
 	case OPTION_SIZE:
+	case OPTION_LIMIT:
 	case OPTION_BYTES:
 	case OPTION_DURATION:
 	case OPTION_INTERVAL:
@@ -135,6 +138,9 @@ const char *options_allowed(const struct option_row *row, char *buffer,
 	else if (row->kind == OPTION_SIZE)
 		(void)snprintf(buffer, size,
 			       "from %s to %s, or 0 for the system's choice",
+			       low, high);
+	else if (row->kind == OPTION_LIMIT)
+		(void)snprintf(buffer, size, "from %s to %s, or 0 for never",
 			       low, high);
 	else if (row->kind == OPTION_BYTES)
 		(void)snprintf(buffer, size, "from %s to %s", low, high);
@@ -231,6 +237,8 @@ bool options_range_shown(const struct option_row *row)
 	case OPTION_LISTEN:
 	case OPTION_RING:
 	case OPTION_SIZE:
+	case OPTION_LIMIT:
+	case OPTION_FILE:
 	case OPTION_BYTES:
 	case OPTION_LAG:
 	case OPTION_DURATION:

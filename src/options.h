@@ -23,6 +23,8 @@ enum option_kind {
 	OPTION_RING,  /* a size that is a power of two */
 	OPTION_SIZE,  /* 0, or a size in the range */
 	OPTION_BYTES, /* a size in the range */
+	OPTION_LIMIT, /* likewise, or 0 for none */
+	OPTION_FILE,
 	OPTION_LAG,
 	OPTION_DURATION, /* in milliseconds */
 	OPTION_INTERVAL, /* in microseconds */

@@ -6,28 +6,34 @@
 #include "src/signals.h"
 
 static volatile sig_atomic_t last_signal;
+static volatile sig_atomic_t hung_up;
 static sigset_t wait_mask;
-static sigset_t end_signals;
+static sigset_t asking; /* those that are blocked */
 
 static void on_signal(int number)
 {
-	last_signal = number;
+	if (number == SIGHUP)
+		hung_up = 1;
+	else
+		last_signal = number;
 }
 
 void signals_open(void)
 {
-	struct sigaction end = {.sa_handler = on_signal};
+	struct sigaction taken = {.sa_handler = on_signal};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-	(void)sigemptyset(&end_signals);
-	(void)sigaddset(&end_signals, SIGTERM);
-	(void)sigaddset(&end_signals, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &end_signals, &wait_mask);
+	(void)sigemptyset(&asking);
+	(void)sigaddset(&asking, SIGTERM);
+	(void)sigaddset(&asking, SIGINT);
+	(void)sigaddset(&asking, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &asking, &wait_mask);
 	(void)sigdelset(&wait_mask, SIGTERM);
 	(void)sigdelset(&wait_mask, SIGINT);
-	(void)sigaction(SIGTERM, &end, NULL);
-	(void)sigaction(SIGINT, &end, NULL);
-	(void)sigaction(SIGHUP, &ignore, NULL);
+	(void)sigdelset(&wait_mask, SIGHUP);
+	(void)sigaction(SIGTERM, &taken, NULL);
+	(void)sigaction(SIGINT, &taken, NULL);
+	(void)sigaction(SIGHUP, &taken, NULL);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
@@ -39,10 +45,14 @@ const sigset_t *signals_wait_mask(void)
 void signals_poll(void)
 {
 	const struct timespec at_once = {0};
-	int number = sigtimedwait(&end_signals, NULL, &at_once);
+	int number;
 
-	if (number > 0)
-		last_signal = number;
+	/* three kinds, and one of each can be pending */
+	for (int i = 0; i < 3; i++) {
+		number = sigtimedwait(&asking, NULL, &at_once);
+		if (number > 0)
+			on_signal(number);
+	}
 }
 
 int signals_take(void)
@@ -51,4 +61,12 @@ int signals_take(void)
 
 	last_signal = 0;
 	return number;
+}
+
+bool signals_take_hangup(void)
+{
+	bool taken = hung_up != 0;
+
+	hung_up = 0;
+	return taken;
 }

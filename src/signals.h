@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signals.h - SIGTERM and SIGINT ask for the end. They are blocked but while
- * the loop waits or asks, so none is missed between a look and a wait. SIGHUP
- * and SIGPIPE are ignored. The flag is the only state, and global: a handler
- * has nothing else.
+ * signals.h - SIGTERM and SIGINT ask for the end, SIGHUP for files to be opened
+ * anew. They are blocked but while the loop waits or asks, so none is missed
+ * between a look and a wait. SIGPIPE is ignored. The flags are the only state,
+ * and global: a handler has nothing else.
  */
 #ifndef SRC_SIGNALS_H
 #define SRC_SIGNALS_H
 
 #include <signal.h>
+#include <stdbool.h>
 
-/* signals_open - install the handlers and block the two. At start, once. */
+/* signals_open - install the handlers and block the three. At start, once. */
 void signals_open(void);
 
 /* signals_wait_mask - the mask to wait with. */
@@ -22,7 +23,10 @@ const sigset_t *signals_wait_mask(void);
  */
 void signals_poll(void);
 
-/* signals_take - the signal that came since the last call, or 0. */
+/* signals_take - SIGTERM or SIGINT, if it came since the last call, or 0. */
 int signals_take(void);
+
+/* signals_take_hangup - has SIGHUP come since the last call? */
+bool signals_take_hangup(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "shm/record_index.h"
 #include "shm/registry.h"
 #include "src/dev_shm.h"
+#include "src/log_segment.h"
 #include "src/placement.h"
 #include "src/stream.h"
 #include "src/stream_error.h"
@@ -32,7 +33,10 @@ static struct bc_segment_config wanted_segment(const struct config *config)
 		.format = packets ? BCAST_FORMAT_PACKET : BCAST_FORMAT_RAW,
 		.index_entries = packets ? BC_RECORD_INDEX_ENTRIES : 0,
 		.max_receivers = config->max_receivers,
-		.peer_slots = config->max_receivers + DAEMON_SENDERS_MAX,
+		.peer_slots =
+			daemon_home_slots(config) +
+			(config->egress_threads > 0 ? config->max_receivers
+						    : 0),
 		.mode = config->mode,
 		.group = config->gid,
 	};
@@ -103,6 +107,7 @@ int stream_create(struct daemon *daemon)
 	daemon->counters = (struct bc_counter_shm *)(void *)daemon->segment
 				   .regions[BC_REGION_COUNTERS]
 				   .base;
+	log_segment_attach(&daemon->segment);
 	return open_registry(daemon);
 }
 
@@ -121,6 +126,7 @@ static void unlink_both(const struct daemon *daemon)
 
 void stream_remove(struct daemon *daemon)
 {
+	log_segment_detach();
 	if (daemon->segment.control) {
 		bc_segment_set_state(&daemon->segment, BC_STATE_CLOSED);
 		unlink_both(daemon);

@@ -6,6 +6,7 @@
 #include "src/gating.h"
 #include "src/lane_events.h"
 #include "src/local.h"
+#include "src/log.h"
 #include "src/name_watch.h"
 #include "src/nodes.h"
 #include "src/receivers.h"
@@ -40,4 +41,6 @@ void tick(struct daemon *daemon)
 	local_tick(daemon);
 	name_watch_tick(daemon);
 	signals_poll();
+	if (signals_take_hangup())
+		log_reopen();
 }

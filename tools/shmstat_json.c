@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmstat_json.c - the stream as JSON, key by key from shmstat_keys.def.
+ * shmstat_json.c - the stream as JSON, key by key from bcast/fields.def.
  */
 #include "json_value.h"
 #include "rights.h"
@@ -10,71 +10,54 @@
 
 #define ROW(key, type, value) \
 	json_value_add(object, #key, json_value_##type(value));
-#define STREAM_KEY(...)
-#define WRITER_KEY(...)
-#define SUMMARY_KEY(...)
-#define PEER_KEY(...)
-#define CLOSED_KEY(...)
-#define COUNTER_KEY(...)
 
 static void add_stream(struct json_object *object,
 		       const struct bcast_stream_info *s)
 {
-#undef STREAM_KEY
-#define STREAM_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef STREAM_KEY
-#define STREAM_KEY(...)
+#define STREAM_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_writer(struct json_object *object,
 		       const struct bcast_writer_info *w)
 {
-#undef WRITER_KEY
-#define WRITER_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef WRITER_KEY
-#define WRITER_KEY(...)
+#define WRITER_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_summary(struct json_object *object,
 			const struct shmstat_totals *t)
 {
-#undef SUMMARY_KEY
-#define SUMMARY_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef SUMMARY_KEY
-#define SUMMARY_KEY(...)
+#define SUMMARY_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_peer(struct json_object *object,
 		     const struct bcast_peer_info *p)
 {
-#undef PEER_KEY
-#define PEER_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef PEER_KEY
-#define PEER_KEY(...)
+#define PEER_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_closed(struct json_object *object,
 		       const struct bcast_closed_info *c)
 {
-#undef CLOSED_KEY
-#define CLOSED_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef CLOSED_KEY
-#define CLOSED_KEY(...)
+#define CLOSED_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_counter(struct json_object *object,
 			const struct bcast_counter_info *n)
 {
-#undef COUNTER_KEY
-#define COUNTER_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef COUNTER_KEY
-#define COUNTER_KEY(...)
+#define COUNTER_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
+}
+
+static void add_error(struct json_object *object,
+		      const struct bcast_error_info *e)
+{
+#define ERROR_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 /* ---- The whole --------------------------------------------------------- */
@@ -118,6 +101,19 @@ static struct json_object *closed(const struct shmstat *stat)
 	return array;
 }
 
+static struct json_object *errors(const struct shmstat *stat)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < stat->error_count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		add_error(object, &stat->errors[i]);
+		(void)json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *counters(const struct shmstat *stat)
 {
 	struct json_object *all = json_object_new_object();
@@ -151,6 +147,8 @@ int shmstat_json(const struct shmstat *stat,
 		json_value_add(whole, "receivers", peers(stat, false));
 	if (sections->closed)
 		json_value_add(whole, "closed", closed(stat));
+	if (sections->errors)
+		json_value_add(whole, "errors", errors(stat));
 	if (sections->counters)
 		json_value_add(whole, "counters", counters(stat));
 	if (sections->nodes && stat->nodes_problem.text[0])

@@ -60,7 +60,7 @@ static bool runs(const struct bcast_stream_info *s)
 static void print_state(const struct shmstat *stat)
 {
 	const struct bcast_stream_info *s = &stat->stream;
-	const char *state = shmstat_state(s);
+	const char *state = bcast_condition_name(s);
 
 	label(stat, "state");
 	if (strcmp(state, "dead") == 0)
@@ -224,6 +224,20 @@ static void print_closed(const struct shmstat *stat)
 	}
 }
 
+static void print_errors(const struct shmstat *stat)
+{
+	printf("\n%-23s %-23s %10s %-5s %s\n", "LAST", "FIRST", "COUNT",
+	       "LEVEL", "EVENT");
+	for (size_t i = 0; i < stat->error_count; i++) {
+		const struct bcast_error_info *e = &stat->errors[i];
+
+		printf("%-23s %-23s %10" PRIu64 " %-5s %s%s%s\n",
+		       TIME(e->last_realtime_ns), TIME(e->first_realtime_ns),
+		       e->count, bcast_error_level_name(e->level), e->event,
+		       e->text[0] ? " " : "", e->text);
+	}
+}
+
 static void print_counters(const struct shmstat *stat)
 {
 	int width = 7;
@@ -260,6 +274,8 @@ void shmstat_text(const struct shmstat *stat,
 		print_peers(stat);
 	if (sections->closed)
 		print_closed(stat);
+	if (sections->errors)
+		print_errors(stat);
 	if (sections->counters)
 		print_counters(stat);
 	if (sections->nodes)
@@ -285,7 +301,7 @@ void shmstat_text_list(const struct shmstat_listed *listed, int count)
 			       bcast_strerror(one->error));
 		else
 			printf("%-*s %-8s %20" PRIu64 " %9" PRIu64 "\n", width,
-			       one->name, shmstat_state(&one->stream),
+			       one->name, bcast_condition_name(&one->stream),
 			       one->stream.tail, one->totals.receivers);
 	}
 }

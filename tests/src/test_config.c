@@ -126,6 +126,12 @@ static void no_options_give_the_defaults(void **state)
 	assert_string_equal(config.group, "");
 	assert_true(config.gid == (gid_t)-1);
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config.log_format, LOG_FORMAT_TEXT);
+	assert_int_equal(config.log_time, LOG_TIME_AUTO);
+	assert_string_equal(config.log_file, "");
+	assert_int_equal(config.log_rotate_bytes, 64 * MIB);
+	assert_int_equal(config.log_keep, 4);
+	assert_int_equal(config.log_rate, 100);
 }
 
 static void no_arguments_at_all_are_no_options(void **state)
@@ -140,14 +146,17 @@ static void no_arguments_at_all_are_no_options(void **state)
 static void every_option_reaches_its_field(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		parse("--name", "s1", "--ring-size=1M", "--max-receivers", "7",
-		      "--reassign", "any", "--slow-policy", "skip", "--max-lag",
-		      "50%", "--drain-timeout", "250ms", "--backend",
-		      "io_uring", "--congestion", "cubic", "--sndbuf", "64K",
-		      "--rcvbuf", "0", "--cpu", "1", "--mode", "0600",
-		      "--group", "0", "--log-level", "debug", NULL),
-		CONFIG_RUN);
+	assert_int_equal(parse("--name", "s1", "--ring-size=1M",
+			       "--max-receivers", "7", "--reassign", "any",
+			       "--slow-policy", "skip", "--max-lag", "50%",
+			       "--drain-timeout", "250ms", "--backend",
+			       "io_uring", "--congestion", "cubic", "--sndbuf",
+			       "64K", "--rcvbuf", "0", "--cpu", "1", "--mode",
+			       "0600", "--group", "0", "--log-level", "debug",
+			       "--log-format", "json", "--log-time", "on",
+			       "--log-file", "/var/log/x", "--log-rotate", "1G",
+			       "--log-keep", "0", "--log-rate", "7", NULL),
+			 CONFIG_RUN);
 
 	assert_string_equal(config.name, "s1");
 	assert_int_equal(config.ring_size_bytes, MIB);
@@ -165,6 +174,12 @@ static void every_option_reaches_its_field(void **state)
 	assert_string_equal(config.group, "0");
 	assert_int_equal(config.gid, 0);
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
+	assert_int_equal(config.log_time, LOG_TIME_ON);
+	assert_string_equal(config.log_file, "/var/log/x");
+	assert_int_equal(config.log_rotate_bytes, 1024 * MIB);
+	assert_int_equal(config.log_keep, 0);
+	assert_int_equal(config.log_rate, 7);
 }
 
 static void words_stand_for_their_values(void **state)
@@ -226,6 +241,31 @@ static void the_ring_is_a_power_of_two_from_64k_to_1t(void **state)
 	refuses("--ring-size", "100M",
 		"--ring-size: 100M is not a power of two (allowed: a power of "
 		"two from 64K to 1T)");
+}
+
+static void log_files_are_bounded(void **state)
+{
+	char path[300];
+
+	(void)state;
+	memset(path, 'a', sizeof(path));
+	path[255] = '\0';
+	accepts("--log-file", path);
+	path[255] = 'a';
+	path[256] = '\0';
+	refuses("--log-file", path, "is too long (allowed: a path");
+	refuses("--log-file", "", "is not a path");
+	accepts("--log-rotate", "0");
+	accepts("--log-rotate", "4K");
+	accepts("--log-rotate", "1T");
+	refuses("--log-rotate", "4095", "from 4K to 1T, or 0 for never)");
+	refuses("--log-rotate", "2T", "out of range");
+	accepts("--log-keep", "1000");
+	refuses("--log-keep", "1001", "from 0 to 1000)");
+	accepts("--log-rate", "1000000");
+	refuses("--log-rate", "1000001", "from 0 to 1000000)");
+	refuses("--log-format", "xml", "text or json)");
+	refuses("--log-time", "utc", "auto, on or off)");
 }
 
 static void counts_keep_to_their_range(void **state)
@@ -665,6 +705,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_options_give_the_defaults),
 		cmocka_unit_test(no_arguments_at_all_are_no_options),
+		cmocka_unit_test(log_files_are_bounded),
 		cmocka_unit_test(every_option_reaches_its_field),
 		cmocka_unit_test(words_stand_for_their_values),
 		cmocka_unit_test(words_must_be_whole),

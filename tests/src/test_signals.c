@@ -46,14 +46,27 @@ static void wait_with_the_mask_lets_it_in(void **state)
 	assert_int_equal(signals_take(), SIGINT);
 }
 
-static void hangup_and_broken_pipe_are_ignored(void **state)
+static void broken_pipe_is_ignored(void **state)
 {
 	(void)state;
-	assert_int_equal(raise(SIGHUP), 0);
 	assert_int_equal(raise(SIGPIPE), 0);
 	signals_poll();
 
 	assert_int_equal(signals_take(), 0);
+}
+
+static void hangup_is_kept_apart_from_the_end(void **state)
+{
+	(void)state;
+	assert_int_equal(raise(SIGHUP), 0);
+	assert_int_equal(raise(SIGTERM), 0);
+	assert_false(signals_take_hangup());
+
+	signals_poll();
+
+	assert_true(signals_take_hangup());
+	assert_false(signals_take_hangup());
+	assert_int_equal(signals_take(), SIGTERM);
 }
 
 int main(void)
@@ -62,7 +75,8 @@ int main(void)
 		cmocka_unit_test(blocked_signal_is_taken_after_a_poll),
 		cmocka_unit_test(poll_without_a_signal_finds_none),
 		cmocka_unit_test(wait_with_the_mask_lets_it_in),
-		cmocka_unit_test(hangup_and_broken_pipe_are_ignored),
+		cmocka_unit_test(broken_pipe_is_ignored),
+		cmocka_unit_test(hangup_is_kept_apart_from_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, NULL);

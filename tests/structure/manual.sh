@@ -50,7 +50,13 @@ section() {
 events_of_source() {
 	local event='"([a-z_]+)"( *: *"([a-z_]+)")?' call level levels
 
-	calls log_event "$source"/src/*.c | grep -v '^enum' |
+	# log_line_make: the log's own lines; of those it repeats, report has
+	# the event
+	{
+		calls log_event "$source"/src/*.c
+		echo # what calls prints has no last newline
+		calls log_line_make "$source"/src/*.c | grep -v 'report\.'
+	} | grep -Ev '^(enum|struct|$)' |
 		while IFS= read -r call; do
 			levels=$(grep -o 'LOG_LEVEL_[A-Z]*' <<<"$call")
 			# the first text is the event's, not the format
@@ -64,9 +70,6 @@ events_of_source() {
 					echo "${BASH_REMATCH[3]} ${level#log_level_}"
 			done
 		done
-	# written past log_event(), by the log itself
-	sed -n 's/.*"\(error\|warn\|info\|debug\) \([a-z_]*\) .*/\2 \1/p' \
-		"$source/src/log.c"
 }
 
 events_of_manual() {

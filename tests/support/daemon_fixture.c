@@ -16,7 +16,8 @@
 
 #include "daemon_fixture.h"
 
-#define FIXTURES_MAX 8
+#define FIXTURES_MAX   8
+#define LOG_SETTLES_MS 1000
 
 /* Those whose process may still run. */
 static struct daemon_fixture *running[FIXTURES_MAX];
@@ -114,7 +115,8 @@ void daemon_fixture_start(struct daemon_fixture *daemon,
 		if (strcmp(*option, "--listen") == 0 ||
 		    strcmp(*option, "--ingest") == 0 ||
 		    strcmp(*option, "--egress") == 0 ||
-		    strcmp(*option, "--packet") == 0)
+		    strcmp(*option, "--packet") == 0 ||
+		    strcmp(*option, "--echo") == 0)
 			listeners++;
 	daemon_fixture_await_log(daemon, "info listening ", listeners);
 }
@@ -144,12 +146,33 @@ uint16_t daemon_fixture_port_of(struct daemon_fixture *daemon, const char *role,
 
 /* ---- Log --------------------------------------------------------------- */
 
+/* Nothing that it has logged is still on its way; or there is no telling. */
+static bool has_written(void *argument)
+{
+	const struct daemon_fixture *daemon = argument;
+	struct bcast_counter_info info;
+	struct bcast_monitor *monitor;
+	uint64_t waiting = 0;
+	uint32_t next = 0;
+
+	if (bcast_monitor_open(daemon->name, &monitor) < 0)
+		return true;
+	while (bcast_monitor_counter(monitor, &next, &info) == 1)
+		if (strcmp(info.name, "log_waiting") == 0)
+			waiting = info.value;
+	bcast_monitor_close(monitor);
+	return waiting == 0;
+}
+
 const char *daemon_fixture_log(struct daemon_fixture *daemon)
 {
-	/* its own offset is the daemon's, shared: leave it alone */
-	ssize_t n =
-		pread(daemon->log_fd, daemon->log, DAEMON_FIXTURE_LOG_MAX, 0);
+	ssize_t n;
 
+	/* a thread of it writes the log, soon after the fact */
+	if (daemon->pid > 0)
+		(void)test_within(LOG_SETTLES_MS, has_written, daemon);
+	/* its own offset is the daemon's, shared: leave it alone */
+	n = pread(daemon->log_fd, daemon->log, DAEMON_FIXTURE_LOG_MAX, 0);
 	daemon->log[n > 0 ? n : 0] = '\0';
 	return daemon->log;
 }

@@ -75,6 +75,7 @@ static void stream_owner(const struct bc_owner_shm *owner,
 	info->ended_realtime_ns = get(&owner->ended_realtime_ns);
 	info->heartbeat_age_ns = age_ns(get(&owner->heartbeat_ns));
 	info->max_receivers = get32(&owner->max_receivers);
+	info->end_signal = get32(&owner->end_reason);
 }
 
 /* The tail, with its number unless it never stands still. */

@@ -65,6 +65,23 @@ const char *bcast_state_name(uint32_t state)
 	return "unknown";
 }
 
+const char *bcast_condition_name(const struct bcast_stream_info *stream)
+{
+	if (stream->state == BCAST_STREAM_CLOSED)
+		return bcast_state_name(stream->state);
+	if (!stream->writer_alive)
+		return "dead";
+	/* it beats every 100 ms: far beyond a busy machine's delays */
+	if (stream->heartbeat_age_ns > BCAST_SILENCE_NS)
+		return "stuck";
+	return bcast_state_name(stream->state);
+}
+
+const char *bcast_counter_kind_name(uint32_t kind)
+{
+	return kind == BCAST_GAUGE ? "gauge" : "counter";
+}
+
 const char *bcast_format_name(uint32_t format)
 {
 	switch ((enum bcast_stream_format)format) {

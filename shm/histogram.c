@@ -42,8 +42,8 @@ void bc_histogram_record(struct bc_histogram_shm *histogram, uint64_t value)
  * Pages of nodes can hold anything: no more than leaves the sum of all, times
  * 1000, within 64 bits. Some 10^14, so that true counts stay what they are.
  */
-static uint64_t count_of(const struct bc_histogram_shm *histogram,
-			 unsigned bucket)
+uint64_t bc_histogram_count(const struct bc_histogram_shm *histogram,
+			    unsigned bucket)
 {
 	const uint64_t most = UINT64_MAX / 1001 / BC_HISTOGRAM_BUCKETS;
 	uint64_t count = atomic_load_explicit(&histogram->buckets[bucket],
@@ -57,7 +57,7 @@ uint64_t bc_histogram_total(const struct bc_histogram_shm *histogram)
 	uint64_t total = 0;
 
 	for (unsigned i = 0; i < BC_HISTOGRAM_BUCKETS; i++)
-		total += count_of(histogram, i);
+		total += bc_histogram_count(histogram, i);
 	return total;
 }
 
@@ -71,7 +71,7 @@ uint64_t bc_histogram_quantile(const struct bc_histogram_shm *histogram,
 	if (total == 0)
 		return 0;
 	for (unsigned i = 0; i < BC_HISTOGRAM_BUCKETS; i++) {
-		seen += count_of(histogram, i);
+		seen += bc_histogram_count(histogram, i);
 		if (seen >= rank && seen > 0)
 			return bc_histogram_upper(i);
 	}

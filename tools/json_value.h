@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json_value.h - JSON values by the types that the tables of keys name
- * (shmstat_keys.def, node_keys.def), and printing them.
+ * json_value.h - JSON values by the types that bcast/fields.def names, and
+ * printing them.
  *
  * json-c does the work: it escapes, and it has integers of 64 bits without a
  * sign, which positions are. It sets keys in the order given.

@@ -147,10 +147,9 @@ void nodes_text(const struct nodes *nodes)
 
 void nodes_json_one(struct json_object *object, const struct bcast_node_info *n)
 {
-#define NODE_KEY(key, type, value, help) \
+#define NODE_KEY(key, type, value, ...) \
 	json_value_add(object, #key, json_value_##type(value));
-#include "node_keys.def"
-#undef NODE_KEY
+#include <bcast/fields.def>
 }
 
 struct json_object *nodes_json(const struct nodes *nodes)

@@ -36,7 +36,7 @@ void nodes_free(struct nodes *nodes);
 /* nodes_text - a table on standard output: a heading, and a line a node. */
 void nodes_text(const struct nodes *nodes);
 
-/* nodes_json_one - the keys of node_keys.def into an object. */
+/* nodes_json_one - the keys of bcast/fields.def into an object. */
 void nodes_json_one(struct json_object *object,
 		    const struct bcast_node_info *n);
 

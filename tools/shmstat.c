@@ -4,7 +4,7 @@
  *
  * Everything shown stands in shared memory (bcast/monitor.h), so this works on
  * a busy, a stuck and a dead daemon alike, and asks none of them. One look,
- * one print: rates need two looks and are not made here.
+ * one print; rates need two, and are for --watch (watch.c).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -15,9 +15,15 @@
 #include "attach_error.h"
 #include "options.h"
 #include "output.h"
+#include "postmortem.h"
 #include "shmstat.h"
+#include "watch.h"
 
 #define PROGRAM "bcast-shmstat"
+
+#define INTERVAL_MS	500
+#define INTERVAL_MIN_MS 20
+#define INTERVAL_MAX_MS 3600000
 
 enum option {
 	OPTION_LIST,
@@ -27,6 +33,12 @@ enum option {
 	OPTION_ERRORS,
 	OPTION_COUNTERS,
 	OPTION_NODES,
+	OPTION_FIELDS,
+	OPTION_PROMETHEUS,
+	OPTION_WATCH,
+	OPTION_INTERVAL,
+	OPTION_POSTMORTEM,
+	OPTION_PACKETS,
 	OPTION_VERSION,
 	OPTION_HELP,
 	OPTION_COUNT
@@ -47,6 +59,18 @@ static const struct options_row rows[] = {
 			     "add the daemon's counters, with their meaning"},
 	[OPTION_NODES] = {"nodes", 'n', false, NULL,
 			  "add the table of local nodes: lag, laps, latency"},
+	[OPTION_FIELDS] = {"fields", 'F', false, NULL,
+			   "each field on a line: value, unit, meaning"},
+	[OPTION_PROMETHEUS] = {"prometheus", 'P', false, NULL,
+			       "as metrics for Prometheus (also with -r, -n)"},
+	[OPTION_WATCH] = {"watch", 'w', false, NULL,
+			  "show it live in this terminal, until q"},
+	[OPTION_INTERVAL] = {"interval", 'i', false, "TIME",
+			     "watch: time between looks (500ms)"},
+	[OPTION_POSTMORTEM] = {"postmortem", 'p', false, NULL,
+			       "how it ended, and all that is left of it"},
+	[OPTION_PACKETS] = {"packets", 'N', false, "N",
+			    "postmortem: show the last N records (10)"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
 			    "print the version and end"},
 	[OPTION_HELP] = {"help", 'h', false, NULL, "print this and end"},
@@ -65,15 +89,40 @@ struct wish {
 	const char *name;
 	bool list;
 	bool json;
+	bool fields;
+	bool prometheus;
+	bool watch;
+	int interval_ms; /* 0: not given */
+	bool postmortem;
+	int64_t packets; /* -1: not given */
 	struct shmstat_sections sections;
 };
 
-/* As options_take: no argument to be wrong about, so always NULL. */
+static const char *take_interval(struct wish *wish, const char *argument)
+{
+	if (options_time(argument, 1000, &wish->interval_ms) &&
+	    wish->interval_ms >= INTERVAL_MIN_MS &&
+	    wish->interval_ms <= INTERVAL_MAX_MS)
+		return NULL;
+	return "a time from 20ms to 3600s: 100ms, 2s, 2";
+}
+
+static const char *take_packets(struct wish *wish, const char *argument)
+{
+	uint64_t packets;
+
+	if (!options_size(argument, &packets) ||
+	    packets > POSTMORTEM_PACKETS_MAX)
+		return "a number from 0 to 100000";
+	wish->packets = (int64_t)packets;
+	return NULL;
+}
+
+/* As options_take. */
 static const char *take(void *to, int option, const char *argument)
 {
 	struct wish *wish = to;
 
-	(void)argument; /* none of them has one */
 	switch ((enum option)option) {
 	case OPTION_LIST:
 		wish->list = true;
@@ -96,6 +145,22 @@ static const char *take(void *to, int option, const char *argument)
 	case OPTION_NODES:
 		wish->sections.nodes = true;
 		break;
+	case OPTION_FIELDS:
+		wish->fields = true;
+		break;
+	case OPTION_PROMETHEUS:
+		wish->prometheus = true;
+		break;
+	case OPTION_WATCH:
+		wish->watch = true;
+		break;
+	case OPTION_INTERVAL:
+		return take_interval(wish, argument);
+	case OPTION_POSTMORTEM:
+		wish->postmortem = true;
+		break;
+	case OPTION_PACKETS:
+		return take_packets(wish, argument);
 	case OPTION_VERSION: /* options_read() answers these two */
 	case OPTION_HELP:
 	case OPTION_COUNT:
@@ -133,6 +198,28 @@ static int show_list(const struct wish *wish)
 	return ret < 0 ? EX_OSERR : EX_OK;
 }
 
+static int show_metrics(const struct wish *wish)
+{
+	struct nodes_problem problem = {0};
+	int ret = shmstat_prometheus(wish->name, &wish->sections, &problem);
+
+	if (ret < 0)
+		return attach_error(PROGRAM, wish->name, ret);
+	if (!problem.text[0])
+		return EX_OK;
+	fprintf(stderr, PROGRAM ": nodes cannot be shown: %s\n", problem.text);
+	return EX_NOPERM;
+}
+
+static int show_end(const struct wish *wish)
+{
+	int ret = postmortem(wish->name, wish->packets >= 0
+						 ? (uint32_t)wish->packets
+						 : POSTMORTEM_PACKETS);
+
+	return ret < 0 ? attach_error(PROGRAM, wish->name, ret) : EX_OK;
+}
+
 static int show_one(const struct wish *wish)
 {
 	struct shmstat stat;
@@ -145,7 +232,9 @@ static int show_one(const struct wish *wish)
 	/* text has their number on its first screen */
 	if (wish->sections.nodes || !wish->json)
 		shmstat_read_nodes(wish->name, &stat);
-	if (wish->json)
+	if (wish->fields)
+		shmstat_fields(&stat);
+	else if (wish->json)
 		ret = shmstat_json(&stat, &wish->sections);
 	else
 		shmstat_text(&stat, &wish->sections);
@@ -156,24 +245,56 @@ static int show_one(const struct wish *wish)
 	return EX_OSERR;
 }
 
-static int run(struct wish *wish, int operands, char **operand)
+/* NULL, or why these options do not go together. */
+static const char *conflict(const struct wish *wish, int operands)
 {
 	const struct shmstat_sections *sections = &wish->sections;
+	bool tables = sections->receivers || sections->closed ||
+		      sections->errors || sections->counters || sections->nodes;
+	int others = wish->fields + wish->prometheus + wish->watch +
+		     wish->postmortem;
 
 	if (operands > 1)
-		return usage("one stream at a time");
-	if (wish->list &&
-	    (operands > 0 || sections->receivers || sections->closed ||
-	     sections->errors || sections->counters || sections->nodes))
-		return usage("--list goes with --json only");
+		return "one stream at a time";
+	if (wish->list && (operands > 0 || tables || others > 0))
+		return "--list goes with --json only";
+	if (wish->json + others > 1)
+		return "one of --json, --fields, --prometheus, --watch and "
+		       "--postmortem";
+	if ((wish->watch || wish->postmortem) && tables)
+		return "--watch and --postmortem show all tables by themselves";
+	if (wish->packets >= 0 && !wish->postmortem)
+		return "--packets goes with --postmortem";
+	if (wish->interval_ms && !wish->watch)
+		return "--interval goes with --watch";
+	if (wish->prometheus &&
+	    (sections->closed || sections->errors || sections->counters))
+		return "--prometheus goes with --receivers and --nodes only";
+	return NULL;
+}
+
+static int run(struct wish *wish, int operands, char **operand)
+{
+	const char *problem = conflict(wish, operands);
+
+	if (problem)
+		return usage(problem);
 	if (operands == 1)
 		wish->name = operand[0];
-	return wish->list ? show_list(wish) : show_one(wish);
+	if (wish->list)
+		return show_list(wish);
+	if (wish->watch)
+		return watch_run(PROGRAM, wish->name,
+				 wish->interval_ms ? wish->interval_ms
+						   : INTERVAL_MS);
+	if (wish->postmortem)
+		return show_end(wish);
+	return wish->prometheus ? show_metrics(wish) : show_one(wish);
 }
 
 int main(int argc, char **argv)
 {
-	struct wish wish = {.name = "default"};
+	struct wish wish = {.name = "default", .packets = -1};
 	int code;
 
 	/* a closed pipe is seen by output_finish() */

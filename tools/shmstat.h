@@ -14,9 +14,6 @@
 
 #include "nodes.h"
 
-/* A daemon beats every 100 ms; this is far beyond a busy machine's delays. */
-#define SHMSTAT_STUCK_NS UINT64_C(2000000000)
-
 /* What to show besides the stream itself. */
 struct shmstat_sections {
 	bool receivers;
@@ -74,6 +71,17 @@ struct shmstat_listed {
  * bcast_monitor_open(); shmstat_free() frees it in any case.
  */
 int shmstat_read(const char *name, struct shmstat *stat);
+
+/* Closed connections: the newest ones, up to so many, not from `until` on. */
+struct shmstat_closed_range {
+	const struct bcast_closed_info *until; /* NULL: all */
+	size_t limit;
+};
+
+/* shmstat_take - the same of a stream that is open already. */
+int shmstat_take(const struct bcast_monitor *monitor,
+		 const struct shmstat_closed_range *range,
+		 struct shmstat *stat);
 void shmstat_free(struct shmstat *stat);
 
 /*
@@ -89,21 +97,31 @@ void shmstat_read_nodes(const char *name, struct shmstat *stat);
  */
 int shmstat_list(struct shmstat_listed **listed);
 
-/* shmstat_state - one word, judged by what is written and who is alive. */
-const char *shmstat_state(const struct bcast_stream_info *s);
-
 /* Is it a sender, or about to be one? */
 bool shmstat_is_sender(const struct bcast_peer_info *peer);
 
-/* Small conversions for the table of keys. */
-uint64_t shmstat_errno(const struct bcast_closed_info *c);
-const char *shmstat_kind(const struct bcast_counter_info *n);
-
-/* ---- shmstat_text.c, shmstat_json.c: print on standard output ----------- */
+/* ---- shmstat_text.c: all that follow print on standard output ---------- */
 
 void shmstat_text(const struct shmstat *stat,
 		  const struct shmstat_sections *sections);
 void shmstat_text_list(const struct shmstat_listed *listed, int count);
+
+/* ---- shmstat_fields.c ---------------------------------------------------- */
+
+void shmstat_fields(const struct shmstat *stat);
+
+/* ---- shmstat_prometheus.c ------------------------------------------------ */
+
+/*
+ * shmstat_prometheus - print a stream's metrics. Returns 0, or as
+ * bcast_monitor_open(). If nodes are wanted and cannot be read, nothing is
+ * printed, and *problem says why.
+ */
+int shmstat_prometheus(const char *name,
+		       const struct shmstat_sections *sections,
+		       struct nodes_problem *problem);
+
+/* ---- shmstat_json.c ------------------------------------------------------ */
 
 /* These return 0 or -ENOMEM. */
 int shmstat_json(const struct shmstat *stat,

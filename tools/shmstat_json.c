@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmstat_json.c - the stream as JSON, key by key from shmstat_keys.def.
+ * shmstat_json.c - the stream as JSON, key by key from bcast/fields.def.
  */
 #include "json_value.h"
 #include "rights.h"
@@ -10,82 +10,54 @@
 
 #define ROW(key, type, value) \
 	json_value_add(object, #key, json_value_##type(value));
-#define STREAM_KEY(...)
-#define WRITER_KEY(...)
-#define SUMMARY_KEY(...)
-#define PEER_KEY(...)
-#define CLOSED_KEY(...)
-#define COUNTER_KEY(...)
-#define ERROR_KEY(...)
 
 static void add_stream(struct json_object *object,
 		       const struct bcast_stream_info *s)
 {
-#undef STREAM_KEY
-#define STREAM_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef STREAM_KEY
-#define STREAM_KEY(...)
+#define STREAM_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_writer(struct json_object *object,
 		       const struct bcast_writer_info *w)
 {
-#undef WRITER_KEY
-#define WRITER_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef WRITER_KEY
-#define WRITER_KEY(...)
+#define WRITER_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_summary(struct json_object *object,
 			const struct shmstat_totals *t)
 {
-#undef SUMMARY_KEY
-#define SUMMARY_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef SUMMARY_KEY
-#define SUMMARY_KEY(...)
+#define SUMMARY_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_peer(struct json_object *object,
 		     const struct bcast_peer_info *p)
 {
-#undef PEER_KEY
-#define PEER_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef PEER_KEY
-#define PEER_KEY(...)
+#define PEER_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_closed(struct json_object *object,
 		       const struct bcast_closed_info *c)
 {
-#undef CLOSED_KEY
-#define CLOSED_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef CLOSED_KEY
-#define CLOSED_KEY(...)
+#define CLOSED_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_counter(struct json_object *object,
 			const struct bcast_counter_info *n)
 {
-#undef COUNTER_KEY
-#define COUNTER_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef COUNTER_KEY
-#define COUNTER_KEY(...)
+#define COUNTER_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 static void add_error(struct json_object *object,
 		      const struct bcast_error_info *e)
 {
-#undef ERROR_KEY
-#define ERROR_KEY(key, type, value, help) ROW(key, type, value)
-#include "shmstat_keys.def"
-#undef ERROR_KEY
-#define ERROR_KEY(...)
+#define ERROR_KEY(key, type, value, ...) ROW(key, type, value)
+#include <bcast/fields.def>
 }
 
 /* ---- The whole --------------------------------------------------------- */

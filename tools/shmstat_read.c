@@ -73,6 +73,7 @@ static int read_peers(const struct bcast_monitor *monitor, struct shmstat *stat)
 }
 
 static int read_closed(const struct bcast_monitor *monitor,
+		       const struct shmstat_closed_range *range,
 		       struct shmstat *stat)
 {
 	struct list list = {.entry_size = sizeof(*stat->closed)};
@@ -80,8 +81,14 @@ static int read_closed(const struct bcast_monitor *monitor,
 	uint32_t next = 0;
 	int ret = 0;
 
-	while (ret == 0 && bcast_monitor_closed(monitor, &next, &closed) == 1)
+	while (ret == 0 && list.count < range->limit &&
+	       bcast_monitor_closed(monitor, &next, &closed) == 1) {
+		/* all of it is set, padding too: there is none */
+		if (range->until &&
+		    memcmp(&closed, range->until, sizeof(closed)) == 0)
+			break;
 		ret = append(&list, &closed);
+	}
 	stat->closed = (struct bcast_closed_info *)(void *)list.entries;
 	stat->closed_count = list.count;
 	return ret;
@@ -168,15 +175,12 @@ static void add_up(struct shmstat *stat)
 	}
 }
 
-int shmstat_read(const char *name, struct shmstat *stat)
+int shmstat_take(const struct bcast_monitor *monitor,
+		 const struct shmstat_closed_range *range, struct shmstat *stat)
 {
-	struct bcast_monitor *monitor;
 	int ret;
 
 	memset(stat, 0, sizeof(*stat));
-	ret = bcast_monitor_open(name, &monitor);
-	if (ret < 0)
-		return ret;
 	ret = bcast_monitor_stream(monitor, &stat->stream);
 	if (ret == 0)
 		ret = bcast_monitor_writer(monitor, &stat->writer);
@@ -185,13 +189,27 @@ int shmstat_read(const char *name, struct shmstat *stat)
 	if (ret == 0)
 		ret = read_peers(monitor, stat);
 	if (ret == 0)
-		ret = read_closed(monitor, stat);
+		ret = read_closed(monitor, range, stat);
 	if (ret == 0)
 		ret = read_errors(monitor, stat);
 	if (ret == 0)
 		ret = read_counters(monitor, stat);
-	bcast_monitor_close(monitor);
 	add_up(stat);
+	return ret;
+}
+
+int shmstat_read(const char *name, struct shmstat *stat)
+{
+	const struct shmstat_closed_range all = {.limit = SIZE_MAX};
+	struct bcast_monitor *monitor;
+	int ret;
+
+	memset(stat, 0, sizeof(*stat));
+	ret = bcast_monitor_open(name, &monitor);
+	if (ret < 0)
+		return ret;
+	ret = shmstat_take(monitor, &all, stat);
+	bcast_monitor_close(monitor);
 	return ret;
 }
 
@@ -253,27 +271,4 @@ int shmstat_list(struct shmstat_listed **listed)
 	}
 	free(names);
 	return count < 0 ? count : kept;
-}
-
-/* ---- Words ------------------------------------------------------------- */
-
-const char *shmstat_state(const struct bcast_stream_info *s)
-{
-	if (s->state == BCAST_STREAM_CLOSED)
-		return bcast_state_name(s->state);
-	if (!s->writer_alive)
-		return "dead";
-	if (s->heartbeat_age_ns > SHMSTAT_STUCK_NS)
-		return "stuck";
-	return bcast_state_name(s->state);
-}
-
-uint64_t shmstat_errno(const struct bcast_closed_info *c)
-{
-	return c->error < 0 ? (uint64_t) - (int64_t)c->error : 0;
-}
-
-const char *shmstat_kind(const struct bcast_counter_info *n)
-{
-	return n->kind == BCAST_GAUGE ? "gauge" : "counter";
 }

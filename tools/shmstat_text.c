@@ -60,7 +60,7 @@ static bool runs(const struct bcast_stream_info *s)
 static void print_state(const struct shmstat *stat)
 {
 	const struct bcast_stream_info *s = &stat->stream;
-	const char *state = shmstat_state(s);
+	const char *state = bcast_condition_name(s);
 
 	label(stat, "state");
 	if (strcmp(state, "dead") == 0)
@@ -301,7 +301,7 @@ void shmstat_text_list(const struct shmstat_listed *listed, int count)
 			       bcast_strerror(one->error));
 		else
 			printf("%-*s %-8s %20" PRIu64 " %9" PRIu64 "\n", width,
-			       one->name, shmstat_state(&one->stream),
+			       one->name, bcast_condition_name(&one->stream),
 			       one->stream.tail, one->totals.receivers);
 	}
 }

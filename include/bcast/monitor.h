@@ -62,6 +62,8 @@ struct bcast_stream_info {
 	uint32_t group_gid;  /* the object's group */
 	uint32_t mode;	     /* its permission bits, such as 0640 */
 	uint64_t sequence;   /* packets: of the record that begins at tail */
+	uint32_t end_signal; /* the signal that asked it to end; 0: none yet */
+	uint32_t reserved_zero;
 };
 
 /* counter_info.kind */
@@ -89,8 +91,9 @@ enum bcast_peer_role {
 	BCAST_ROLE_SENDER = 1,	 /* holds the write lease */
 	BCAST_ROLE_RECEIVER = 2, /* is sent the stream */
 	BCAST_ROLE_WAITING = 3,	 /* next sender, once the last one is read */
-	BCAST_ROLE_GREETING = 4, /* at --packet: has not said yet what it wants */
-	BCAST_ROLE_CLIENT = 5,	 /* at --packet: all but those that receive */
+	BCAST_ROLE_GREETING =
+		4,	       /* at --packet: has not said yet what it wants */
+	BCAST_ROLE_CLIENT = 5, /* at --packet: all but those that receive */
 };
 
 /* A connection of the daemon, while it is open. */
@@ -138,6 +141,19 @@ BCAST_API const char *bcast_close_reason_name(uint32_t reason);
 BCAST_API const char *bcast_role_name(uint32_t role);
 BCAST_API const char *bcast_state_name(uint32_t state);
 BCAST_API const char *bcast_format_name(uint32_t format);
+
+/*
+ * bcast_condition_name - the state as it is judged: "starting", "live",
+ * "draining" or "closed" as the daemon has written it; "dead" if it died
+ * before it could write that; "stuck" if it is alive, but has given no sign of
+ * life for BCAST_SILENCE_NS.
+ */
+#define BCAST_SILENCE_NS UINT64_C(2000000000)
+BCAST_API const char *bcast_condition_name(
+	const struct bcast_stream_info *stream);
+
+/* bcast_counter_kind_name - "counter" or "gauge". */
+BCAST_API const char *bcast_counter_kind_name(uint32_t kind);
 
 /* A connection that has ended. The segment remembers the last 1024. */
 struct bcast_closed_info {
@@ -226,6 +242,33 @@ BCAST_API int bcast_monitor_fact(const struct bcast_monitor *monitor,
 BCAST_API int bcast_monitor_error(const struct bcast_monitor *monitor,
 				  uint32_t *next,
 				  struct bcast_error_info *info);
+
+/* What bcast_monitor_prometheus() tells besides stream and counters: bits. */
+#define BCAST_METRICS_PEERS 1u /* of each open connection */
+#define BCAST_METRICS_NODES 2u /* of each local node, with its latencies */
+
+/*
+ * bcast_monitor_prometheus - all of it as metrics, in Prometheus's text format
+ * (version 0.0.4): for the textfile collector, and to be served as /metrics.
+ *
+ * sections	0, or BCAST_METRICS_... : some 1.5 KiB for each connection, up
+ *		to 5 KiB for each node
+ * buffer	gets a terminated text, cut if it has no room
+ *
+ * The names are made of those in <bcast/fields.def> and of the counters', by
+ * one rule: bcast_, then stream_, peer_, node_ (a counter: nothing), the name
+ * without its unit, the unit (bytes or seconds), and _total if it only grows:
+ * sender_paused_ns is bcast_sender_paused_seconds_total. Numbers are exact:
+ * integers, or decimals with all digits.
+ *
+ * Returns the length of the whole text, as snprintf() does: if it is not less
+ * than `size`, it was cut; give it more room. Or -ENOMEM, or as
+ * bcast_nodes_open() if the nodes cannot be read. Does not block; 20 us, and
+ * what the nodes cost (see bcast_nodes_list(): the dead are swept).
+ */
+BCAST_API int64_t bcast_monitor_prometheus(const struct bcast_monitor *monitor,
+					   uint32_t sections, char *buffer,
+					   size_t size);
 
 /*
  * bcast_list - the names of the streams on this machine, live or dead, sorted.

@@ -65,6 +65,7 @@ struct bc_backend_ops {
 			       size_t size);
 	int (*poll)(struct bc_backend *backend, int fd, uint64_t token);
 	int (*cancel)(struct bc_backend *backend, uint64_t token);
+	void (*forget)(struct bc_backend *backend, int fd); /* or NULL */
 	int (*wake)(struct bc_backend *backend, const bc_u32 *word);
 	int (*wait_word)(struct bc_backend *backend, const bc_u32 *word,
 			 uint32_t seen, uint64_t token);
@@ -206,6 +207,17 @@ static inline int bc_backend_poll(struct bc_backend *backend, int fd,
 static inline int bc_backend_cancel(struct bc_backend *backend, uint64_t token)
 {
 	return backend->ops->cancel(backend, token);
+}
+
+/*
+ * bc_backend_forget - another backend, of another thread, is to serve this
+ * descriptor from now on. No request of it is in flight. One that is closed
+ * need not be forgotten.
+ */
+static inline void bc_backend_forget(struct bc_backend *backend, int fd)
+{
+	if (backend->ops->forget)
+		backend->ops->forget(backend, fd);
 }
 
 /* bc_backend_wake - wake all that sleep on a futex word. Gives no event. */

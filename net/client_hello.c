@@ -41,6 +41,7 @@ static void drop_connection(struct bc_client_link *link)
 	if (link->fd >= 0)
 		(void)close(link->fd);
 	link->fd = -1;
+	link->mute = false;
 	link->in.begin = link->in.end = 0;
 	link->out.begin = link->out.end = 0;
 }
@@ -276,11 +277,12 @@ static void say_hello(struct bc_client_link *link)
 
 	if ((link->roles & BCAST_CLIENT_SUBSCRIBE) && !is_scout(link))
 		hello_subscriber(client, &hello);
-	if (link->roles & BCAST_CLIENT_PUBLISH) {
+	/* a node that comes again takes the place of its dead connection */
+	if (link->roles & (BCAST_CLIENT_PUBLISH | BCAST_CLIENT_NODE))
 		hello.fixed.publisher_id = client->publisher_id;
-		if (bc_client_flag(client, BCAST_CLIENT_CHECKSUM))
-			hello.fixed.wants |= BCAST_FEATURE_CHECKSUM;
-	}
+	if ((link->roles & BCAST_CLIENT_PUBLISH) &&
+	    bc_client_flag(client, BCAST_CLIENT_CHECKSUM))
+		hello.fixed.wants |= BCAST_FEATURE_CHECKSUM;
 	if (link->roles & BCAST_CLIENT_NODE)
 		snprintf(hello.id, sizeof(hello.id), "%s", client->id);
 	ret = bc_client_bytes_reserve(&link->out, BC_HELLO_FRAME_MAX);
@@ -289,7 +291,7 @@ static void say_hello(struct bc_client_link *link)
 		link->state = BC_LINK_HELLO;
 		/* nothing of the stream comes before WELCOME */
 		link->count = (struct bc_client_count){.limits.message_max = 0};
-		ret = bc_client_link_send(link);
+		bc_client_link_send(link);
 	}
 	if (ret < 0)
 		bc_client_link_fail(link, ret, bcast_strerror(ret));
@@ -354,10 +356,10 @@ static void on_first_record(struct bc_client_link *link,
 static void await_welcome(struct bc_client_link *link)
 {
 	struct bc_client_record record;
-	int ret = bc_client_link_send(link);
+	int ret;
 
-	if (ret == 0)
-		ret = bc_client_link_next(link, &record);
+	bc_client_link_send(link);
+	ret = bc_client_link_next(link, &record);
 	if (ret < 0)
 		bc_client_link_fail(link, ret, bcast_strerror(ret));
 	else if (ret == 1)
@@ -408,12 +410,11 @@ static uint64_t look_after(struct bc_client_link *link, uint64_t now_ns)
 		ret = say_beat(link);
 		link->said_ns = now_ns;
 	}
-	if (ret == 0)
-		ret = bc_client_link_send(link);
 	if (ret < 0) {
 		bc_client_link_fail(link, ret, bcast_strerror(ret));
 		return 0;
 	}
+	bc_client_link_send(link);
 	return link->said_ns + link->beat_ns < link->heard_ns + idle_ns
 		       ? link->said_ns + link->beat_ns
 		       : link->heard_ns + idle_ns;

@@ -167,6 +167,8 @@ bool bc_client_link_has_unsent(const struct bc_client_link *link)
 {
 	const struct bc_client_window *window = &link->client->window;
 
+	if (link->mute)
+		return false;
 	if (link->out.end > link->out.begin)
 		return true;
 	return has_window(link) && window->end > window->sent;
@@ -247,15 +249,15 @@ static int64_t send_some(struct bc_client_link *link)
 	return send_window(link, SIZE_MAX);
 }
 
-int bc_client_link_send(struct bc_client_link *link)
+void bc_client_link_send(struct bc_client_link *link)
 {
-	while (bc_client_link_has_unsent(link)) {
-		int64_t n = send_some(link);
+	int64_t n = 1;
 
-		if (n <= 0)
-			return (int)n;
-	}
-	return 0;
+	while (n > 0 && bc_client_link_has_unsent(link))
+		n = send_some(link);
+	/* what has come is there all the same, and may say why */
+	if (n < 0)
+		link->mute = true;
 }
 
 /* ---- Both -------------------------------------------------------------- */

@@ -74,6 +74,7 @@ struct bc_client_link {
 	int fd;		 /* -1: none */
 	int result;	 /* why the last attempt failed, or it ended */
 	unsigned rounds; /* attempts at all addresses, in vain */
+	bool mute;	 /* sending has failed */
 	bool watched;	 /* by the descriptor of client_fd.c */
 	bool watched_out;
 	struct bc_sockaddr addresses[BC_CLIENT_ADDRESSES];
@@ -250,8 +251,11 @@ int bc_client_link_say(struct bc_client_link *link,
 		       const struct bcast_packet_header *header,
 		       const void *payload);
 
-/* bc_client_link_send - what can be sent now. 0 or -errno: broken. */
-int bc_client_link_send(struct bc_client_link *link);
+/*
+ * bc_client_link_send - what can be sent now. If the daemon has closed, nothing
+ * can any more; that the connection is over is found by receiving, at its end.
+ */
+void bc_client_link_send(struct bc_client_link *link);
 bool bc_client_link_has_unsent(const struct bc_client_link *link);
 
 /* bc_client_link_answer - PING, HEARTBEAT, and what is to be skipped. */

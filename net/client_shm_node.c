@@ -124,6 +124,7 @@ static struct bcast_node_entry entry_of(const struct bcast_node_info *info)
 		.state = info->state,
 		.roles = info->roles,
 		.slot = info->slot,
+		.remote = (info->roles & BCAST_NODE_REMOTE) != 0,
 		.cursor = info->cursor,
 		.lag = info->lag,
 		.joined_realtime_ns = info->joined_realtime_ns,

@@ -176,8 +176,8 @@ static int ask(struct bc_client_link *link, struct bcast_packet_header *header,
 	header->sequence = question->sequence;
 	ret = bc_client_link_say(link, header, payload);
 	if (ret == 0)
-		ret = bc_client_link_send(link);
-	if (ret < 0)
+		bc_client_link_send(link);
+	else
 		bc_client_link_fail(link, ret, bcast_strerror(ret));
 	return ret;
 }

@@ -131,14 +131,8 @@ void bc_client_tcp_read_up(struct bcast_client *client)
 
 static void send_now(struct bcast_client *client)
 {
-	struct bc_client_link *link = &client->up;
-	int ret;
-
-	if (link->state != BC_LINK_UP)
-		return;
-	ret = bc_client_link_send(link);
-	if (ret < 0)
-		bc_client_link_fail(link, ret, bcast_strerror(ret));
+	if (client->up.state == BC_LINK_UP)
+		bc_client_link_send(&client->up);
 }
 
 static int make_room(struct bcast_client *client, size_t size,
@@ -158,7 +152,9 @@ static int make_room(struct bcast_client *client, size_t size,
 /* What is due now and then, beside publishing. */
 static int look_around(struct bcast_client *client)
 {
-	if (client->batch_bytes >= client->window.room / 4 ||
+	/* a connection in the making is never due later than now */
+	if (client->up.state != BC_LINK_UP ||
+	    client->batch_bytes >= client->window.room / 4 ||
 	    bc_client_coarse() >= client->work_due_ns)
 		bc_client_tcp_work(client);
 	if (client->in_shm)
@@ -202,6 +198,7 @@ int bc_client_tcp_flush(struct bcast_client *client, uint64_t deadline_ns)
 {
 	int ret = 0;
 
+	bc_client_tcp_work(client); /* also if there is nothing to wait for */
 	for (;;) {
 		send_now(client);
 		if (client->in_shm)

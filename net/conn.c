@@ -75,9 +75,8 @@ void bc_conn_begin_close(struct bc_conn *conn)
 	conn->state = BC_CONN_CLOSING;
 }
 
-void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn)
+static void make_free(struct bc_conn_table *table, struct bc_conn *conn)
 {
-	BC_ASSERT(conn->state == BC_CONN_CLOSING);
 	BC_ASSERT(conn->in_flight == 0);
 	BC_ASSERT(conn->owed.count == 0);
 	conn->state = BC_CONN_FREE;
@@ -86,6 +85,18 @@ void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn)
 	table->used--;
 	table->released++;
 	bc_conn_list_push(table, &table->free, conn);
+}
+
+void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn)
+{
+	BC_ASSERT(conn->state == BC_CONN_CLOSING);
+	make_free(table, conn);
+}
+
+void bc_conn_withdraw(struct bc_conn_table *table, struct bc_conn *conn)
+{
+	BC_ASSERT(conn->state == BC_CONN_OPEN);
+	make_free(table, conn);
 }
 
 struct bc_conn *bc_conn_by_token(const struct bc_conn_table *table,

@@ -16,6 +16,8 @@
  * bc_conn_floor() on stay claimed. release() is refused before (asserted) and
  * changes the generation, so that no late event can reach the next tenant. A
  * slot is in at most one list.
+ *
+ * Or OPEN --withdraw--> FREE: the connection goes on elsewhere.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -131,6 +133,12 @@ void bc_conn_begin_close(struct bc_conn *conn);
 
 /* bc_conn_release - CLOSING -> FREE; nothing is in flight or owed by now. */
 void bc_conn_release(struct bc_conn_table *table, struct bc_conn *conn);
+
+/*
+ * bc_conn_withdraw - OPEN -> FREE: nothing is in flight or owed, the slot is in
+ * no list, and the descriptor is the caller's.
+ */
+void bc_conn_withdraw(struct bc_conn_table *table, struct bc_conn *conn);
 
 /* bc_conn_slot - the slot's number. */
 static inline uint32_t bc_conn_slot(const struct bc_conn_table *table,

@@ -119,6 +119,12 @@ static int epoll_cancel(struct bc_backend *backend, uint64_t token)
 					  });
 }
 
+/* Else each edge would wake us as well as who has it now. */
+static void epoll_forget(struct bc_backend *backend, int fd)
+{
+	(void)epoll_ctl(epoll_of(backend)->fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 static int epoll_wake(struct bc_backend *backend, const bc_u32 *word)
 {
 	(void)backend;
@@ -255,6 +261,7 @@ static const struct bc_backend_ops epoll_ops = {
 	.send = epoll_send,
 	.poll = epoll_poll,
 	.cancel = epoll_cancel,
+	.forget = epoll_forget,
 	.wake = epoll_wake,
 	.wait_word = epoll_wait_word,
 	.wait = epoll_backend_wait,

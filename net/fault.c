@@ -248,6 +248,11 @@ static int fault_cancel(struct bc_backend *backend, uint64_t token)
 	return bc_backend_cancel(fault_of(backend)->inner, token);
 }
 
+static void fault_forget(struct bc_backend *backend, int fd)
+{
+	bc_backend_forget(fault_of(backend)->inner, fd);
+}
+
 static int fault_wake(struct bc_backend *backend, const bc_u32 *word)
 {
 	return bc_backend_wake(fault_of(backend)->inner, word);
@@ -314,6 +319,7 @@ static const struct bc_backend_ops fault_ops = {
 	.register_memory = fault_register_memory,
 	.poll = fault_poll,
 	.cancel = fault_cancel,
+	.forget = fault_forget,
 	.wake = fault_wake,
 	.wait_word = fault_wait_word,
 	.wait = fault_wait,

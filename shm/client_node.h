@@ -86,6 +86,12 @@ int bc_client_send_now(struct bcast_node *node, const char *to_id,
 int bc_client_broadcast_now(struct bcast_node *node, uint16_t type,
 			    const void *data, size_t size);
 
+/*
+ * bc_client_slot_of - where the node sent to under this id was last; UINT32_MAX
+ * if that is not remembered. It may have gone since.
+ */
+uint32_t bc_client_slot_of(const struct bcast_node *node, const char *id);
+
 /* Free what they have made. Zeroed is fine. */
 void bc_client_send_fini(struct bcast_node *node);
 void bc_client_message_fini(struct bcast_node *node);

@@ -145,11 +145,22 @@ static int search(struct bcast_node *node, const char *id,
 	return bc_node_table_is_current(&node->table);
 }
 
+static uint32_t place_of(const char *id)
+{
+	return (uint32_t)(bc_node_lock_id(id) % BC_ADDRESSES);
+}
+
+uint32_t bc_client_slot_of(const struct bcast_node *node, const char *id)
+{
+	const struct bc_address *known = &node->out.addresses[place_of(id)];
+
+	return strcmp(known->id, id) == 0 ? known->slot : UINT32_MAX;
+}
+
 static int find(struct bcast_node *node, const char *id,
 		const struct bc_address **found)
 {
-	struct bc_address *known =
-		&node->out.addresses[bc_node_lock_id(id) % BC_ADDRESSES];
+	struct bc_address *known = &node->out.addresses[place_of(id)];
 	int ret = 0;
 
 	if (strcmp(known->id, id) == 0 &&

@@ -153,36 +153,72 @@ static struct bc_record_place first_since(const struct bc_segment *segment,
 	return best;
 }
 
+/* The entries that count, from the newest (1) back to the oldest (most). */
+struct newest_first {
+	const struct bc_index_shm *entries;
+	uint32_t count;
+	uint32_t next; /* where the next one will be written */
+	uint32_t most;
+};
+
 /*
- * Entries are in the order of their positions, so the last one before `to` is
- * found by halving. Entry number n stands at n % count; the oldest may be about
- * to be replaced, so it is left out. If others are replaced while we look, they
- * are larger than all that we look for, and we find less.
+ * The oldest may be about to be replaced, so it is left out. Others that are
+ * replaced while we look are newer than what we look for, or 0.
+ */
+static struct newest_first newest_first(const struct bc_segment *segment)
+{
+	struct newest_first list = {.most = 0};
+	uint64_t written;
+
+	list.entries = entries_of(segment, &list.count);
+	if (list.count == 0)
+		return list;
+	/* pairs with the release store in bc_record_index_add() */
+	written = atomic_load_explicit(&segment->control->index_head.written,
+				       memory_order_acquire);
+	list.next = (uint32_t)(written % list.count);
+	list.most = written < list.count ? (uint32_t)written : list.count - 1;
+	return list;
+}
+
+/* Its position if that is no more than `to`, else 0. */
+static uint64_t up_to(const struct newest_first *list, uint32_t back,
+		      uint64_t to)
+{
+	uint32_t wrap = back <= list->next ? 0 : list->count;
+	uint64_t position =
+		get(&list->entries[list->next + wrap - back].position);
+
+	return position <= to ? position : 0;
+}
+
+/*
+ * Positions decrease from the newest back, so what is asked for is found by
+ * halving; and, since who asks is mostly near the end, by doubling before that.
  */
 uint64_t bc_record_index_boundary(const struct bc_segment *segment,
 				  uint64_t from, uint64_t to)
 {
-	const struct bc_index_head_shm *head = &segment->control->index_head;
-	const struct bc_index_shm *entries;
-	uint64_t first, end, found = 0;
-	uint32_t count;
+	const struct newest_first list = newest_first(segment);
+	uint32_t beyond = 0, within = 1;
+	uint64_t found = 0;
 
-	entries = entries_of(segment, &count);
-	/* pairs with the release store in bc_record_index_add() */
-	end = atomic_load_explicit(&head->written, memory_order_acquire);
-	if (count == 0)
-		return 0;
-	first = end < count ? 0 : end - (count - 1);
-	while (first < end) {
-		uint64_t middle = first + (end - first) / 2;
-		uint64_t position = get(&entries[middle % count].position);
+	while (within <= list.most && (found = up_to(&list, within, to)) == 0) {
+		beyond = within;
+		within *= 2;
+	}
+	if (within > list.most)
+		within = list.most + 1;
+	while (within - beyond > 1) {
+		uint32_t middle = beyond + (within - beyond) / 2;
+		uint64_t position = up_to(&list, middle, to);
 
-		if (position == 0 || position > to) {
-			end = middle;
+		if (position == 0) {
+			beyond = middle;
 			continue;
 		}
 		found = position;
-		first = middle + 1;
+		within = middle;
 	}
 	return found > from && found % BCAST_PACKET_ALIGN == 0 ? found : 0;
 }

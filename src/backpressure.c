@@ -148,6 +148,7 @@ bool backpressure_is_stalled(uint64_t now_ns, uint64_t waiting_since_ns,
 				    ? waiting_since_ns
 				    : last_progress_ns;
 
-	return waiting_since_ns != 0 &&
+	/* an egress thread's clock may have been read after ours */
+	return waiting_since_ns != 0 && now_ns > since_ns &&
 	       now_ns - since_ns >= BACKPRESSURE_STALL_NS;
 }

@@ -14,7 +14,7 @@
 #include "src/closing.h"
 #include "src/egress.h"
 #include "src/log.h"
-#include "src/publishing.h"
+#include "src/publishers.h"
 #include "src/request.h"
 #include "src/session.h"
 
@@ -161,7 +161,7 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 		bc_tally_add(&lane->tally, counter_of(conn->close_reason), 1);
 	}
 	if (conn->session && conn->session->publisher)
-		publishing_left(lane->daemon, conn);
+		publishers_left(lane->daemon, conn);
 	if (conn->session)
 		session_end(lane, conn);
 	bc_conn_begin_close(conn);

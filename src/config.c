@@ -61,6 +61,14 @@ uint32_t config_echo_clients(const struct config *config)
 	return 0;
 }
 
+bool config_has_clients(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].role == CONFIG_ROLE_PACKET)
+			return true;
+	return false;
+}
+
 /* ---- The one line ---- */
 
 /* Room for a value in a message; what is longer is cut. */

@@ -157,6 +157,12 @@ bool config_role_receives(enum config_role role);
 uint32_t config_echo_clients(const struct config *config);
 
 /*
+ * config_has_clients - is there a --packet address? Its clients are received by
+ * the daemon's own thread, also where egress threads serve subscribers.
+ */
+bool config_has_clients(const struct config *config);
+
+/*
  * config_read_bytes - the most that is read from the sender at once into a
  * ring of this size. Part of the rules for --max-lag: what a receiver may lag
  * plus one read fits the ring, and one read alone makes nobody too slow.

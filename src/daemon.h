@@ -85,7 +85,7 @@ struct ingest {
 
 struct publisher;
 
-/* Clients that publish. Only publishing.c, publish_*.c write it. */
+/* Clients that publish. Only publish*.c write it. */
 struct publishing {
 	struct publisher *all[BC_PUBLISHER_SLOTS];
 	uint32_t count;
@@ -195,6 +195,19 @@ struct daemon {
 	uint64_t drain_began_ns;
 	uint64_t drain_deadline_ns;
 };
+
+/*
+ * daemon_home_slots - connections of the home lane. With egress threads these
+ * are senders and, before they are handed over or if they do more than
+ * subscribe, clients.
+ */
+static inline uint32_t daemon_home_slots(const struct config *config)
+{
+	bool receivers =
+		config->egress_threads == 0 || config_has_clients(config);
+
+	return DAEMON_SENDERS_MAX + (receivers ? config->max_receivers : 0);
+}
 
 /*
  * daemon_tail - the position up to which the stream is published. A local

@@ -2,12 +2,14 @@
 /* echo.c - see echo.h. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/peer_socket.h"
+#include "net/sockaddr.h"
 #include "shm/clock.h"
 #include "src/echo.h"
 #include "src/echo_conn.h"
@@ -69,6 +71,7 @@ static struct echo_conn *open_slot(struct daemon *daemon, int fd)
 		.fd = fd,
 		.generation = generation,
 		.state = ECHO_OPEN,
+		.large = true, /* until it proves to be small */
 	};
 	bc_echo_stream_init(&conn->stream,
 			    (uint32_t)daemon->config.echo_max_bytes);
@@ -217,8 +220,32 @@ static void refuse(struct daemon *daemon, int fd)
 	(void)close(fd);
 }
 
-void echo_accepted(struct daemon *daemon, int fd)
+/* As introduce.c does for receivers, and for the same reasons. */
+static void tune(const struct config_listen *door, int fd)
 {
+	static const char cubic[] = "cubic";
+	struct sockaddr_storage local = {0}, peer = {0};
+	socklen_t local_length = sizeof(local), peer_length = sizeof(peer);
+	int sndbuf = (int)door->sndbuf_bytes;
+
+	(void)getsockname(fd, (struct sockaddr *)&local, &local_length);
+	if (local.ss_family == AF_UNIX) {
+		if (sndbuf > 0)
+			(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf,
+					 sizeof(sndbuf));
+		return;
+	}
+	if (strcmp(door->congestion, "auto") != 0)
+		return;
+	(void)getpeername(fd, (struct sockaddr *)&peer, &peer_length);
+	if (bc_sockaddr_same_host(&local, &peer))
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic,
+				 sizeof(cubic) - 1);
+}
+
+void echo_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
+{
+	uint32_t door = daemon->listeners[listener_index].door;
 	struct echo_conn *conn = NULL;
 
 	bc_counter_add(daemon->counters, BC_COUNTER_accepts, 1);
@@ -228,6 +255,7 @@ void echo_accepted(struct daemon *daemon, int fd)
 		refuse(daemon, fd);
 		return;
 	}
+	tune(&daemon->config.listens[door], fd);
 	bc_counter_add(daemon->counters, BC_COUNTER_echo_joined, 1);
 	bc_counter_set(daemon->counters, BC_COUNTER_echo_clients,
 		       daemon->echo.used);

@@ -52,8 +52,8 @@ int echo_start(struct daemon *daemon);
 /* echo_stop - free all. The backend is closed. Safe on a zeroed one. */
 void echo_stop(struct daemon *daemon);
 
-/* echo_accepted - a connection has come in. */
-void echo_accepted(struct daemon *daemon, int fd);
+/* echo_accepted - a connection has come in at daemon->listeners[index]. */
+void echo_accepted(struct daemon *daemon, uint32_t listener_index, int fd);
 
 /* echo_on_event - BC_OP_ECHO_RECV or BC_OP_ECHO_SEND. */
 void echo_on_event(struct daemon *daemon, struct bc_token token,

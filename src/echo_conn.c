@@ -12,7 +12,7 @@
 
 /* Pieces from here on are large; so many smaller ones make a small client. */
 #define LARGE_BYTES (BC_BACKEND_EACH_BYTES / 2)
-#define SMALL_ROW   32u
+#define SMALL_ROW   8u
 
 /* Adjacent bytes that are to go back. */
 struct run {

@@ -12,9 +12,10 @@
  * gets, and a payload goes back before it is whole.
  *
  * Small pieces are received by requests of many, into the backend's buffers:
- * that spares a system call each. A client whose pieces are large is received
- * from by recv(2) when it is readable, into one buffer for all: that buffer
- * stays in the cache, and then a call is nothing.
+ * that spares a system call each. A client whose pieces are large, as a new
+ * one's are taken to be, is received from by recv(2) when it is readable, into
+ * one buffer for all: that buffer stays in the cache, and then a call is
+ * nothing.
  *
  * With --echo-mode batch, small pieces go into the queue first, for the rest
  * of the turn or for --echo-batch-delay, and all clients' queues are handed to

@@ -129,6 +129,9 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 		egress->floor = position;
 	if (!lag_replays(conn) &&
 	    (position >= egress->leader || !egress_has_leader(lane))) {
+		/* and nobody has shown anything yet */
+		if (!egress_has_leader(lane))
+			egress->steady = 0;
 		egress->leader = position;
 		egress->leader_valid = true;
 	}
@@ -451,6 +454,14 @@ static void recompute_leader(struct lane *lane)
 	egress->leader_valid = true;
 }
 
+/* Would a skip, now? */
+static bool gives_back(const struct lane *lane, const struct bc_conn *conn,
+		       uint64_t max_lag_bytes)
+{
+	return conn->owed.count == 0 ||
+	       backpressure_is_slow(max_lag_bytes, lane->tail, conn->cursor);
+}
+
 /*
  * What the kernel has taken without a copy is not given back by a skip. So who
  * holds bytes in this way is skipped too, has some time to acknowledge, and
@@ -459,7 +470,7 @@ static void recompute_leader(struct lane *lane)
 static bool skip_will_do(const struct lane *lane, const struct bc_conn *conn,
 			 uint64_t max_lag_bytes)
 {
-	return backpressure_is_slow(max_lag_bytes, lane->tail, conn->cursor) ||
+	return gives_back(lane, conn, max_lag_bytes) ||
 	       lane->now_ns - conn->settled_ns < BACKPRESSURE_STALL_NS;
 }
 
@@ -486,8 +497,9 @@ static uint64_t lag_limit(const struct lane *lane, const struct bc_conn *conn,
 	uint64_t own = lag_allowed(lane, conn);
 
 	/* a record that wants room has to wait while somebody replays */
-	return lag_limit_bytes < own && !lag_replays(conn) ? lag_limit_bytes
-							   : own;
+	return lag_limit_bytes < own && !lag_is_excused(lane, conn)
+		       ? lag_limit_bytes
+		       : own;
 }
 
 static void punish(struct lane *lane, struct bc_conn *conn,
@@ -498,7 +510,7 @@ static void punish(struct lane *lane, struct bc_conn *conn,
 	if (lag_policy(lane, conn) == CONFIG_SLOW_DISCONNECT ||
 	    !skip_will_do(lane, conn, limit))
 		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SLOW, 0);
-	else if (backpressure_is_slow(limit, lane->tail, conn->cursor))
+	else if (gives_back(lane, conn, limit))
 		skip(lane, conn);
 }
 

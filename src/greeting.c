@@ -13,9 +13,10 @@
 #include "src/greeting.h"
 #include "src/introduce.h"
 #include "src/lag.h"
+#include "src/lanes.h"
 #include "src/log.h"
 #include "src/post.h"
-#include "src/publishing.h"
+#include "src/publishers.h"
 #include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
@@ -92,7 +93,7 @@ static void fill_welcome(const struct daemon *daemon,
 	welcome->fixed.tail = daemon_tail(daemon);
 	welcome->fixed.capacity = identity->capacity;
 	welcome->fixed.payload_max = (uint32_t)payload_max;
-	welcome->fixed.message_max = post_limit(&daemon->home, conn);
+	welcome->fixed.message_max = post_limit(conn);
 	welcome->fixed.heartbeat_ms =
 		(uint32_t)(conn->session->heartbeat_ns / BC_NS_PER_MS);
 	welcome->fixed.idle_timeout_ms = daemon->config.idle_timeout_ms;
@@ -115,6 +116,12 @@ static void answer(struct daemon *daemon, struct bc_conn *conn,
 								: "",
 		  conn->session->roles & BCAST_CLIENT_PUBLISH ? "publish," : "",
 		  conn->session->roles & BCAST_CLIENT_NODE ? "node" : "");
+}
+
+static void forget_hello(struct session *session)
+{
+	free(session->hello);
+	session->hello = NULL;
 }
 
 /* False: it has been rejected. */
@@ -143,6 +150,12 @@ static void begin_to_serve(struct daemon *daemon, struct bc_conn *conn,
 
 	if (start->has_gap)
 		session_tell_gap(home, conn, &start->gap);
+	if (daemon->lanes.count > 0 &&
+	    conn->session->roles == BCAST_CLIENT_SUBSCRIBE) {
+		forget_hello(conn->session);
+		lanes_take_over(daemon, conn, start->at.position);
+		return;
+	}
 	session_serve(home, conn);
 	if (conn->session->roles & BCAST_CLIENT_SUBSCRIBE)
 		introduce_subscriber(home, conn, start->at.position);
@@ -157,7 +170,7 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	struct session *session = conn->session;
 	struct start_place start;
 
-	if (!publishing_admit(daemon, conn, hello, &welcome.fixed) ||
+	if (!publishers_admit(daemon, conn, hello, &welcome.fixed) ||
 	    !find_start(daemon, conn, hello, &start) ||
 	    !remote_nodes_join(daemon, conn, hello))
 		return;
@@ -194,10 +207,9 @@ static void on_whole(struct daemon *daemon, struct bc_conn *conn)
 		session_reject(&daemon->home, conn, (uint32_t)code, why, 0);
 	else if (is_acceptable(daemon, conn, &hello))
 		welcome(daemon, conn, &hello);
-	if (session->waits)
-		return;
-	free(session->hello);
-	session->hello = NULL;
+	/* it may have been handed over, or be taken up again */
+	if (conn->session && !session->waits)
+		forget_hello(session);
 }
 
 void greeting_resume(struct daemon *daemon)

@@ -208,8 +208,8 @@ bool ingest_given_up(struct daemon *daemon)
 	uint64_t last_ns = receivers_last_progress_ns(daemon);
 
 	if (ingest->given_up)
-		ingest->given_up =
-			daemon->home.now_ns - last_ns >= BACKPRESSURE_STALL_NS;
+		ingest->given_up = backpressure_is_stalled(daemon->home.now_ns,
+							   1, last_ns);
 	else
 		ingest->given_up = backpressure_is_stalled(
 			daemon->home.now_ns, ingest->paused_since_ns, last_ns);

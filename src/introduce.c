@@ -12,6 +12,7 @@
 #include "src/egress.h"
 #include "src/introduce.h"
 #include "src/session.h"
+#include "src/session.h"
 #include "src/zerocopy.h"
 
 /* cubic is 1.7 times bbr between processes of one machine (bench/fanout). */
@@ -93,6 +94,16 @@ void introduce_subscriber(struct lane *lane, struct bc_conn *conn,
 	socket_memory_admit(lane, conn);
 	lane->subscribers++;
 	egress_join(lane, conn, position);
+}
+
+void introduce_welcomed(struct lane *lane, struct bc_conn *conn,
+			uint64_t position)
+{
+	introduce(lane, conn, BCAST_ROLE_RECEIVER, position);
+	socket_memory_admit(lane, conn);
+	session_move(lane, conn);
+	egress_join(lane, conn, position);
+	session_serve(lane, conn);
 }
 
 void introduce_client(struct lane *lane, struct bc_conn *conn)

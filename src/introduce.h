@@ -26,6 +26,13 @@ void introduce_receiver(struct lane *lane, struct bc_conn *conn,
 void introduce_subscriber(struct lane *lane, struct bc_conn *conn,
 			  uint64_t position);
 
+/*
+ * introduce_welcomed - likewise, but it was introduced in another lane, which
+ * has welcomed it and handed it over.
+ */
+void introduce_welcomed(struct lane *lane, struct bc_conn *conn,
+			uint64_t position);
+
 /* introduce_client - likewise, but it does not. */
 void introduce_client(struct lane *lane, struct bc_conn *conn);
 

@@ -35,14 +35,25 @@ enum config_slow_policy lag_policy(const struct lane *lane,
 
 bool lag_replays(const struct bc_conn *conn)
 {
-	return conn->session && conn->session->replay_since_ns != 0;
+	return conn->session && conn->session->replays;
 }
 
+bool lag_is_excused(const struct lane *lane, const struct bc_conn *conn)
+{
+	return conn->session && conn->session->replay_since_ns != 0 &&
+	       lane->now_ns - conn->session->replay_since_ns <
+		       BACKPRESSURE_REPLAY_NS;
+}
+
+/*
+ * Also once it has caught up: with the tail as it was seen last, beyond which
+ * the sender may have gone as far as it was held before.
+ */
 uint64_t lag_allowed(const struct lane *lane, const struct bc_conn *conn)
 {
 	uint64_t max_lag = door_of(lane, conn)->max_lag_bytes;
 
-	if (!lag_replays(conn))
+	if (!lag_is_excused(lane, conn))
 		return max_lag;
 	return backpressure_replay_lag(lane->limits, max_lag,
 				       lane->now_ns -
@@ -57,12 +68,19 @@ uint64_t lag_held(const struct lane *lane, const struct bc_conn *conn)
 }
 
 /* With policy block the sender waits anyway, and for as long as it takes. */
+bool lag_would_replay(const struct lane *lane, const struct bc_conn *conn,
+		      uint64_t position)
+{
+	return conn->session && conn->session->policy != CONFIG_SLOW_BLOCK &&
+	       lane->tail - position > lane->limits->pace_bytes;
+}
+
 void lag_begin(struct lane *lane, struct bc_conn *conn)
 {
-	if (!conn->session || conn->session->policy == CONFIG_SLOW_BLOCK ||
-	    lane->tail - conn->cursor <= lane->limits->pace_bytes)
+	if (!lag_would_replay(lane, conn, conn->cursor))
 		return;
 	conn->session->replay_since_ns = lane->now_ns;
+	conn->session->replays = true;
 	lane->egress.replaying++;
 }
 
@@ -70,13 +88,12 @@ void lag_end(struct lane *lane, struct bc_conn *conn)
 {
 	if (!lag_replays(conn))
 		return;
-	conn->session->replay_since_ns = 0;
+	conn->session->replays = false;
 	lane->egress.replaying--;
 }
 
 bool lag_has_caught_up(const struct lane *lane, const struct bc_conn *conn)
 {
 	return lane->tail - bc_conn_floor(conn) <= lane->limits->pace_bytes ||
-	       lane->now_ns - conn->session->replay_since_ns >=
-		       BACKPRESSURE_REPLAY_NS;
+	       !lag_is_excused(lane, conn);
 }

@@ -21,6 +21,9 @@ enum config_slow_policy lag_policy(const struct lane *lane,
 /* lag_allowed - how many bytes that is, now. */
 uint64_t lag_allowed(const struct lane *lane, const struct bc_conn *conn);
 
+/* lag_is_excused - is that more than usual, because it replays, or did? */
+bool lag_is_excused(const struct lane *lane, const struct bc_conn *conn);
+
 /* lag_held - of one that replays: so far behind, the sender waits for it. */
 uint64_t lag_held(const struct lane *lane, const struct bc_conn *conn);
 
@@ -29,6 +32,10 @@ bool lag_replays(const struct bc_conn *conn);
 
 /* lag_begin - it joins at its cursor: if that is far behind, it replays. */
 void lag_begin(struct lane *lane, struct bc_conn *conn);
+
+/* lag_would_replay - the same question of one that is to join there. */
+bool lag_would_replay(const struct lane *lane, const struct bc_conn *conn,
+		      uint64_t position);
 
 /* lag_end - it replays no more, if it did. */
 void lag_end(struct lane *lane, struct bc_conn *conn);

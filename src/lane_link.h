@@ -16,7 +16,11 @@
  * have ended, and lowers it for a newcomer *before* it counts it as `taken`;
  * the daemon reads `taken` first and adds the newcomers beyond it by itself.
  * hold and hold_floor are no such promise: they keep the sender near receivers
- * that it has to wait for, and may be a turn late.
+ * that it has to wait for, and may be a turn late. But a receiver that neither
+ * leads nor holds must not be seen, not for an instant, since a local publisher
+ * needs no longer to run away from it: so what a newcomer holds is stored before
+ * it is `taken`, as is that it leads; and who ceases to hold leads before that.
+ * The daemon reads in the order taken, hold, leader.
  * `bound` keeps the sender from running away from a thread that has not got
  * to it yet, because it waits for a processor or is still busy with sends: its
  * receivers would look slow without having been offered a byte.
@@ -54,11 +58,15 @@ struct lane_news {
 	bc_u64 leader; /* the furthest cursor over all lanes */
 };
 
+struct session;
+
 struct lane_newcomer {
 	int fd;
 	uint32_t listener;
 	uint32_t door; /* where it came in: index in config.listens */
 	uint64_t position;
+	struct session *session; /* of a client that has been welcomed */
+	uint64_t hold; /* of one that replays (lag.h), which leads nobody */
 };
 
 struct lane_link {

@@ -57,6 +57,11 @@ static struct backpressure_positions claims_of(struct lane *lane)
 	return at;
 }
 
+static uint64_t leader_of(struct lane *lane)
+{
+	return egress_has_leader(lane) ? egress_leader(lane) : LANE_NO_LEADER;
+}
+
 static void tell(const struct lane_link *link)
 {
 	const uint64_t one = 1;
@@ -70,14 +75,13 @@ static void report(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
 	struct lane_link *link = &self->link;
-	uint64_t leader = egress_has_leader(lane) ? egress_leader(lane)
-						  : LANE_NO_LEADER;
 	struct backpressure_positions claims = claims_of(lane);
 	bool changed = set(&link->floor, claims.floor);
 
+	/* before hold: see lane_link.h */
+	changed |= set(&link->leader, leader_of(lane));
 	changed |= set(&link->hold_floor, claims.hold_floor);
 	changed |= set(&link->hold, claims.hold);
-	changed |= set(&link->leader, leader);
 	changed |= set(&link->bound, self->bound);
 	set(&link->last_progress_ns, lane->egress.last_progress_ns);
 	set(&link->gone, lane->conns.released);
@@ -102,15 +106,22 @@ static void take_one(struct lane_thread *self,
 	BC_ASSERT(conn); /* the daemon counts our slots */
 	conn->listener = newcomer->listener;
 	conn->door = newcomer->door;
-	introduce_receiver(lane, conn, newcomer->position);
+	conn->session = newcomer->session;
+	if (conn->session)
+		introduce_welcomed(lane, conn, newcomer->position);
+	else
+		introduce_receiver(lane, conn, newcomer->position);
+	/* before it is taken: see lane_link.h */
 	if (newcomer->position < get(&self->link.floor))
 		set(&self->link.floor, newcomer->position);
+	set(&self->link.hold_floor, lane->egress.hold_floor);
+	set(&self->link.hold, lane->egress.hold);
+	set(&self->link.leader, leader_of(lane));
 }
 
-static void take_newcomers(struct lane_thread *self)
+static void take_newcomers(struct lane_thread *self, uint64_t given)
 {
 	struct lane_link *link = &self->link;
-	uint64_t given = get(&link->given);
 
 	for (uint64_t taken = get(&link->taken); taken != given; taken++) {
 		take_one(self, &link->newcomers[taken % link->slots]);
@@ -121,18 +132,19 @@ static void take_newcomers(struct lane_thread *self)
 static void take_news(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
-	uint64_t tail;
+	uint64_t given, tail;
 
 	self->order =
 		atomic_load_explicit(&self->news->order, memory_order_acquire);
-	take_newcomers(self);
-	/* after the newcomers: whose positions it has reached */
+	/* then the tail, which has reached the newcomers' positions */
+	given = get(&self->link.given);
 	tail = get(&self->news->tail);
-	if (tail == lane->tail)
-		return;
-	lane->tail = tail;
-	busy_poll_extend(&lane->busy_poll, lane->now_ns);
-	egress_on_published(lane);
+	if (tail != lane->tail) {
+		lane->tail = tail;
+		busy_poll_extend(&lane->busy_poll, lane->now_ns);
+		egress_on_published(lane);
+	}
+	take_newcomers(self, given);
 }
 
 static uint64_t lag_limit(const struct lane_thread *self)

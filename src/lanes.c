@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include "shm/notify.h"
+#include "shm/peers.h"
+#include "src/lag.h"
 #include "src/lane_thread.h"
 #include "src/lanes.h"
 #include "src/log.h"
+#include "src/session.h"
 
 static uint64_t get(const bc_u64 *word)
 {
@@ -86,22 +89,39 @@ static struct lane_link *least_loaded(const struct daemon *daemon)
 	return best;
 }
 
-void lanes_give(struct daemon *daemon, int fd, uint32_t listener,
-		uint64_t position)
+void lanes_give(struct daemon *daemon, const struct lane_newcomer *newcomer)
 {
 	struct lane_link *link = least_loaded(daemon);
 	uint64_t given;
 
 	BC_ASSERT(link);
 	given = get(&link->given);
-	link->newcomers[given % link->slots] = (struct lane_newcomer){
-		.fd = fd,
-		.listener = listener,
-		.door = daemon->listeners[listener].door,
-		.position = position,
-	};
+	link->newcomers[given % link->slots] = *newcomer;
 	atomic_store_explicit(&link->given, given + 1, memory_order_release);
 	ring_the_bell(daemon);
+}
+
+void lanes_take_over(struct daemon *daemon, struct bc_conn *conn,
+		     uint64_t position)
+{
+	struct lane *home = &daemon->home;
+	const struct lane_newcomer newcomer = {
+		.fd = conn->fd,
+		.listener = conn->listener,
+		.door = conn->door,
+		.position = position,
+		.session = conn->session,
+		.hold = lag_would_replay(home, conn, position)
+				? position + lag_held(home, conn)
+				: 0,
+	};
+
+	session_end(home, conn);
+	conn->session = NULL;
+	bc_peers_close(conn->shown);
+	bc_backend_forget(daemon->backend, conn->fd);
+	bc_conn_withdraw(&home->conns, conn);
+	lanes_give(daemon, &newcomer);
 }
 
 /* ---- Upwards ----------------------------------------------------------- */
@@ -133,37 +153,39 @@ static uint64_t further(uint64_t a, uint64_t b)
 	return max_u64(a, b);
 }
 
-/*
- * `taken` before the floor, see lane_link.h. Newcomers join at the tail, so the
- * first of those not taken is the lowest of them, and the last the furthest.
- */
-static void narrow_by(const struct lane_link *link, uint64_t *floor,
-		      uint64_t *leader)
+static void hold_at(struct backpressure_positions *at, uint64_t hold_floor,
+		    uint64_t hold)
 {
-	uint64_t taken = get(&link->taken);
-	uint64_t given = get(&link->given);
-
-	*floor = min_u64(*floor, get(&link->floor));
-	*leader = further(*leader, get(&link->leader));
-	if (taken == given)
-		return;
-	*floor = min_u64(*floor, link->newcomers[taken % link->slots].position);
-	*leader = further(*leader,
-			  link->newcomers[(given - 1) % link->slots].position);
-}
-
-/* The two are stored one after the other: torn, they err by a turn. */
-static void hold_by(const struct lane_link *link,
-		    struct backpressure_positions *at)
-{
-	uint64_t hold_floor = get(&link->hold_floor);
-	uint64_t hold = get(&link->hold);
-
 	if (hold == 0)
 		return;
 	at->hold_floor = at->hold == 0 ? min_u64(hold_floor, at->tail)
 				       : min_u64(hold_floor, at->hold_floor);
 	at->hold = at->hold == 0 ? hold : min_u64(hold, at->hold);
+}
+
+/*
+ * `taken` first, the leader last: see lane_link.h. The two of hold are stored
+ * one after the other: torn, they err by a turn.
+ */
+static void narrow_by(const struct lane_link *link,
+		      struct backpressure_positions *at, uint64_t *leader)
+{
+	uint64_t taken = get(&link->taken);
+	uint64_t given = get(&link->given);
+	uint64_t hold_floor = get(&link->hold_floor);
+
+	hold_at(at, hold_floor, get(&link->hold));
+	at->floor = min_u64(at->floor, get(&link->floor));
+	*leader = further(*leader, get(&link->leader));
+	for (; taken != given; taken++) {
+		const struct lane_newcomer *newcomer =
+			&link->newcomers[taken % link->slots];
+
+		at->floor = min_u64(at->floor, newcomer->position);
+		hold_at(at, newcomer->position, newcomer->hold);
+		if (newcomer->hold == 0)
+			*leader = further(*leader, newcomer->position);
+	}
 }
 
 void lanes_narrow(const struct daemon *daemon,
@@ -176,8 +198,7 @@ void lanes_narrow(const struct daemon *daemon,
 	for (uint32_t i = 0; i < daemon->lanes.count; i++) {
 		const struct lane_link *link = &thread_of(daemon, i)->link;
 
-		narrow_by(link, &at->floor, &leader);
-		hold_by(link, at);
+		narrow_by(link, at, &leader);
 		if (load_of(link) > 0)
 			bound = min_u64(bound, get(&link->bound));
 	}
@@ -362,7 +383,7 @@ static int allocate(struct daemon *daemon)
 
 int lanes_start(struct daemon *daemon)
 {
-	uint32_t first_slot = DAEMON_SENDERS_MAX;
+	uint32_t first_slot = daemon_home_slots(&daemon->config);
 	pthread_attr_t attributes;
 	int ret = 0;
 

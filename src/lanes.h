@@ -22,12 +22,18 @@ int lanes_start(struct daemon *daemon);
 void lanes_stop(struct daemon *daemon);
 
 /*
- * lanes_give - hand a connection that joins at `position` to the thread with
- * the fewest. The caller has counted: one of them has room. The descriptor is
- * the thread's from here on.
+ * lanes_give - hand a connection to the thread with the fewest. The caller has
+ * counted: one of them has room. The descriptor, and the session if there is
+ * one, are the thread's from here on.
  */
-void lanes_give(struct daemon *daemon, int fd, uint32_t listener,
-		uint64_t position);
+void lanes_give(struct daemon *daemon, const struct lane_newcomer *newcomer);
+
+/*
+ * lanes_take_over - a subscriber of the home lane, which is to begin at
+ * `position` and of which nothing is in flight, goes to a thread.
+ */
+void lanes_take_over(struct daemon *daemon, struct bc_conn *conn,
+		     uint64_t position);
 
 /* lanes_receivers - connections with the threads, also closing ones. */
 uint32_t lanes_receivers(const struct daemon *daemon);

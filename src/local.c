@@ -41,21 +41,33 @@ static void set_limit(struct daemon *daemon, uint64_t limit)
 	(void)bc_notify_wake(&lease->room);
 }
 
-void local_admit(struct daemon *daemon)
+/*
+ * Who begins at `position` is not to be overtaken, nor to look slow because a
+ * publisher has run on to the last byte of the ring before the turn is over.
+ */
+static void make_way(struct daemon *daemon, uint64_t position)
 {
-	uint64_t most = daemon->home.tail + daemon->limits.capacity;
+	const struct backpressure_positions at = {
+		.tail = position,
+		.floor = position,
+		.leader = position,
+		.gate = position,
+	};
+	uint64_t most = backpressure_limit(&daemon->limits, &at, false);
 
 	if (most < daemon->local.limit)
 		set_limit(daemon, most);
+}
+
+void local_admit(struct daemon *daemon)
+{
+	make_way(daemon, daemon->home.tail);
 	follow_stream(daemon);
 }
 
 bool local_protect(struct daemon *daemon, uint64_t position)
 {
-	uint64_t most = position + daemon->limits.capacity;
-
-	if (most < daemon->local.limit)
-		set_limit(daemon, most);
+	make_way(daemon, position);
 	/* limit, then reserved; a publisher the other way round: layout.h */
 	atomic_thread_fence(memory_order_seq_cst);
 	return bc_ring_oldest(&daemon->segment.ring) <= position;

@@ -127,6 +127,19 @@ static void close_file(struct log_sink *sink)
 	sink->fd = -1;
 }
 
+/* The file may have been cut by others since: what counts is where it ends. */
+static int take_back(const struct log_sink *sink, size_t bytes)
+{
+	struct stat status;
+
+	if (bytes == 0 || !sink->regular)
+		return 0;
+	if (fstat(sink->fd, &status) < 0 || status.st_size < (off_t)bytes)
+		return -EIO;
+	return ftruncate(sink->fd, status.st_size - (off_t)bytes) < 0 ? -errno
+								      : 0;
+}
+
 /* All of it or nothing. */
 static int append(struct log_sink *sink, const char *line, size_t length)
 {
@@ -145,9 +158,7 @@ static int append(struct log_sink *sink, const char *line, size_t length)
 		sink->size += length;
 		return 0;
 	}
-	if (done > 0 && sink->regular &&
-	    ftruncate(sink->fd, (off_t)sink->size) < 0)
-		error = errno;
+	(void)take_back(sink, done); /* else a line is torn, and that is all */
 	return -error;
 }
 

@@ -26,6 +26,7 @@
 #define STACK_BYTES   ((size_t)256 << 10)
 #define LAST_LOOK_MS  250 /* for a write that blocks all the same */
 #define LAST_WORDS_MS 250
+#define NS_PER_MS     ((uint64_t)BC_NS_PER_MS)
 #define SLEEP_FOREVER INT64_C(-1)
 
 static struct {
@@ -33,6 +34,7 @@ static struct {
 	struct log_sink sink;
 	struct log_rate *rate;
 	pthread_t thread;
+	bc_u32 done;   /* futex word: 1 as it ends */
 	bc_u32 asleep; /* futex word: 1 while it does, or is about to */
 	uint64_t lost; /* lines, and that was not said yet */
 	atomic_bool stop;
@@ -150,6 +152,9 @@ static void *run(void *unused)
 		stop = atomic_load_explicit(&state.stop, memory_order_acquire);
 	}
 	log_sink_close(&state.sink);
+	/* pairs with the acquire in ends_within() */
+	atomic_store_explicit(&state.done, 1, memory_order_release);
+	(void)bc_notify_wake(&state.done);
 	return NULL;
 }
 
@@ -253,6 +258,7 @@ int log_thread_start(const struct log_options *options, struct log_rate *rate)
 	log_sink_open(&state.sink, options);
 	state.rate = rate;
 	state.lost = 0;
+	atomic_store_explicit(&state.done, 0, memory_order_relaxed);
 	atomic_store_explicit(&state.stop, false, memory_order_relaxed);
 	atomic_store_explicit(&state.reopen, false, memory_order_relaxed);
 	ret = start_thread();
@@ -263,29 +269,30 @@ int log_thread_start(const struct log_options *options, struct log_rate *rate)
 	return ret;
 }
 
-static bool joined_within(unsigned ms)
+static bool ends_within(uint64_t ns)
 {
-	struct timespec until;
+	uint64_t until_ns = bc_monotonic_ns() + ns;
+	uint64_t now_ns = bc_monotonic_ns();
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * BC_NS_PER_MS;
-	if (until.tv_nsec >= BC_NS_PER_S) {
-		until.tv_sec++;
-		until.tv_nsec -= BC_NS_PER_S;
+	/* pairs with the release at the end of run() */
+	while (atomic_load_explicit(&state.done, memory_order_acquire) == 0) {
+		if (now_ns >= until_ns)
+			return false;
+		(void)bc_notify_wait(&state.done, 0,
+				     (int64_t)(until_ns - now_ns));
+		now_ns = bc_monotonic_ns();
 	}
-	return pthread_clockjoin_np(state.thread, NULL, CLOCK_MONOTONIC,
-				    &until) == 0;
+	return pthread_join(state.thread, NULL) == 0;
 }
 
 void log_thread_stop(void)
 {
 	atomic_store_explicit(&state.stop, true, memory_order_release);
 	wake();
-	if (joined_within(LOG_STOP_MS))
+	if (ends_within(LOG_STOP_MS * NS_PER_MS))
 		return;
 	/* nobody reads: it shall not wait for that, and drop the rest */
 	atomic_store_explicit(&state.sink.give_up, true, memory_order_relaxed);
-	if (!joined_within(LAST_LOOK_MS))
+	if (!ends_within(LAST_LOOK_MS * NS_PER_MS))
 		(void)pthread_detach(state.thread);
 }

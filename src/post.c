@@ -19,40 +19,54 @@
 /* A record has an id beside the message. */
 #define MESSAGE_MAX (BCAST_PAYLOAD_MAX - BC_NAME)
 
-static size_t smaller(size_t a, size_t b)
+static uint32_t smaller(size_t a, size_t b)
 {
-	return a < b ? a : b;
+	return (uint32_t)(a < b ? a : b);
 }
 
-/* What a publisher says comes by way of the room that records are given. */
-static size_t room_of(const struct lane *lane, const struct bc_conn *conn)
+uint32_t post_limit(const struct bc_conn *conn)
 {
-	if (!conn->session->publisher)
-		return BCAST_PAYLOAD_MAX;
-	return bc_record_max(lane->segment->ring.capacity) - BC_RECORD_HEADER;
+	const struct remote_node *node = conn->session->node;
+
+	return node ? smaller(bcast_message_limit(node->node), MESSAGE_MAX) : 0;
 }
 
-uint32_t post_limit(const struct lane *lane, const struct bc_conn *conn)
-{
-	if (!conn->session->node)
-		return 0;
-	return (uint32_t)smaller(bcast_message_limit(conn->session->node->node),
-				 room_of(lane, conn) - BC_NAME);
-}
-
+/* What a publisher says comes by way of the room that its records are given. */
 uint32_t post_payload_max(const struct lane *lane, const struct bc_conn *conn)
 {
-	return (uint32_t)smaller(BCAST_CONTROL_MAX + post_limit(lane, conn),
-				 room_of(lane, conn));
+	uint64_t record_max = bc_record_max(lane->segment->ring.capacity);
+	uint32_t most = BCAST_CONTROL_MAX + post_limit(conn);
+
+	if (conn->session->publisher)
+		return smaller(most, record_max - BC_RECORD_HEADER);
+	return most;
 }
 
 /* ---- Up ---------------------------------------------------------------- */
+
+/*
+ * If the addressee is beyond TCP too, we look into its inbox in this turn: no
+ * thread need be woken to tell us.
+ */
+static void expect(struct remote_nodes *remote)
+{
+	const struct remote_message *message = &remote->message;
+	uint32_t slot = bc_client_slot_of(message->from, message->to);
+	struct remote_node *node =
+		slot < remote->slots ? remote->by_slot[slot] : NULL;
+
+	if (!node || node->state != POST_ASLEEP)
+		return;
+	bc_inbox_need_no_wake(&node->node->node.inbox);
+	post_wake(remote, node);
+}
 
 static int send_inside(struct daemon *daemon, uint32_t unused)
 {
 	struct remote_message *message = &daemon->remote->message;
 
 	(void)unused;
+	expect(daemon->remote);
 	if (strcmp(message->to, "*") == 0)
 		message->result =
 			bc_client_broadcast_now(message->from, message->type,
@@ -125,7 +139,7 @@ static void take_message(struct lane *lane, struct bc_conn *conn,
 	const struct bcast_packet_header *header = &frame->header;
 	int result;
 
-	if (header->length - header->key_length > post_limit(lane, conn)) {
+	if (header->length - header->key_length > post_limit(conn)) {
 		session_reject(lane, conn, BCAST_REJECT_SIZE,
 			       "a message of more than welcome.message_max", 0);
 		return;

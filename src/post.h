@@ -28,10 +28,10 @@
 #include "net/packet_stream.h"
 #include "src/remote_nodes.h"
 
-/* post_limit - the longest message of this client; 0: it is no node. */
-uint32_t post_limit(const struct lane *lane, const struct bc_conn *conn);
+/* post_limit - the longest message of and for this client; 0: it is no node. */
+uint32_t post_limit(const struct bc_conn *conn);
 
-/* post_payload_max - the longest payload of MESSAGE and NODES, some more. */
+/* post_payload_max - the longest payload of MESSAGE and NODES that may come. */
 uint32_t post_payload_max(const struct lane *lane, const struct bc_conn *conn);
 
 /* post_take - the client, a node, has sent a MESSAGE or NODES. */

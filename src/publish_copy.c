@@ -82,7 +82,7 @@ static int take_all(struct daemon *daemon, struct publisher *publisher,
 	int ret = 1;
 
 	session->in.limits.data_max = publisher->rules.limits.data_max;
-	while (ret >= 0 && publishing_is_live(publisher)) {
+	while (ret >= 0 && publishers_is_live(publisher)) {
 		ret = bc_packet_stream_next(&session->in, &publisher->piece,
 					    &frame);
 		if (ret != 1)
@@ -95,14 +95,26 @@ static int take_all(struct daemon *daemon, struct publisher *publisher,
 	return ret < 0 ? ret : 0;
 }
 
+/* What has come of a record that is for the ring, as far as is known. */
+static uint64_t begun(const struct publisher *publisher)
+{
+	const struct bc_packet_stream *in = &publisher->conn->session->in;
+
+	/* a MESSAGE may be larger than any record of the stream */
+	if (in->have >= BC_RECORD_HEADER &&
+	    (in->header.type & BCAST_PACKET_CONTROL) != 0)
+		return 0;
+	return in->have;
+}
+
 static void receive(struct daemon *daemon, struct publisher *publisher)
 {
 	struct bc_conn *conn = publisher->conn;
-	uint64_t size = publishing_read_size(daemon, conn->session->in.have);
+	uint64_t size = publishing_read_size(daemon, begun(publisher));
 
 	if (daemon->phase != DAEMON_RUNNING || publisher->piece.size > 0 ||
 	    (conn->in_flight & BC_CONN_PUBLISH) || publisher->error < 0 ||
-	    !publishing_is_live(publisher))
+	    !publishers_is_live(publisher))
 		return;
 	if (size > BUFFER_BYTES)
 		size = BUFFER_BYTES;
@@ -114,7 +126,7 @@ static void receive(struct daemon *daemon, struct publisher *publisher)
 /* The most that its whole records can take up: all that has come. */
 static uint64_t most_of(const struct publisher *publisher)
 {
-	return publisher->conn->session->in.have + publisher->piece.size;
+	return begun(publisher) + publisher->piece.size;
 }
 
 /* Returns false if there is no room for it now. */

@@ -33,7 +33,7 @@ static int check(struct daemon *daemon, struct publisher *publisher,
 	while ((ret = publish_span_next(span, &publisher->rules, &control)) ==
 	       1) {
 		session_take(&daemon->home, publisher->conn, &control);
-		if (!publishing_is_live(publisher))
+		if (!publishers_is_live(publisher))
 			break;
 	}
 	return ret;
@@ -47,9 +47,6 @@ void publish_direct_take(struct daemon *daemon, struct publisher *publisher,
 	int ret;
 
 	BC_ASSERT(publisher == publishing->direct && publishing->done == 0);
-	/* it may be a node, too */
-	publisher->rules.limits.message_max =
-		publisher->conn->session->in.limits.message_max;
 	span = span_of(daemon, publisher, publishing->have + bytes);
 	ret = check(daemon, publisher, &span);
 	publishing->have = span.have;
@@ -87,7 +84,7 @@ static bool wants_to_read(const struct daemon *daemon)
 {
 	return !daemon->publishing.receiving &&
 	       daemon->phase == DAEMON_RUNNING &&
-	       publishing_is_live(daemon->publishing.direct);
+	       publishers_is_live(daemon->publishing.direct);
 }
 
 void publish_direct_arm(struct daemon *daemon)

@@ -67,9 +67,7 @@ static uint32_t choose_role(const struct daemon *daemon, enum config_role door,
 	if (door == CONFIG_ROLE_INGEST)
 		return 0;
 	*reason = BCAST_CLOSE_LIMIT;
-	if (receivers_count(daemon) >= daemon->config.max_receivers)
-		return 0;
-	return BCAST_ROLE_RECEIVER;
+	return clients_have_room(daemon) ? BCAST_ROLE_RECEIVER : 0;
 }
 
 /* Returns false if there is no slot left. */
@@ -82,7 +80,14 @@ static bool take_in(struct daemon *daemon, uint32_t listener_index, int fd,
 	if (role == BCAST_ROLE_RECEIVER)
 		local_admit(daemon);
 	if (role == BCAST_ROLE_RECEIVER && daemon->lanes.count > 0) {
-		lanes_give(daemon, fd, listener_index, daemon_tail(daemon));
+		lanes_give(
+			daemon,
+			&(struct lane_newcomer){
+				.fd = fd,
+				.listener = listener_index,
+				.door = daemon->listeners[listener_index].door,
+				.position = daemon_tail(daemon),
+			});
 		return true;
 	}
 	conn = bc_conn_open(&home->conns, fd);
@@ -114,7 +119,7 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 	uint32_t role;
 
 	if (door == CONFIG_ROLE_ECHO) {
-		echo_accepted(daemon, fd);
+		echo_accepted(daemon, listener_index, fd);
 		return;
 	}
 	role = choose_role(daemon, door, &reason);

@@ -14,7 +14,7 @@
 #include "src/filter.h"
 #include "src/log.h"
 #include "src/post.h"
-#include "src/publishing.h"
+#include "src/publishers.h"
 #include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
@@ -41,6 +41,15 @@ int session_open(struct lane *lane, struct bc_conn *conn)
 	return 0;
 }
 
+/* What this lane's clock says may be somewhat earlier than the other's. */
+void session_move(struct lane *lane, struct bc_conn *conn)
+{
+	conn->session->heard_ns = lane->now_ns;
+	conn->session->spoke_ns = lane->now_ns;
+	lane->clients++;
+	lane->subscribers++;
+}
+
 void session_end(struct lane *lane, struct bc_conn *conn)
 {
 	egress_forget(lane, conn);
@@ -58,7 +67,7 @@ void session_close(struct bc_conn *conn)
 		return;
 	outbox_fini(&session->outbox);
 	bc_packet_stream_fini(&session->in);
-	publishing_free(session->publisher);
+	publishers_free(session->publisher);
 	free(session->hello);
 	free(session->key);
 	free(session);

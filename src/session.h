@@ -58,14 +58,15 @@ struct session {
 	unsigned char *hello;
 	uint32_t hello_have;
 
-	/* one that publishes: publishing.h; or NULL */
+	/* one that publishes: publishers.h; or NULL */
 	struct publisher *publisher;
 	bool waits; /* GREETING: for another publisher to be gone */
 
 	/* a subscriber: where the span ends that is being sent */
 	uint64_t span_end;
 	enum config_slow_policy policy;
-	uint64_t replay_since_ns; /* lag.h; 0: it does not replay */
+	uint64_t replay_since_ns; /* lag.h; 0: it never did replay */
+	bool replays;
 	bool skips;		  /* skip.h: from there on, until it lands */
 	struct bc_record_place skip_from;
 	unsigned char *key; /* filter.h */
@@ -79,6 +80,9 @@ struct session {
  * Returns 0 or -ENOMEM.
  */
 int session_open(struct lane *lane, struct bc_conn *conn);
+
+/* session_move - that of a subscriber, which another lane has given up. */
+void session_move(struct lane *lane, struct bc_conn *conn);
 
 /* session_end - the connection is ending: it is in no list any more. */
 void session_end(struct lane *lane, struct bc_conn *conn);

@@ -96,19 +96,12 @@ static enum bc_backend_which wanted_backend(const struct config *config)
 	return BC_BACKEND_AUTO;
 }
 
-/* With egress threads, senders only. */
-static uint32_t home_slots(const struct config *config)
-{
-	return DAEMON_SENDERS_MAX +
-	       (config->egress_threads > 0 ? 0 : config->max_receivers);
-}
-
 static int open_backend(struct daemon *daemon)
 {
 	static const char *const names[] = {"auto", "io_uring", "epoll"};
 	enum bc_backend_which which = wanted_backend(&daemon->config);
 	int ret = bc_backend_open(&daemon->backend, which,
-				  home_slots(&daemon->config) +
+				  daemon_home_slots(&daemon->config) +
 					  config_echo_clients(&daemon->config),
 				  daemon->backend_why);
 
@@ -151,7 +144,7 @@ static int init_parts(struct daemon *daemon)
 	daemon->home.limits = &daemon->limits;
 	daemon->home.counters = daemon->counters;
 	daemon->home.closed_lock = &daemon->lanes.closed_lock;
-	if (lane_init(&daemon->home, home_slots(config)) == 0 &&
+	if (lane_init(&daemon->home, daemon_home_slots(config)) == 0 &&
 	    echo_start(daemon) == 0)
 		return 0;
 	log_event(LOG_LEVEL_ERROR, "start_failed",

@@ -33,7 +33,10 @@ static struct bc_segment_config wanted_segment(const struct config *config)
 		.format = packets ? BCAST_FORMAT_PACKET : BCAST_FORMAT_RAW,
 		.index_entries = packets ? BC_RECORD_INDEX_ENTRIES : 0,
 		.max_receivers = config->max_receivers,
-		.peer_slots = config->max_receivers + DAEMON_SENDERS_MAX,
+		.peer_slots =
+			daemon_home_slots(config) +
+			(config->egress_threads > 0 ? config->max_receivers
+						    : 0),
 		.mode = config->mode,
 		.group = config->gid,
 	};

@@ -231,10 +231,10 @@ static void print_errors(const struct shmstat *stat)
 	for (size_t i = 0; i < stat->error_count; i++) {
 		const struct bcast_error_info *e = &stat->errors[i];
 
-		printf("%-23s %-23s %10" PRIu64 " %-5s %s %s\n",
+		printf("%-23s %-23s %10" PRIu64 " %-5s %s%s%s\n",
 		       TIME(e->last_realtime_ns), TIME(e->first_realtime_ns),
 		       e->count, bcast_error_level_name(e->level), e->event,
-		       e->text);
+		       e->text[0] ? " " : "", e->text);
 	}
 }
 

@@ -173,15 +173,18 @@ static int on_result(struct sub *sub, int result)
 
 static bool make_room(struct sub *sub, size_t size)
 {
+	size_t room = 2 * BUFFER_BYTES;
 	unsigned char *buffer;
 
 	if (size <= sub->room - sub->used)
 		return true;
-	buffer = realloc(sub->buffer, sub->used + size);
+	while (room < sub->used + size)
+		room *= 2;
+	buffer = realloc(sub->buffer, room);
 	if (!buffer)
 		return false;
 	sub->buffer = buffer;
-	sub->room = sub->used + size;
+	sub->room = room;
 	return true;
 }
 

@@ -37,7 +37,9 @@ static void on_event(void *context, const struct bcast_client_event *event)
 {
 	const struct sub_wish *wish = context;
 
-	if (event->happening == BCAST_CLIENT_DISCONNECTED)
+	/* the end in order is no news */
+	if (event->happening == BCAST_CLIENT_DISCONNECTED &&
+	    event->result != BCAST_ECLOSED)
 		fprintf(stderr, SUB_PROGRAM ": %s: connection lost: %s\n",
 			wish->address, event->text);
 	if (event->happening == BCAST_CLIENT_CONNECTED && wish->progress)

@@ -154,11 +154,11 @@ static int measure(struct load *load)
 }
 
 /* A reset: ten thousand ends in order would leave no ports for the next run. */
-static void disconnect_all(struct load *load)
+static void tidy(struct load *load)
 {
 	const struct linger now = {.l_onoff = 1, .l_linger = 0};
 
-	for (unsigned i = 0; i < load->options.clients; i++) {
+	for (unsigned i = 0; load->clients && i < load->options.clients; i++) {
 		int fd = load->clients[i].fd;
 
 		if (fd <= 0)
@@ -166,6 +166,9 @@ static void disconnect_all(struct load *load)
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 		(void)close(fd);
 	}
+	free(load->packet);
+	free(load->clients);
+	free(load->times);
 }
 
 static void print(const struct load *load)
@@ -307,11 +310,11 @@ int main(int argc, char *argv[])
 		ret = connect_all(&load);
 	if (ret == 0)
 		ret = measure(&load);
-	disconnect_all(&load);
-	if (ret == 0) {
+	if (ret == 0)
 		print(&load);
+	tidy(&load);
+	if (ret == 0)
 		return 0;
-	}
 	(void)fprintf(stderr, "bench_echo_load: %s\n", strerror(-ret));
 	return 1;
 }

@@ -15,9 +15,9 @@
 #include "session.h"
 
 static const struct ring_system *const systems[] = {
-	&ring_bare_each,   &ring_bare_header,	   &ring_bare_batch,
-	&ring_bcast_each,  &ring_bcast_each_span,  &ring_bcast_claim,
-	&ring_bcast_batch, &ring_bcast_batch_next,
+	&ring_bare_each,   &ring_bare_header,	 &ring_bare_batch,
+	&ring_bcast_each,  &ring_bcast_each_crc, &ring_bcast_each_span,
+	&ring_bcast_claim, &ring_bcast_batch,	 &ring_bcast_batch_next,
 #ifdef BENCH_AERON
 	&ring_aeron,
 #endif

@@ -51,6 +51,7 @@ extern const struct ring_system ring_bare_each;
 extern const struct ring_system ring_bare_batch;
 extern const struct ring_system ring_bare_header;
 extern const struct ring_system ring_bcast_each;
+extern const struct ring_system ring_bcast_each_crc;
 extern const struct ring_system ring_bcast_each_span;
 extern const struct ring_system ring_bcast_claim;
 extern const struct ring_system ring_bcast_batch;

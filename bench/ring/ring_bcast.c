@@ -5,6 +5,7 @@
  *
  *	-each		bcast_publish() of one message, bcast_next()
  *	-each-span	the same, read by bcast_peek() and a walk
+ *	-each-crc	as -each, with a checksum, which the reader verifies
  *	-claim		bcast_claim(), written in place, bcast_next()
  *	-batch		bcast_batch_*(), bcast_peek() and a walk
  *	-batch-next	the same, read by bcast_next()
@@ -78,8 +79,9 @@ struct writer {
 };
 
 static int writer_open(struct crew_member *me, const struct ring_task *task,
-		       struct writer *writer)
+		       struct writer *writer, uint32_t flags)
 {
+	struct bcast_publisher_options how = BCAST_PUBLISHER_DEFAULTS;
 	char id[BCAST_NODE_ID_MAX];
 	int ret;
 
@@ -87,7 +89,8 @@ static int writer_open(struct crew_member *me, const struct ring_task *task,
 	ret = bcast_join(task->stream, id, NULL, &writer->node);
 	if (ret < 0)
 		return crew_fail(me, "bcast_join", bcast_strerror(ret));
-	ret = bcast_publisher_open(writer->node, NULL, &writer->publisher);
+	how.flags = flags;
+	ret = bcast_publisher_open(writer->node, &how, &writer->publisher);
 	if (ret < 0)
 		return crew_fail(me, "bcast_publisher_open",
 				 bcast_strerror(ret));
@@ -188,10 +191,10 @@ static __attribute__((noinline)) int write_with(struct crew_member *me,
 }
 
 static int write_by(struct crew_member *me, const struct ring_task *task,
-		    enum way way)
+		    enum way way, uint32_t flags)
 {
 	static struct writer writer;
-	int ret = writer_open(me, task, &writer);
+	int ret = writer_open(me, task, &writer, flags);
 
 	if (ret >= 0 && crew_begin(me)) {
 		ret = write_with(me, task, &writer, way);
@@ -204,17 +207,22 @@ static int write_by(struct crew_member *me, const struct ring_task *task,
 
 static int write_each(struct crew_member *me, void *context)
 {
-	return write_by(me, context, WAY_PUBLISH);
+	return write_by(me, context, WAY_PUBLISH, 0);
+}
+
+static int write_each_crc(struct crew_member *me, void *context)
+{
+	return write_by(me, context, WAY_PUBLISH, BCAST_CHECKSUM);
 }
 
 static int write_claim(struct crew_member *me, void *context)
 {
-	return write_by(me, context, WAY_CLAIM);
+	return write_by(me, context, WAY_CLAIM, 0);
 }
 
 static int write_batch(struct crew_member *me, void *context)
 {
-	return write_by(me, context, WAY_BATCH);
+	return write_by(me, context, WAY_BATCH, 0);
 }
 
 /* ---- Reading ----------------------------------------------------------- */
@@ -227,20 +235,31 @@ static uint64_t tell_every(const struct ring_task *task)
 	return n == 0 ? 1 : n;
 }
 
+enum how {
+	HOW_NEXT,
+	HOW_VERIFY, /* and whether it is what its checksum says */
+	HOW_SPAN,
+};
+
 /* > 0: read; 0: there was nothing; < 0: lapped, or an error. */
 INLINE int read_next(struct bcast_reader *reader, struct ring_tally *tally,
-		     enum message_depth depth)
+		     enum message_depth depth, enum how how)
 {
 	struct bcast_packet packet;
 	uint64_t number;
+	int right = 1;
 	int ret = bcast_next(reader, &packet);
 
 	if (ret <= 0)
 		return ret;
+	if (how == HOW_VERIFY)
+		right = bcast_packet_verify(&packet);
 	number = message_touch(packet.payload, packet.length, depth);
 	ret = bcast_consume(reader, packet.size);
 	if (ret < 0)
 		return ret;
+	if (!right)
+		tally->wrong++;
 	ring_follow(tally, number);
 	return 1;
 }
@@ -273,16 +292,17 @@ INLINE int read_span(struct bcast_reader *reader, struct ring_tally *tally,
 
 INLINE int read_all(struct crew_member *me, const struct ring_task *task,
 		    struct bcast_reader *reader, enum message_depth depth,
-		    bool span)
+		    enum how how)
 {
-	const uint64_t every = span ? 1 : tell_every(task);
+	const uint64_t every = how == HOW_SPAN ? 1 : tell_every(task);
 	struct processor_idle idle = ring_idle(task);
 	struct ring_tally tally = {0};
 	uint64_t untold = 0;
 
 	while (!crew_over(me)) {
-		const int ret = span ? read_span(reader, &tally, depth)
-				     : read_next(reader, &tally, depth);
+		const int ret = how == HOW_SPAN
+					? read_span(reader, &tally, depth)
+					: read_next(reader, &tally, depth, how);
 
 		if (ret < 0 && ret != BCAST_ELAPPED)
 			return crew_fail(me, "reading", bcast_strerror(ret));
@@ -300,19 +320,21 @@ INLINE int read_all(struct crew_member *me, const struct ring_task *task,
 static __attribute__((noinline)) int read_with(struct crew_member *me,
 					       const struct ring_task *task,
 					       struct bcast_reader *reader,
-					       bool span)
+					       enum how how)
 {
-	if (task->depth == MESSAGE_HEAD && span)
-		return read_all(me, task, reader, MESSAGE_HEAD, true);
+	if (how == HOW_VERIFY)
+		return read_all(me, task, reader, task->depth, HOW_VERIFY);
+	if (task->depth == MESSAGE_HEAD && how == HOW_SPAN)
+		return read_all(me, task, reader, MESSAGE_HEAD, HOW_SPAN);
 	if (task->depth == MESSAGE_HEAD)
-		return read_all(me, task, reader, MESSAGE_HEAD, false);
-	if (span)
-		return read_all(me, task, reader, MESSAGE_LINES, true);
-	return read_all(me, task, reader, MESSAGE_LINES, false);
+		return read_all(me, task, reader, MESSAGE_HEAD, HOW_NEXT);
+	if (how == HOW_SPAN)
+		return read_all(me, task, reader, MESSAGE_LINES, HOW_SPAN);
+	return read_all(me, task, reader, MESSAGE_LINES, HOW_NEXT);
 }
 
 static int read_by(struct crew_member *me, const struct ring_task *task,
-		   bool span)
+		   enum how how)
 {
 	struct bcast_reader *reader;
 	int ret = bcast_attach(task->stream, NULL, &reader);
@@ -322,19 +344,24 @@ static int read_by(struct crew_member *me, const struct ring_task *task,
 	if (bcast_capacity(reader) != task->ring_bytes)
 		ret = crew_fail(me, task->stream, "has another --ring-size");
 	else if (crew_begin(me))
-		ret = read_with(me, task, reader, span);
+		ret = read_with(me, task, reader, how);
 	bcast_detach(reader);
 	return ret;
 }
 
 static int read_by_next(struct crew_member *me, void *context)
 {
-	return read_by(me, context, false);
+	return read_by(me, context, HOW_NEXT);
+}
+
+static int read_by_next_verified(struct crew_member *me, void *context)
+{
+	return read_by(me, context, HOW_VERIFY);
 }
 
 static int read_by_span(struct crew_member *me, void *context)
 {
-	return read_by(me, context, true);
+	return read_by(me, context, HOW_SPAN);
 }
 
 const struct ring_system ring_bcast_each = {
@@ -343,6 +370,14 @@ const struct ring_system ring_bcast_each = {
 	.can_lose = true,
 	.write = write_each,
 	.read = read_by_next,
+};
+
+const struct ring_system ring_bcast_each_crc = {
+	.name = "bcast-each-crc",
+	.about = "bcast_publish with a checksum, bcast_next and verified",
+	.can_lose = true,
+	.write = write_each_crc,
+	.read = read_by_next_verified,
 };
 
 const struct ring_system ring_bcast_each_span = {

@@ -342,7 +342,8 @@ struct bcast_ack {
 
 /*
  * MESSAGE: up, key is the addressee's id (1 to 63 bytes; "*": all nodes), down,
- * that of who sent it; value is the message, at most welcome.message_max bytes,
+ * that of who sent it; value is the message, at most welcome.message_max bytes
+ * (and what a publisher sends, with its key, at most welcome.payload_max),
  * source the message's type. Up, a `sequence` other than 0 asks for a RESULT;
  * down, timestamp_ns says when it was sent (CLOCK_REALTIME), 0 if not known.
  *

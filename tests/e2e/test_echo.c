@@ -358,25 +358,33 @@ static void batch_gathers_what_comes_within_the_delay(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* A client at a socket in the abstract namespace. */
+static struct client join_unix(const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t length = strlen(name);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(length < sizeof(address.sun_path));
+	memcpy(address.sun_path + 1, name, length);
+	length += offsetof(struct sockaddr_un, sun_path) + 1;
+	assert_int_equal(connect(fd, (const struct sockaddr *)&address,
+				 (socklen_t)length),
+			 0);
+	return adopt(fd);
+}
+
 static void unix_sockets_echo_as_well(void **state)
 {
-	char option[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 8];
+	char option[64];
+	const char *name = test_name();
 	const char *options[] = {"--echo", option, NULL};
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct client client;
-	int length, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
-	length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
-			  "bcast-%s", test_name());
-	snprintf(option, sizeof(option), "unix:@%s", address.sun_path + 1);
+	snprintf(option, sizeof(option), "unix:@%s", name);
 	start(options);
-	assert_int_equal(
-		connect(fd, (struct sockaddr *)&address,
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-				    (size_t)length)),
-		0);
-	client = adopt(fd);
+	client = join_unix(name);
 
 	exchange(&client, 1, 100);
 	exchange(&client, 300000, 10);
@@ -469,6 +477,64 @@ static void slow_client_loses_whole_packets_and_only_its_own(void **state)
 	leave(&slow);
 	daemon_fixture_await_log(&daemon_, "warn echo_left", 1);
 	leave(&other);
+	daemon_fixture_stop(&daemon_);
+}
+
+/* Of a client that takes nothing: what it is owed, as the log says. */
+static uint64_t owed_at_first_drop(void)
+{
+	const char *at;
+
+	daemon_fixture_await_log(&daemon_, "warn echo_dropped", 1);
+	at = strstr(daemon_fixture_log(&daemon_), "owed_bytes=");
+	assert_non_null(at);
+	return strtoull(at + strlen("owed_bytes="), NULL, 10);
+}
+
+static void send_sized(struct client *client, size_t size)
+{
+	ask(client, (uint32_t)(size - BCAST_ECHO_HEADER_BYTES), 1);
+	while (client->sent < client->goal)
+		(void)send_some(client);
+}
+
+/* What a unix socket takes does not change by itself. */
+static void budget_is_used_to_the_last_byte(void **state)
+{
+	const char *name = test_name();
+	char option[64];
+	const char *options[] = {"--echo", option, "--echo-budget", "100000",
+				 NULL};
+	struct client client;
+	uint64_t packets, left;
+
+	(void)state;
+	snprintf(option, sizeof(option), "unix:@%s", name);
+	start(options);
+	client = join_unix(name);
+	client.may_lose = true;
+	flood(&client, 1);
+	await_taken(client.sent);
+	packets = client.sent;
+	left = 100000 - owed_at_first_drop();
+	assert_in_range(left, 3 * BCAST_ECHO_HEADER_BYTES, 20007);
+
+	/* one more than there is room for; all but a header; that; another */
+	send_sized(&client, left + 1);
+	send_sized(&client, left - BCAST_ECHO_HEADER_BYTES);
+	send_sized(&client, BCAST_ECHO_HEADER_BYTES);
+	send_sized(&client, BCAST_ECHO_HEADER_BYTES);
+	await_taken(packets + 4);
+
+	assert_int_equal(
+		daemon_fixture_counter(&daemon_, "echo_packets") +
+			daemon_fixture_counter(&daemon_, "echo_dropped"),
+		packets + 4);
+	assert_int_equal(
+		daemon_fixture_counter(&daemon_, "echo_dropped_bytes"),
+		(daemon_fixture_counter(&daemon_, "echo_dropped") - 2) * 20008 +
+			left + 1 + BCAST_ECHO_HEADER_BYTES);
+	leave_by_reset(&client);
 	daemon_fixture_stop(&daemon_);
 }
 
@@ -833,6 +899,7 @@ int main(void)
 		TEST(batch_gathers_what_comes_within_the_delay),
 		TEST(unix_sockets_echo_as_well),
 		TEST(slow_client_loses_whole_packets_and_only_its_own),
+		TEST(budget_is_used_to_the_last_byte),
 		TEST(packet_larger_than_the_budget_is_not_lost),
 		TEST(garbage_closes_that_one_only),
 		TEST(length_is_limited),

@@ -202,15 +202,17 @@ static void silent_client_is_taken_for_gone(void **state)
 
 static void clients_count_as_receivers(void **state)
 {
-	struct client second;
+	struct client second, third;
 
 	(void)state;
-	start("--max-receivers", "1");
+	start("--max-receivers", "2");
 	greet(0);
-	client_connect(&second, &daemon_);
+	client_join(&second, &daemon_, BCAST_CLIENT_SUBSCRIBE);
+	client_connect(&third, &daemon_);
 
-	client_expect_end(&second);
+	client_expect_end(&third);
 	client_close(&second);
+	client_close(&third);
 	daemon_fixture_stop(&daemon_);
 }
 

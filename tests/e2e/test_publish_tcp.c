@@ -174,7 +174,12 @@ static void publish_in_two_parts(size_t cut)
 
 static void publish_cut_at_every_byte(const char *publishers)
 {
+	const int on = 1;
+
 	start(publishers, "64K");
+	assert_int_equal(setsockopt(publisher.client.fd, IPPROTO_TCP,
+				    TCP_NODELAY, &on, sizeof(on)),
+			 0);
 	for (size_t cut = 0; cut < 300; cut++)
 		publish_in_two_parts(cut);
 	stop();

@@ -38,7 +38,7 @@ static void launch(const char *publishers)
 
 static void start(const char *publishers)
 {
-	strcpy(address, "127.0.0.1:0");
+	snprintf(address, sizeof(address), "127.0.0.1:0");
 	launch(publishers);
 	witness_open(&witness, &daemon_);
 }
@@ -327,9 +327,9 @@ static void next_daemon_knows_what_was_accepted(const char *publishers)
 	uint64_t expected = 1;
 	char name[sizeof(daemon_.name)];
 
-	strcpy(address, "127.0.0.1:0");
+	snprintf(address, sizeof(address), "127.0.0.1:0");
 	launch(publishers);
-	strcpy(name, daemon_.name);
+	snprintf(name, sizeof(name), "%s", daemon_.name);
 	assert_int_equal(bcast_attach(name, NULL, &reader), 0);
 	for (unsigned life = 0; life < 5; life++) {
 		const struct bcast_packet_header *packet;
@@ -346,7 +346,7 @@ static void next_daemon_knows_what_was_accepted(const char *publishers)
 		assert_int_equal(daemon_fixture_wait(&daemon_), 128 + SIGKILL);
 		tcp_publisher_close(&first);
 		daemon_fixture_forget(&daemon_);
-		strcpy(daemon_.name, name);
+		snprintf(daemon_.name, sizeof(daemon_.name), "%s", name);
 		launch(publishers);
 		tcp_publisher_open(&first, &daemon_, ID);
 		n = bcast_peek(reader, &span);

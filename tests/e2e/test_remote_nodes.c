@@ -366,31 +366,6 @@ static void killed_daemon_leaves_slots_free(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
-static void registry_that_is_cut_short_ends_remote_nodes_only(void **state)
-{
-	char path[128];
-
-	(void)state;
-	remote_start(NULL, NULL, NULL, NULL);
-	remote_join(&remotes[0], "r1");
-	client_join(&remotes[1], &daemon_, BCAST_CLIENT_SUBSCRIBE);
-	snprintf(path, sizeof(path), "/dev/shm/bcast.%s.nodes", daemon_.name);
-
-	assert_int_equal(truncate(path, 4096), 0);
-
-	client_expect_reject(&remotes[0], BCAST_REJECT_ROLE);
-	{
-		struct bc_hello hello = remote_hello("r2");
-
-		remote_refused(&hello, BCAST_REJECT_ROLE);
-	}
-	client_say(&remotes[1],
-		   &(struct bcast_packet_header){.type = BCAST_PACKET_PING},
-		   NULL);
-	client_expect(&remotes[1], BCAST_PACKET_PONG);
-	daemon_fixture_stop(&daemon_);
-}
-
 /* ---- Many and idle ----------------------------------------------------- */
 
 #define CROWD 260u
@@ -479,7 +454,6 @@ int main(void)
 		REMOTE_TEST(nothing_is_kept_of_those_who_went),
 		REMOTE_TEST(stop_in_order_tells_nodes_the_end),
 		REMOTE_TEST(killed_daemon_leaves_slots_free),
-		REMOTE_TEST(registry_that_is_cut_short_ends_remote_nodes_only),
 		REMOTE_TEST(each_of_hundreds_is_woken),
 		REMOTE_TEST(idle_daemon_with_remote_nodes_sleeps),
 	};

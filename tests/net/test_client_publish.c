@@ -128,9 +128,10 @@ static void a_full_window_is_told(void **state)
 static void script_slow_acks(struct client_double *daemon)
 {
 	double_greet(daemon);
-	for (uint64_t i = 1; i <= 5000; i++) {
+	for (uint64_t i = 1; i <= 1000; i++) {
 		double_expect_data(daemon, i, i);
-		double_ack(daemon, i);
+		if (i % 5 == 0)
+			double_ack(daemon, i);
 	}
 	double_await_close(daemon);
 }
@@ -145,7 +146,7 @@ static void a_small_window_goes_round_and_round(void **state)
 	how.window = 4096 + 32 * 7; /* so that records lie across its end */
 	client = open_with(&how);
 
-	numbered_publish(client, 1, 5000);
+	numbered_publish(client, 1, 1000);
 	assert_int_equal(bcast_client_flush(client, DEADLINE_MS), 0);
 
 	bcast_close(client);

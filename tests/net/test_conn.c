@@ -52,6 +52,21 @@ static void there_are_as_many_slots_as_asked_for(void **state)
 	assert_null(bc_conn_open(&table, 99));
 }
 
+/* Whoever has it now closes it. */
+static void slot_of_one_that_was_withdrawn_is_free_again(void **state)
+{
+	struct bc_conn *conn = bc_conn_open(&table, 7);
+	uint64_t token = bc_conn_token(&table, conn, BC_OP_RECV);
+
+	(void)state;
+	bc_conn_withdraw(&table, conn);
+
+	assert_int_equal(table.used, 0);
+	assert_null(bc_conn_by_token(&table, bc_token_unpack(token)));
+	for (unsigned i = 0; i < SLOTS; i++)
+		assert_non_null(bc_conn_open(&table, (int)i));
+}
+
 static void new_tenant_finds_nothing_of_the_last(void **state)
 {
 	struct bc_conn *conn = bc_conn_open(&table, 7);
@@ -275,6 +290,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_table, close_table)
 	const struct CMUnitTest tests[] = {
 		TEST(there_are_as_many_slots_as_asked_for),
+		TEST(slot_of_one_that_was_withdrawn_is_free_again),
 		TEST(new_tenant_finds_nothing_of_the_last),
 		TEST(late_event_does_not_reach_the_next_tenant),
 		TEST(events_reach_a_connection_that_is_closing),

@@ -372,6 +372,15 @@ static void who_is_not_waited_for_is_not_stalled(void **state)
 	assert_false(backpressure_is_stalled(100 * SECOND, 0, 1));
 }
 
+static void progress_that_is_newer_than_the_clock_is_no_stall(void **state)
+{
+	(void)state;
+	assert_false(
+		backpressure_is_stalled(10 * SECOND, SECOND, 10 * SECOND + 1));
+	assert_false(backpressure_is_stalled(10 * SECOND, 10 * SECOND + 1, 0));
+	assert_true(backpressure_is_stalled(10 * SECOND, SECOND, 9 * SECOND));
+}
+
 /* ---- Replay ------------------------------------------------------------ */
 
 static void who_replays_may_lag_less_and_less(void **state)
@@ -448,6 +457,8 @@ int main(void)
 		cmocka_unit_test(stalled_is_a_second_without_progress),
 		cmocka_unit_test(progress_starts_the_second_anew),
 		cmocka_unit_test(who_is_not_waited_for_is_not_stalled),
+		cmocka_unit_test(
+			progress_that_is_newer_than_the_clock_is_no_stall),
 		cmocka_unit_test(who_replays_may_lag_less_and_less),
 		cmocka_unit_test(sender_is_held_before_who_replays_is_too_slow),
 	};

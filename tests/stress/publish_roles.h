@@ -52,7 +52,7 @@ struct publish_role {
 	struct publish_board *board;
 	unsigned index;
 };
-void publish_role_publisher(void *role);
-void publish_role_subscriber(void *role);
+void publish_role_publisher(void *argument);
+void publish_role_subscriber(void *argument);
 
 #endif

@@ -62,7 +62,7 @@ static void live(void)
 				 NULL};
 
 	daemon_ = (struct daemon_fixture){0};
-	strcpy(daemon_.name, name);
+	snprintf(daemon_.name, sizeof(daemon_.name), "%s", name);
 	daemon_fixture_start(&daemon_, options);
 }
 

@@ -142,6 +142,25 @@ static void reading_node_keeps_up_and_shows_it(void **state)
 			 0);
 }
 
+static void node_beyond_tcp_is_shown_as_such(void **state)
+{
+	struct bcast_join_options options = BCAST_JOIN_DEFAULTS;
+	struct noded *noded = *state;
+	struct json_object *node;
+
+	options.roles = BCAST_NODE_REMOTE;
+	assert_int_equal(
+		bcast_join(noded->name, "alpha", &options, &noded->node), 0);
+
+	assert_int_equal(run(noded, noded->name, "list", NULL, NULL), 0);
+	assert_non_null(strstr(noded->tool.out.bytes, " remote "));
+	node = only(noded);
+
+	assert_true(json_object_get_boolean(get(node, "remote")));
+	assert_int_equal(json_object_get_int64(get(node, "pid")), getpid());
+	assert_false(json_object_get_boolean(get(node, "reader")));
+}
+
 static void nobody_is_an_empty_list(void **state)
 {
 	struct noded *noded = *state;
@@ -296,6 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(joined_node_is_listed_in_both_forms),
 		TEST(reading_node_keeps_up_and_shows_it),
+		TEST(node_beyond_tcp_is_shown_as_such),
 		TEST(nobody_is_an_empty_list),
 		TEST(id_in_use_names_its_holder),
 		TEST(full_table_names_its_limit),

@@ -141,8 +141,7 @@ static void ipv6_addresses_are_in_brackets(void **state)
 	(void)state;
 	if (access("/proc/net/if_inet6", F_OK) != 0)
 		skip(); /* cmocka goes on with the next test */
-	daemon_fixture_launch(&daemon_, options);
-	daemon_fixture_await_log(&daemon_, "role=echo", 1);
+	daemon_fixture_start(&daemon_, options);
 	port = strstr(daemon_fixture_log(&daemon_), "addr=[::1]:");
 	assert_non_null(port);
 

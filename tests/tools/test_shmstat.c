@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/errors.h"
 #include "shm/facts.h"
 #include "shown.h"
 
@@ -236,6 +237,57 @@ static void closed_connections_are_told_newest_first(void **state)
 
 /* ---- States ------------------------------------------------------------ */
 
+static void note(struct shown *shown, uint32_t level, const char *event,
+		 const char *text, uint64_t last_s)
+{
+	const struct bc_region *region =
+		&shown->stream.regions[BC_REGION_ERRORS];
+
+	bc_errors_note((struct bc_error_shm *)(void *)region->base,
+		       region->count,
+		       &(struct bc_error_note){
+			       .level = level,
+			       .event = event,
+			       .text = text,
+			       .count = 1,
+			       .first_realtime_ns = last_s * BC_NS_PER_S,
+			       .last_realtime_ns = last_s * BC_NS_PER_S});
+}
+
+static void errors_are_told_newest_first(void **state)
+{
+	struct shown *shown = *state;
+	struct json_object *errors, *first;
+
+	tool_stream_create(&shown->stream, shown->name);
+	note(shown, BCAST_LEVEL_WARN, "receiver_dropped", "reason=slow", 100);
+	note(shown, BCAST_LEVEL_ERROR, "segment_unlinked", "", 50);
+	note(shown, BCAST_LEVEL_WARN, "receiver_dropped", "reason=slow", 200);
+
+	shown_json(shown, shown->name, "--errors");
+
+	errors = shown_get(shown->json, "errors");
+	assert_int_equal(json_object_array_length(errors), 2);
+	first = json_object_array_get_idx(errors, 0);
+	assert_string_equal(json_object_get_string(shown_get(first, "event")),
+			    "receiver_dropped");
+	assert_string_equal(json_object_get_string(shown_get(first, "text")),
+			    "reason=slow");
+	assert_string_equal(json_object_get_string(shown_get(first, "level")),
+			    "warn");
+	assert_int_equal(json_object_get_int64(shown_get(first, "count")), 2);
+	assert_int_equal(
+		json_object_get_int64(shown_get(first, "first_realtime_ns")),
+		100 * BC_NS_PER_S);
+	assert_int_equal(
+		json_object_get_int64(shown_get(first, "last_realtime_ns")),
+		200 * BC_NS_PER_S);
+
+	assert_int_equal(shown_run(shown, shown->name, "--errors", NULL), 0);
+	shown_assert_printed(shown, "2 warn  receiver_dropped reason=slow\n");
+	shown_assert_printed(shown, "1 error segment_unlinked");
+}
+
 static void dead_daemon_is_told_and_its_numbers_stay(void **state)
 {
 	struct shown *shown = *state;
@@ -338,6 +390,7 @@ int main(void)
 		TEST(many_receivers_are_all_shown),
 		TEST(table_of_receivers_counts_its_rows),
 		TEST(closed_connections_are_told_newest_first),
+		TEST(errors_are_told_newest_first),
 		TEST(dead_daemon_is_told_and_its_numbers_stay),
 		TEST(old_heartbeat_of_a_live_daemon_is_stuck),
 		TEST(draining_and_closed_are_told),

@@ -17,12 +17,13 @@
 #include "publish_roles.h"
 #include "published.h"
 
-#define ID_BASE	 UINT64_C(0xabc000)
-#define AHEAD	 UINT64_C(1000) /* of the slowest subscriber, in records */
-#define BATCH	 64u
-#define FRAMES	 (256u * 1024u)
-#define PAUSE_MS 2
-#define TURN	 100u /* records, when publishers take turns */
+#define ID_BASE	    UINT64_C(0xabc000)
+#define AHEAD	    UINT64_C(1000) /* of the slowest subscriber, in records */
+#define AHEAD_BYTES (UINT64_C(2) << 20)
+#define BATCH	    64u
+#define FRAMES	    (256u * 1024u)
+#define PAUSE_MS    2
+#define TURN	    100u /* records, when publishers take turns */
 
 struct publish_board *publish_board_new(void)
 {
@@ -229,12 +230,26 @@ void publish_role_publisher(void *argument)
 
 /* ---- Local publisher --------------------------------------------------- */
 
+/* Like may_go_to(): so that the ring holds what a subscriber comes back for. */
+static bool is_too_far(const struct publish_board *board,
+		       const struct bcast_publisher *publisher)
+{
+	uint64_t position = bcast_publisher_position(publisher);
+
+	for (unsigned i = 0; i < PUBLISH_SUBSCRIBERS; i++)
+		if (position >
+		    publish_board_progress(board, i)->position + AHEAD_BYTES)
+			return true;
+	return false;
+}
+
 /* Each record says by itself which it is. */
-static void publish_locally(struct bcast_publisher *publisher)
+static void publish_locally(const struct publish_board *board,
+			    struct bcast_publisher *publisher)
 {
 	unsigned char payload[sizeof(uint64_t) + PUBLISH_MOST];
 
-	for (uint64_t i = 0; i < TURN; i++) {
+	for (uint64_t i = 0; i < TURN && !is_too_far(board, publisher); i++) {
 		size_t size = published_length(i, PUBLISH_MOST);
 
 		memcpy(payload, &i, sizeof(i));
@@ -271,7 +286,7 @@ void publish_role_local(void *argument)
 	for (;;) {
 		if (bcast_join(role->board->name, id, NULL, &node) == 0) {
 			if (bcast_publisher_open(node, &how, &publisher) == 0) {
-				publish_locally(publisher);
+				publish_locally(role->board, publisher);
 				bcast_publisher_close(publisher);
 			}
 			bcast_leave(node);

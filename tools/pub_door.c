@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -56,7 +57,7 @@ int pub_door_open(struct pub *pub)
 	how.id = wish->id;
 	how.refusal = &refusal;
 	how.on_event = on_event;
-	memcpy(&how.context, &wish, sizeof(wish)); /* it only reads it */
+	how.context = (void *)(uintptr_t)wish; /* only read */
 	how.flags = BCAST_CLIENT_BATCH;
 	if (wish->flags & BCAST_CHECKSUM)
 		how.flags |= BCAST_CLIENT_CHECKSUM;

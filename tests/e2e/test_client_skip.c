@@ -175,6 +175,7 @@ static void end_comes_after_the_gap(void **state)
 	check_sum();
 	assert_int_equal(daemon_fixture_wait(&daemon_), 0);
 	daemon_fixture_assert_clean(&daemon_);
+	daemon_fixture_forget(&daemon_);
 }
 
 /* ---- What is granted --------------------------------------------------- */

@@ -185,6 +185,7 @@ static void end_comes_after_the_last_gap(void **state)
 	assert_int_equal(subscriber.client.sequence, 12);
 	assert_int_equal(daemon_fixture_wait(&daemon_), 0);
 	daemon_fixture_assert_clean(&daemon_);
+	daemon_fixture_forget(&daemon_);
 }
 
 /* ---- Bounds ------------------------------------------------------------ */

@@ -10,6 +10,16 @@
 static struct daemon_fixture daemon_;
 static struct client client;
 
+#define CROWD 200u
+
+static struct client crowd_[CROWD];
+
+static void leave_all(void)
+{
+	for (unsigned i = 0; i < CROWD; i++)
+		client_close(&crowd_[i]);
+}
+
 static void start(const char *option, const char *value)
 {
 	const char *options[] = {"--ring-size", "1M",	    "--format",
@@ -40,6 +50,7 @@ static int prepare(void **state)
 static int close_all(void **state)
 {
 	client_close(&client);
+	leave_all();
 	return daemon_fixture_cleanup(state);
 }
 
@@ -216,6 +227,97 @@ static void clients_count_as_receivers(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- Clients that mean no good ----------------------------------------- */
+
+/* Byte by byte, each just in time to be no silence. */
+static void hello_that_dribbles_has_the_same_deadline(void **state)
+{
+	struct bc_hello hello = client_hello(BCAST_CLIENT_SUBSCRIBE);
+	unsigned char bytes[BC_HELLO_FRAME_MAX];
+	uint64_t began_ms;
+	size_t said = 0;
+
+	(void)state;
+	start("--hello-timeout", "500ms");
+	(void)bc_hello_write(bytes, &hello);
+	began_ms = test_now_ms();
+	while (daemon_fixture_counter(&daemon_, "clients_rejected") == 0 &&
+	       test_now_ms() - began_ms < DEADLINE_MS) {
+		if (said < 32 && test_now_ms() - began_ms > 50 * said)
+			client_say_bytes(&client, bytes + said++, 1);
+	}
+
+	client_expect_reject(&client, BCAST_REJECT_TIMEOUT);
+	daemon_fixture_stop(&daemon_);
+}
+
+static void those_who_say_nothing_make_room(void **state)
+{
+	(void)state;
+	start("--hello-timeout", "300ms");
+	client_close(&client);
+	for (unsigned i = 0; i < CROWD; i++)
+		client_connect(&crowd_[i], &daemon_);
+	daemon_fixture_await(&daemon_, "clients_rejected", CROWD);
+
+	client_connect(&client, &daemon_);
+	greet(BCAST_CLIENT_SUBSCRIBE);
+	for (unsigned i = 0; i < CROWD; i++)
+		client_expect_reject(&crowd_[i], BCAST_REJECT_TIMEOUT);
+	leave_all();
+	daemon_fixture_stop(&daemon_);
+}
+
+/* Of all PONGs it gets those that fit; it does not get to fill our memory. */
+static void flood_of_pings_costs_no_memory(void **state)
+{
+	const struct bcast_packet_header ping = {
+		.length = BCAST_PING_MAX,
+		.type = BCAST_PACKET_PING,
+	};
+	unsigned char frame[96], flood[96 * 512];
+	uint64_t before;
+
+	(void)state;
+	start("--sndbuf", "32K");
+	greet(BCAST_CLIENT_SUBSCRIBE);
+	(void)bc_packet_write(frame, &ping, flood);
+	for (unsigned i = 0; i < 512; i++)
+		memcpy(flood + 96 * (size_t)i, frame, 96);
+	for (unsigned i = 0; i < 40; i++)
+		client_say_bytes(&client, flood, sizeof(flood));
+	before = daemon_fixture_private_bytes(&daemon_);
+	for (unsigned i = 0; i < 400; i++)
+		client_say_bytes(&client, flood, sizeof(flood));
+
+	/* of 19 MiB; the buffers to receive in are 1.3 MiB */
+	if (!TEST_SANITIZED)
+		assert_true(daemon_fixture_private_bytes(&daemon_) <
+			    before + (2u << 20));
+	client_expect(&client, BCAST_PACKET_PONG);
+	daemon_fixture_stop(&daemon_);
+}
+
+static void client_costs_little_memory(void **state)
+{
+	uint64_t before, each;
+
+	(void)state;
+	start(NULL, NULL);
+	greet(BCAST_CLIENT_SUBSCRIBE);
+	before = daemon_fixture_private_bytes(&daemon_);
+	for (unsigned i = 0; i < CROWD; i++)
+		client_join(&crowd_[i], &daemon_, BCAST_CLIENT_SUBSCRIBE);
+
+	each = (daemon_fixture_private_bytes(&daemon_) - before) / CROWD;
+	print_message("a subscriber costs %llu bytes of the daemon's\n",
+		      (unsigned long long)each);
+	if (!TEST_SANITIZED)
+		assert_true(each < 4096);
+	leave_all();
+	daemon_fixture_stop(&daemon_);
+}
+
 #define GREETING_TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
 
 int main(void)
@@ -234,6 +336,10 @@ int main(void)
 		GREETING_TEST(hello_that_never_ends_has_a_deadline),
 		GREETING_TEST(silent_client_is_taken_for_gone),
 		GREETING_TEST(clients_count_as_receivers),
+		GREETING_TEST(hello_that_dribbles_has_the_same_deadline),
+		GREETING_TEST(those_who_say_nothing_make_room),
+		GREETING_TEST(flood_of_pings_costs_no_memory),
+		GREETING_TEST(client_costs_little_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

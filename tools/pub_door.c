@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdint.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -22,7 +21,7 @@
 
 static void on_event(void *context, const struct bcast_client_event *event)
 {
-	const struct pub_wish *wish = context;
+	const struct pub_wish *wish = ((const struct pub *)context)->wish;
 
 	if (event->happening == BCAST_CLIENT_DISCONNECTED)
 		fprintf(stderr, PUB_PROGRAM ": %s: connection lost: %s\n",
@@ -57,7 +56,7 @@ int pub_door_open(struct pub *pub)
 	how.id = wish->id;
 	how.refusal = &refusal;
 	how.on_event = on_event;
-	how.context = (void *)(uintptr_t)wish; /* only read */
+	how.context = pub;
 	how.flags = BCAST_CLIENT_BATCH;
 	if (wish->flags & BCAST_CHECKSUM)
 		how.flags |= BCAST_CLIENT_CHECKSUM;

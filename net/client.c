@@ -197,7 +197,7 @@ int bcast_open(const char *address, const struct bcast_client_options *options,
 		ret = bc_client_address_parse(address, &where);
 	if (ret == 0)
 		ret = make(options, &where, &made);
-	if (ret < 0)
+	if (ret != 0)
 		return ret;
 	explain_tcp(made);
 	ret = where.shm ? open_shm(made) : open_tcp(made);

@@ -52,7 +52,7 @@ static int publish(struct bcast_client *client,
 		return -EMSGSIZE;
 	ret = bcast_batch_begin(client->publisher,
 				bcast_packet_size((uint32_t)size), &batch);
-	if (ret < 0)
+	if (ret != 0)
 		return ret;
 	batch.words[2] = header_word(payload);
 	copy(bcast_batch_add(&batch, (uint32_t)size), payload);

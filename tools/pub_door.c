@@ -21,7 +21,7 @@
 
 static void on_event(void *context, const struct bcast_client_event *event)
 {
-	const struct pub_wish *wish = context;
+	const struct pub_wish *wish = ((const struct pub *)context)->wish;
 
 	if (event->happening == BCAST_CLIENT_DISCONNECTED)
 		fprintf(stderr, PUB_PROGRAM ": %s: connection lost: %s\n",
@@ -56,7 +56,7 @@ int pub_door_open(struct pub *pub)
 	how.id = wish->id;
 	how.refusal = &refusal;
 	how.on_event = on_event;
-	memcpy(&how.context, &wish, sizeof(wish)); /* it only reads it */
+	how.context = pub;
 	how.flags = BCAST_CLIENT_BATCH;
 	if (wish->flags & BCAST_CHECKSUM)
 		how.flags |= BCAST_CLIENT_CHECKSUM;

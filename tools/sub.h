@@ -76,8 +76,11 @@ int sub_place_write(const char *path, const struct bcast_client_place *place);
 
 /* ---- sub_open.c -------------------------------------------------------- */
 
-/* sub_open - EX_OK, or the exit code after saying what is wrong. */
-int sub_open(const struct sub_wish *wish, struct bcast_client **client);
+/*
+ * sub_open - EX_OK, or the exit code after saying what is wrong. The client
+ * refers to *wish as long as it is open.
+ */
+int sub_open(struct sub_wish *wish, struct bcast_client **client);
 
 /* ---- sub_copy.c -------------------------------------------------------- */
 

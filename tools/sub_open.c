@@ -49,18 +49,15 @@ static void on_event(void *context, const struct bcast_client_event *event)
 						      : "TCP");
 }
 
-int sub_open(const struct sub_wish *wish, struct bcast_client **client)
+int sub_open(struct sub_wish *wish, struct bcast_client **client)
 {
 	struct bcast_client_options how = BCAST_CLIENT_DEFAULTS;
 	struct bcast_client_refusal refusal = {0};
-	struct sub_wish *context;
 	int ret;
 
 	how.refusal = &refusal;
 	how.on_event = on_event;
-	/* it only reads it */
-	memcpy(&context, &wish, sizeof(context));
-	how.context = context;
+	how.context = wish;
 	if (wish->key) {
 		how.key = wish->key;
 		how.key_size = (uint32_t)strlen(wish->key);

@@ -138,6 +138,41 @@ static void keys_and_checksums_are_the_same_at_both_doors(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* All roles at once: over TCP that is two connections. */
+static void expect_own(const char *address)
+{
+	struct bcast_client *client =
+		numbered_open(address,
+			      BCAST_CLIENT_SUBSCRIBE | BCAST_CLIENT_PUBLISH |
+				      BCAST_CLIENT_NODE,
+			      BCAST_START_LIVE);
+	struct bcast_message message;
+	uint64_t number = 1;
+
+	for (int i = 0; i < 20; i++) {
+		/* while much of what came before it is unread */
+		numbered_publish(client, number, 1000);
+		assert_int_equal(bcast_client_flush(client, DEADLINE_MS), 0);
+		assert_int_equal(bcast_client_send(client, "numbered", 1, "x",
+						   1, DEADLINE_MS),
+				 0);
+		number += 1000;
+	}
+	numbered_expect(client, 1, number - 1);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(
+			bcast_client_recv(client, &message, DEADLINE_MS), 1);
+	bcast_close(client);
+}
+
+static void a_client_may_have_all_roles_at_once(void **state)
+{
+	(void)state;
+	expect_own(shm);
+	expect_own(tcp);
+	daemon_fixture_stop(&daemon_);
+}
+
 /* ---- Where a subscriber begins ----------------------------------------- */
 
 static struct bcast_client *open_at_sequence(const char *address,
@@ -375,6 +410,7 @@ int main(void)
 		CASE(both_doors_show_the_same_records),
 		CASE(what_is_published_over_tcp_is_seen_at_both_doors),
 		CASE(keys_and_checksums_are_the_same_at_both_doors),
+		CASE(a_client_may_have_all_roles_at_once),
 		CASE(both_doors_begin_at_the_same_record),
 		CASE(one_descriptor_wakes_at_either_door),
 		CASE(nodes_of_both_doors_are_the_same),

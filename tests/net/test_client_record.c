@@ -12,6 +12,7 @@
 static struct bc_client_count count_;
 static struct bc_client_record record;
 static _Alignas(32) unsigned char bytes[1024];
+static const unsigned char filling[LIMIT + 1];
 
 static int setup(void **state)
 {
@@ -75,11 +76,11 @@ static void a_record_is_taken_when_it_is_whole(void **state)
 static void lengths_are_bounded_before_they_are_waited_for(void **state)
 {
 	(void)state;
-	(void)put(BCAST_PACKET_DATA, 100, bytes, LIMIT + 1);
+	(void)put(BCAST_PACKET_DATA, 100, filling, LIMIT + 1);
 	assert_int_equal(next(32), -EMSGSIZE);
-	(void)put(BCAST_PACKET_DATA, 100, bytes, LIMIT);
+	(void)put(BCAST_PACKET_DATA, 100, filling, LIMIT);
 	assert_int_equal(next(32), 0);
-	(void)put(BCAST_PACKET_MESSAGE, 0, bytes, LIMIT + 1);
+	(void)put(BCAST_PACKET_MESSAGE, 0, filling, LIMIT + 1);
 	assert_int_equal(next(32), -EMSGSIZE);
 	count_.limits.data_max = 0;
 	(void)put(BCAST_PACKET_DATA, 100, "", 0);

@@ -63,22 +63,27 @@ void bc_client_link_begin(struct bc_client_link *link, uint32_t roles)
 	link->rounds = 0;
 	link->next_try_ns = 0;
 	link->lost_since_ns = 0;
-	link->backoff_ns = BC_CLIENT_BACKOFF_MIN;
+	link->broken_since_ns = bc_client_now();
 }
 
 /* ---- It is over -------------------------------------------------------- */
 
-/* Less a random quarter, so that a thousand clients do not come at once. */
-static uint64_t pause_ns(struct bc_client_link *link)
+/*
+ * An eighth of how long it has been broken: a daemon that is back is found after
+ * little more than the time that it was away. Less a random quarter, so that a
+ * thousand clients do not come at once.
+ */
+static uint64_t pause_ns(struct bc_client_link *link, uint64_t now_ns)
 {
 	uint64_t *random = &link->client->random;
-	uint64_t pause = link->backoff_ns;
+	uint64_t pause = (now_ns - link->broken_since_ns) / 8;
 
 	*random = *random * UINT64_C(6364136223846793005) +
 		  UINT64_C(1442695040888963407);
-	link->backoff_ns *= 2;
-	if (link->backoff_ns > BC_CLIENT_BACKOFF_MAX)
-		link->backoff_ns = BC_CLIENT_BACKOFF_MAX;
+	if (pause < BC_CLIENT_BACKOFF_MIN)
+		pause = BC_CLIENT_BACKOFF_MIN;
+	if (pause > BC_CLIENT_BACKOFF_MAX)
+		pause = BC_CLIENT_BACKOFF_MAX;
 	return pause - (*random >> 33) % (pause / 4);
 }
 
@@ -108,10 +113,11 @@ void bc_client_link_end(struct bc_client_link *link, int result,
 
 static void lose(struct bc_client_link *link, uint64_t now_ns, const char *text)
 {
+	/* one that breaks at once has been broken all the time */
 	if (now_ns - link->up_since_ns >= SETTLED_NS)
-		link->backoff_ns = BC_CLIENT_BACKOFF_MIN;
+		link->broken_since_ns = now_ns;
 	link->lost_since_ns = now_ns;
-	link->next_try_ns = now_ns + pause_ns(link);
+	link->next_try_ns = now_ns + pause_ns(link, now_ns);
 	link->address_next = 0;
 	bc_client_tell(link->client, BCAST_CLIENT_DISCONNECTED, link->roles,
 		       link->result, text);
@@ -123,7 +129,7 @@ static void miss(struct bc_client_link *link, uint64_t now_ns, const char *text)
 	if (link->address_next >= link->address_count) {
 		link->rounds++;
 		link->address_count = link->address_next = 0;
-		link->next_try_ns = now_ns + pause_ns(link);
+		link->next_try_ns = now_ns + pause_ns(link, now_ns);
 	}
 	bc_client_tell(link->client, BCAST_CLIENT_TRY_FAILED, link->roles,
 		       link->result, text);

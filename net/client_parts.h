@@ -39,7 +39,7 @@
 #define BC_CLIENT_BUFFER       ((size_t)1 << 20)
 #define BC_CLIENT_MESSAGES_MAX ((size_t)1 << 20)
 #define BC_CLIENT_ATTEMPT_NS   (UINT64_C(5) * 1000000000)
-#define BC_CLIENT_BACKOFF_MIN  (UINT64_C(50) * 1000000)
+#define BC_CLIENT_BACKOFF_MIN  (UINT64_C(20) * 1000000)
 #define BC_CLIENT_BACKOFF_MAX  (UINT64_C(2000) * 1000000)
 
 /* Of the functions here: the door has changed, look again. */
@@ -81,7 +81,7 @@ struct bc_client_link {
 	unsigned address_count, address_next;
 	uint64_t next_try_ns;
 	uint64_t attempt_until_ns;
-	uint64_t backoff_ns;
+	uint64_t broken_since_ns;
 	uint64_t up_since_ns;
 	uint64_t lost_since_ns; /* 0: it is up, or was never */
 	uint64_t heard_ns, said_ns;

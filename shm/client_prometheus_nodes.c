@@ -17,9 +17,9 @@
 #include "shm/node_sweep.h"
 #include "shm/node_table.h"
 
-/* Bucket 8 * n ends an octave below 2^(n + 2) ns: from 1 us to 17 s. */
+/* Octave n ends below 2^(n + 3) ns: shown are those from 1 us to 8.6 s. */
 #define PER_OCTAVE   8u
-#define FIRST_OCTAVE 8u
+#define FIRST_OCTAVE 7u
 #define OCTAVES	     (BC_HISTOGRAM_BUCKETS / PER_OCTAVE)
 
 struct view {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* listening.c - see listening.h. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -152,6 +155,35 @@ static uint32_t rcvbuf_bytes(const struct config_listen *listen)
 		       : listen->rcvbuf_bytes;
 }
 
+static bool is_loopback(const struct sockaddr_storage *storage)
+{
+	const struct sockaddr_in *four = (const struct sockaddr_in *)storage;
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)storage;
+
+	if (storage->ss_family == AF_INET)
+		return ntohl(four->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return storage->ss_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
+/*
+ * Echo clients of this machine get cubic, where nothing else was asked for. It
+ * can be set when they have come (echo.c), but where the system's choice is bbr
+ * they then keep its pacing, which makes 64 KiB packets of 1000 clients half
+ * as fast.
+ */
+static void prefer_cubic(const struct config_listen *listen, int fd,
+			 const struct bc_sockaddr *address)
+{
+	static const char cubic[] = "cubic";
+
+	if (fd >= 0 && listen->role == CONFIG_ROLE_ECHO &&
+	    strcmp(listen->congestion, "auto") == 0 &&
+	    is_loopback(&address->storage))
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic,
+				 sizeof(cubic) - 1);
+}
+
 static int open_tcp(const struct daemon *daemon,
 		    const struct config_listen *listen, struct listener *made,
 		    bool impatient)
@@ -166,8 +198,11 @@ static int open_tcp(const struct daemon *daemon,
 		.extra_wait_ms = extra_wait_ms(daemon),
 		.impatient = impatient,
 	};
+	int fd;
 
-	return bc_listener_open(&made->bound, &options, &made->bound.storage);
+	fd = bc_listener_open(&made->bound, &options, &made->bound.storage);
+	prefer_cubic(listen, fd, &made->bound);
+	return fd;
 }
 
 static int open_listener(struct daemon *daemon,

@@ -126,34 +126,52 @@ static uint32_t finish(const char *text, char line[LOG_LINE_MAX])
 
 /* ---- A record ---------------------------------------------------------- */
 
-void log_line_vmake(struct log_record *record, enum log_level level,
-		    const char *event, const char *format, va_list arguments)
+/* One byte more than fits a line, so that finish() sees the excess. */
+#define RAW_MAX (LOG_LINE_MAX + 1)
+
+/* All but the pairs; where they come in the text, or its end. */
+static size_t begin(struct log_record *record, enum log_level level,
+		    const char *event, const char *format, char text[RAW_MAX])
 {
-	/* one byte more than fits, so that finish() sees the excess */
-	char text[LOG_LINE_MAX + 1];
-	int used;
+	size_t used = (size_t)snprintf(
+		text, RAW_MAX, "%s %s%s", log_line_level(level), event,
+		format != NULL && *format != '\0' ? " " : "");
 
 	record->realtime_ns = bc_realtime_ns();
 	record->event = event;
 	record->format = format;
 	record->dropped = 0;
 	record->level = level;
-	used = snprintf(text, sizeof(text), "%s %s%s", log_line_level(level),
-			event, format != NULL && *format != '\0' ? " " : "");
-	if (format != NULL && (size_t)used < sizeof(text))
-		(void)vsnprintf(text + used, sizeof(text) - (size_t)used,
-				format, arguments);
+	return used < RAW_MAX ? used : RAW_MAX - 1;
+}
+
+void log_line_vmake(struct log_record *record, enum log_level level,
+		    const char *event, const char *format, va_list arguments)
+{
+	char text[RAW_MAX];
+	size_t used = begin(record, level, event, format, text);
+
+	if (format != NULL)
+		(void)vsnprintf(text + used, sizeof(text) - used, format,
+				arguments);
 	record->length = finish(text, record->text);
 }
 
+/* Not by log_line_vmake(): clang 14 does not see va_start() from there. */
 void log_line_make(struct log_record *record, enum log_level level,
 		   const char *event, const char *format, ...)
 {
+	char text[RAW_MAX];
+	size_t used = begin(record, level, event, format, text);
 	va_list arguments;
 
-	va_start(arguments, format);
-	log_line_vmake(record, level, event, format, arguments);
-	va_end(arguments);
+	if (format != NULL) {
+		va_start(arguments, format);
+		(void)vsnprintf(text + used, sizeof(text) - used, format,
+				arguments);
+		va_end(arguments);
+	}
+	record->length = finish(text, record->text);
 }
 
 /* ---- Taken apart ------------------------------------------------------- */

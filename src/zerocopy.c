@@ -92,13 +92,21 @@ static bool expects_receivers(const struct daemon *daemon)
 	return false;
 }
 
+/* Of all addresses where receivers come in, if there are any. */
 static bool all_skip(const struct config *config)
 {
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config_role_receives(config->listens[i].role) &&
-		    config->listens[i].slow_policy != CONFIG_SLOW_SKIP)
+	bool any = false;
+
+	for (uint32_t i = 0; i < config->listen_count; i++) {
+		const struct config_listen *door = &config->listens[i];
+
+		if (!config_role_receives(door->role))
+			continue;
+		if (door->slow_policy != CONFIG_SLOW_SKIP)
 			return false;
-	return true;
+		any = true;
+	}
+	return any;
 }
 
 int zerocopy_start(struct daemon *daemon)

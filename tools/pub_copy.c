@@ -369,7 +369,7 @@ static void print_stats(const struct pub *pub, int64_t since_ms)
 		now_ms() - since_ms);
 }
 
-static int copy_all(struct pub *pub)
+static int copy_files(struct pub *pub)
 {
 	int ret;
 
@@ -380,9 +380,19 @@ static int copy_all(struct pub *pub)
 		if (ret < 0)
 			return explain(pub, ret);
 	}
-	if (ret == 0)
-		ret = pub_door_finish(pub);
 	return ret < 0 ? explain(pub, ret) : EX_OK;
+}
+
+/* What came before an error stays published. */
+static int copy_all(struct pub *pub)
+{
+	int code = copy_files(pub);
+	int ret;
+
+	if (code == EX_UNAVAILABLE || code == EX_OSERR)
+		return code;
+	ret = pub_door_finish(pub);
+	return ret < 0 && code == EX_OK ? explain(pub, ret) : code;
 }
 
 int pub_copy(struct pub *pub)

@@ -17,6 +17,7 @@
 #include "pub.h"
 
 #define SLICE_MS 100
+#define LAST_MS	 1000
 
 static void on_event(void *context, const struct bcast_client_event *event)
 {
@@ -73,6 +74,9 @@ int pub_door_open(struct pub *pub)
 
 void pub_door_close(struct pub *pub)
 {
+	/* also after a signal, what was published goes, if it can */
+	if (pub->client && *pub->wish->interrupted)
+		(void)bcast_client_flush(pub->client, LAST_MS);
 	bcast_close(pub->client);
 	free(pub->claim);
 }

@@ -22,7 +22,7 @@ static void line(const char *section, const char *key, const char *value,
 	       "", VALUE_WIDTH, value, unit, help);
 }
 
-static const char *TEXT(const char *value, char *buffer, size_t size)
+static const char *TEXT(const char *value, const char *buffer, size_t size)
 {
 	(void)buffer;
 	(void)size;
@@ -41,7 +41,7 @@ static const char *HEX(uint64_t value, char *buffer, size_t size)
 	return buffer;
 }
 
-static const char *BOOL(uint64_t value, char *buffer, size_t size)
+static const char *BOOL(uint64_t value, const char *buffer, size_t size)
 {
 	(void)buffer;
 	(void)size;
@@ -56,7 +56,7 @@ void shmstat_fields(const struct shmstat *stat)
 	const struct bcast_stream_info *s = &stat->stream;
 	const struct bcast_writer_info *w = &stat->writer;
 	const struct shmstat_totals *t = &stat->totals;
-	char buffer[32];
+	char buffer[32] = "";
 
 #define STREAM_KEY(key, type, value, metric, unit, help) \
 	LINE("stream", key, type, value, unit, help)

@@ -61,9 +61,12 @@ static struct format_text short_time(uint64_t ns)
 static struct format_text per_second(double rate)
 {
 	struct format_text result;
+	uint64_t bytes = 0;
 
-	snprintf(result.text, sizeof(result.text), "%.29s/s",
-		 BYTES(rate > 0 ? (uint64_t)rate : 0));
+	/* counters can be garbage, and what is too large has no integer */
+	if (rate > 0)
+		bytes = rate < 1e18 ? (uint64_t)rate : UINT64_C(1) << 60;
+	snprintf(result.text, sizeof(result.text), "%.29s/s", BYTES(bytes));
 	return result;
 }
 

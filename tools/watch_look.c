@@ -340,6 +340,9 @@ int watch_look(struct watch *watch)
 	ret = snapshot(watch);
 	if (ret < 0)
 		return ret;
+	/* one that came between stat() and open() is opened twice */
+	if (watch->before.stream.epoch == watch->now.stream.epoch)
+		watch->another = false;
 	if (watch->another)
 		watch->dead_since_ns = 0;
 	note_death(watch);

@@ -10,8 +10,8 @@
  * From the oldest byte that the ring can hold (left) to what the writer has
  * reserved (right). A digit is how many cursors stand at that place, + is ten
  * or more. Most cursors are within a few KiB of the tail, in the last column;
- * zoomed, a column is a factor and not a number of bytes: each half of what is
- * left takes an equal part of the bar.
+ * zoomed, the tail is at the right, and a column is a factor and not a number of
+ * bytes: each half of what is left takes an equal part of the bar.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -33,14 +33,16 @@ static struct bar measure(const struct watch *watch,
 {
 	const struct bcast_stream_info *s = &watch->now.stream;
 	struct bar bar = {
-		.end = s->reserved > s->tail ? s->reserved : s->tail,
+		.end = s->reserved > s->tail && !watch->view.zoomed
+			       ? s->reserved
+			       : s->tail,
 		.span = s->capacity ? s->capacity : 1,
 		.width = canvas->columns - GUTTER - 1,
 		.zoomed = watch->view.zoomed,
 	};
 
 	/* a young stream has not filled its ring: it begins at the left */
-	if (bar.end < bar.span)
+	if (bar.end < bar.span && !bar.zoomed)
 		bar.end = bar.span;
 	return bar;
 }

@@ -63,6 +63,7 @@ static attr_t attribute(uint8_t style)
 const char *watch_terminal_open(void)
 {
 	const char *type = getenv("TERM");
+	bool fit;
 	int known;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -71,7 +72,9 @@ const char *watch_terminal_open(void)
 		return "TERM is not set";
 	if (setupterm(type, STDOUT_FILENO, &known) == ERR)
 		return "TERM names a terminal that is not in terminfo";
-	if (!cursor_address || !clear_screen)
+	fit = cursor_address && clear_screen;
+	(void)del_curterm(cur_term); /* newterm() makes its own */
+	if (!fit)
 		return "TERM names a terminal that cannot place its cursor";
 	(void)setlocale(LC_ALL, "");
 	unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;

@@ -65,7 +65,8 @@ int client_open(struct load *load, unsigned index)
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
 	const int on = 1;
 
-	client->fd = socket_connect(load->options.address, NULL, 0);
+	client->fd = socket_connect(load->options.address,
+				    load->options.congestion, 0);
 	if (client->fd < 0)
 		return client->fd;
 	client->begun_ns = load->times + (size_t)index * load->options.pipeline;

@@ -236,7 +236,7 @@ static int usage(void)
 	(void)fputs("Usage: bench_echo_load --address H:P --clients N "
 		    "[--payload SIZE]\n"
 		    "    [--pipeline N] [--warmup S] [--seconds S] [--cpu N] "
-		    "[--server-pid PID]\n",
+		    "[--congestion NAME]\n    [--server-pid PID]\n",
 		    stderr);
 	return 2;
 }
@@ -251,6 +251,7 @@ static bool parse(struct options *options, int argc, char *argv[])
 		{"warmup", required_argument, NULL, 'w'},
 		{"seconds", required_argument, NULL, 's'},
 		{"cpu", required_argument, NULL, 'c'},
+		{"congestion", required_argument, NULL, 'C'},
 		{"server-pid", required_argument, NULL, 'P'},
 		{NULL, 0, NULL, 0},
 	};
@@ -278,6 +279,9 @@ static bool parse(struct options *options, int argc, char *argv[])
 			break;
 		case 'c':
 			options->cpu = atoi(optarg);
+			break;
+		case 'C':
+			options->congestion = optarg;
 			break;
 		case 'P':
 			options->server = (pid_t)atoi(optarg);

@@ -16,6 +16,7 @@
 
 struct options {
 	const char *address;
+	const char *congestion; /* NULL: the system's */
 	unsigned clients;
 	unsigned pipeline; /* packets of each that are under way */
 	size_t payload;

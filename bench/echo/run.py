@@ -28,7 +28,7 @@ RATE = tcp.field("packets_s")
 
 def parse():
     parser = tcp.parser(__doc__, "echo", rounds=1, seconds=0.8)
-    parser.set_defaults(warmup=0.2)
+    parser.set_defaults(warmup=0.2, patience=1)
     parser.add_argument("--clients", default=ALL_CLIENTS,
                         help="N,... (%(default)s)")
     parser.add_argument("--payloads", default=ALL_PAYLOADS,
@@ -77,7 +77,7 @@ class Echo(systems.System):
             f" {self.package})"
 
     def arguments(self, options):
-        return [self.path(options), "127.0.0.1:0"]
+        return [self.path(options), "127.0.0.1:0", options.congestion]
 
     def start(self, options, folder):
         server = systems.Server(self.arguments(options), folder)
@@ -163,6 +163,7 @@ def load(options, case, server):
                "--payload", case.load["payload"],
                "--pipeline", str(case.load["pipeline"]),
                "--warmup", str(case.warmup), "--seconds", str(case.seconds),
+               "--congestion", options.congestion,
                "--server-pid", str(server.pid)]
     cpu = processors()[1]
     if cpu is not None:

@@ -12,7 +12,7 @@ void resume_publish(const struct resume_options *options)
 {
 	struct bcast_client_options how = BCAST_CLIENT_DEFAULTS;
 	unsigned char payload[RESUME_PAYLOAD] = {0};
-	struct resume_message message;
+	struct resume_message message = {0};
 	struct bcast_client *client;
 	int ret;
 

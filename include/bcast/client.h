@@ -79,11 +79,12 @@
  * just those that were not. In shared memory a record is in the ring when
  * bcast_client_publish() returns.
  *
- * CONNECTIONS. One that breaks is made again: after 50 ms, then twice that and
- * so on to 2 s, each a random bit less, for as long as options.give_up_ms says.
- * A client that subscribes and also publishes or is a node has two of them, so
- * that neither waits for the other. Both sides give a sign of life now and
- * then, and end a connection on which there is none.
+ * CONNECTIONS. One that breaks is made again, at first after 20 ms, then after
+ * an eighth of how long it has been broken, at most 2 s, each a random bit less,
+ * for as long as options.give_up_ms says. A client that subscribes and also
+ * publishes or is a node has two of them, so that neither waits for the other.
+ * Both sides give a sign of life now and then, and end a connection on which
+ * there is none.
  *
  * THREADS. A client belongs to one thread at a time. It has no thread of its
  * own (but for that of bcast_client_fd() in shared memory, see

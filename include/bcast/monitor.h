@@ -177,8 +177,9 @@ struct bcast_fact {
 
 /* error_info.level */
 enum bcast_error_level {
-	BCAST_LEVEL_ERROR = 0, /* the daemon could not go on, or lost something */
-	BCAST_LEVEL_WARN = 1,  /* someone will want to know why */
+	BCAST_LEVEL_ERROR =
+		0, /* the daemon could not go on, or lost something */
+	BCAST_LEVEL_WARN = 1, /* someone will want to know why */
 };
 
 /* bcast_error_level_name - "error" or "warn". */

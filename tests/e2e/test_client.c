@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_client.c - bcast/client.h with the real daemon: the doors are one. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,6 +190,48 @@ static void both_doors_begin_at_the_same_record(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- As a descriptor --------------------------------------------------- */
+
+static void await_readable(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	assert_int_equal(poll(&poll_fd, 1, DEADLINE_MS), 1);
+}
+
+static void expect_by_descriptor(const char *address)
+{
+	struct bcast_client *publisher =
+		numbered_open(shm, BCAST_CLIENT_PUBLISH, 0);
+	struct bcast_client *client = numbered_open(
+		address, BCAST_CLIENT_SUBSCRIBE, BCAST_START_LIVE);
+	int fd = bcast_client_fd(client);
+	struct bcast_packet packet;
+
+	assert_true(fd >= 0);
+	assert_int_equal(bcast_client_next(client, &packet, 0), 0);
+	for (uint64_t i = 1; i <= 200; i++) {
+		int ret;
+
+		numbered_publish(publisher, i, 1);
+		while ((ret = bcast_client_next(client, &packet, 0)) == 0)
+			await_readable(fd);
+		assert_int_equal(ret, 1);
+		assert_int_equal(numbered_of(&packet), i);
+		assert_int_equal(bcast_client_next(client, &packet, 0), 0);
+	}
+	bcast_close(client);
+	bcast_close(publisher);
+}
+
+static void one_descriptor_wakes_at_either_door(void **state)
+{
+	(void)state;
+	expect_by_descriptor(shm);
+	expect_by_descriptor(tcp);
+	daemon_fixture_stop(&daemon_);
+}
+
 /* ---- Nodes ------------------------------------------------------------- */
 
 static struct bcast_client *open_node(const char *address, const char *id)
@@ -333,6 +376,7 @@ int main(void)
 		CASE(what_is_published_over_tcp_is_seen_at_both_doors),
 		CASE(keys_and_checksums_are_the_same_at_both_doors),
 		CASE(both_doors_begin_at_the_same_record),
+		CASE(one_descriptor_wakes_at_either_door),
 		CASE(nodes_of_both_doors_are_the_same),
 		CASE(the_way_is_found_without_being_told),
 		CASE(an_end_in_order_is_told_at_both_doors),

@@ -182,6 +182,66 @@ static void a_killed_daemon_costs_nothing_in_between(void **state)
 	expect_survival(shm, tcp);
 }
 
+/* ---- The next stream of that name -------------------------------------- */
+
+static struct bcast_client *open_follower(const char *address)
+{
+	struct bcast_client_options how = BCAST_CLIENT_DEFAULTS;
+	struct bcast_client *client = NULL;
+
+	how.flags = BCAST_CLIENT_FOLLOW;
+	assert_int_equal(bcast_open(address, &how, &client), 0);
+	return client;
+}
+
+static void expect_other_epoch(struct bcast_client *client)
+{
+	struct bcast_packet packet;
+
+	assert_int_equal(bcast_client_next(client, &packet, DEADLINE_MS),
+			 BCAST_EEPOCH);
+}
+
+static void the_next_stream_is_gone_on_with_at_every_door(void **state)
+{
+	struct bcast_client *publisher =
+		numbered_open(shm, BCAST_CLIENT_PUBLISH, 0);
+	struct bcast_client *near = open_follower(shm);
+	struct bcast_client *far = open_follower(tcp);
+	struct bcast_client *any = open_follower(port);
+
+	(void)state;
+	assert_int_equal(bcast_client_door(any), BCAST_DOOR_SHM);
+	numbered_publish(publisher, 1, 10);
+	numbered_expect(near, 1, 10);
+	numbered_expect(far, 1, 10);
+	numbered_expect(any, 1, 10);
+	daemon_fixture_stop(&daemon_);
+	numbered_expect_nothing(near);
+	numbered_expect_nothing(far);
+	numbered_expect_nothing(any);
+
+	launch();
+
+	/* the first call is told, and nothing of it published */
+	assert_int_equal(
+		bcast_client_publish(publisher, NULL, 0, "x", 1, DEADLINE_MS),
+		BCAST_EEPOCH);
+	numbered_publish(publisher, 11, 10);
+	expect_other_epoch(near);
+	expect_other_epoch(far);
+	expect_other_epoch(any);
+	assert_int_equal(bcast_client_door(any), BCAST_DOOR_SHM);
+	numbered_expect(near, 11, 10);
+	numbered_expect(far, 11, 10);
+	numbered_expect(any, 11, 10);
+	bcast_close(any);
+	bcast_close(far);
+	bcast_close(near);
+	bcast_close(publisher);
+	daemon_fixture_stop(&daemon_);
+}
+
 /* ---- Where shared memory is closed ------------------------------------- */
 
 static void without_permission(void *argument)
@@ -237,6 +297,7 @@ int main(void)
 		CASE(a_killed_daemon_costs_nothing_over_tcp),
 		CASE(a_killed_daemon_costs_nothing_in_shared_memory),
 		CASE(a_killed_daemon_costs_nothing_in_between),
+		CASE(the_next_stream_is_gone_on_with_at_every_door),
 		CASE(without_permission_it_is_tcp),
 	};
 

@@ -256,6 +256,41 @@ static void what_was_not_is_sent_again_in_order(void **state)
 	double_join(&double_);
 }
 
+static void script_breaks_once(struct client_double *daemon)
+{
+	double_greet(daemon);
+	double_expect_data(daemon, 1, 1);
+	double_reset(daemon);
+	daemon->welcome.fixed.accepted = 1;
+	double_greet(daemon);
+	double_expect_data(daemon, 2, 2);
+	double_await_close(daemon);
+}
+
+static void who_only_publishes_is_connected_again(void **state)
+{
+	struct bcast_client_options how = publisher();
+	uint64_t until_ms = test_now_ms() + DEADLINE_MS;
+	struct bcast_client *client;
+	int ret = 0;
+
+	(void)state;
+	double_start(&double_, script_breaks_once);
+	how.window = 4096;
+	client = open_with(&how);
+	numbered_publish(client, 1, 2);
+
+	/* no call here ever waits */
+	while (bcast_client_stats(client).connects < 2 &&
+	       test_now_ms() < until_ms)
+		ret = bcast_client_publish(client, NULL, 0, "x", 1, 0);
+
+	assert_int_equal(bcast_client_stats(client).connects, 2);
+	assert_true(ret == 0 || ret == BCAST_EFULL);
+	bcast_close(client);
+	double_join(&double_);
+}
+
 static void script_forgets(struct client_double *daemon)
 {
 	double_greet(daemon);
@@ -505,6 +540,7 @@ int main(void)
 		CASE(the_limit_is_exact),
 		CASE(what_was_published_is_not_sent_again),
 		CASE(what_was_not_is_sent_again_in_order),
+		CASE(who_only_publishes_is_connected_again),
 		CASE(a_daemon_that_has_forgotten_is_told_of),
 		CASE(another_stream_is_said_and_gets_the_rest),
 		CASE(a_publisher_goes_on_where_another_process_was),

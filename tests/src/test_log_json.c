@@ -157,10 +157,12 @@ static void longest_lines_fit(void **state)
 	(void)state;
 	for (int i = 0; i < 5; i++) {
 		char text[LOG_LINE_MAX + 8] = "";
-		size_t length;
+		size_t length = 0;
 
-		while (strlen(text) + 4 < LOG_LINE_MAX)
-			strcat(text, pieces[i]);
+		while (length + 4 < LOG_LINE_MAX)
+			length += (size_t)snprintf(text + length,
+						   sizeof(text) - length, "%s",
+						   pieces[i]);
 		log_line_make(&record, LOG_LEVEL_WARN, "noise", "%s", text);
 		assert_true(record.length > LOG_LINE_MAX - 8);
 		length = log_json_line(&record, true, line);

@@ -301,7 +301,7 @@ static void what_cannot_rotate_just_grows(void **state)
 	(void)state;
 	snprintf(in_the_way, sizeof(in_the_way), "%s.1", path);
 	assert_int_equal(mkdir(in_the_way, 0700), 0);
-	strcat(in_the_way, "/x");
+	snprintf(in_the_way, sizeof(in_the_way), "%s.1/x", path);
 	fd = open(in_the_way, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	(void)close(fd);

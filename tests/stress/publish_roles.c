@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bcast/bcast.h>
+
 #include "net/hello.h"
 #include "publish_roles.h"
 #include "published.h"
@@ -20,6 +22,7 @@
 #define BATCH	 64u
 #define FRAMES	 (256u * 1024u)
 #define PAUSE_MS 2
+#define TURN	 100u /* records, when publishers take turns */
 
 struct publish_board *publish_board_new(void)
 {
@@ -185,8 +188,11 @@ static void publish(struct publish_board *board, int fd,
 {
 	static unsigned char frames[FRAMES];
 	uint64_t next = welcome->accepted + 1;
+	uint64_t last = UINT64_MAX;
 
-	while (is_there(fd)) {
+	if (atomic_load(&board->in_turns))
+		last = welcome->accepted + TURN;
+	while (is_there(fd) && next <= last) {
 		size_t size = write_batch(frames, &next,
 					  may_go_to(board, welcome->source));
 
@@ -216,6 +222,61 @@ void publish_role_publisher(void *argument)
 		}
 		publish(role->board, fd, &welcome.fixed);
 		(void)close(fd);
+		if (atomic_load(&role->board->in_turns))
+			pause_ms(PAUSE_MS);
+	}
+}
+
+/* ---- Local publisher --------------------------------------------------- */
+
+/* Each record says by itself which it is. */
+static void publish_locally(struct bcast_publisher *publisher)
+{
+	unsigned char payload[sizeof(uint64_t) + PUBLISH_MOST];
+
+	for (uint64_t i = 0; i < TURN; i++) {
+		size_t size = published_length(i, PUBLISH_MOST);
+
+		memcpy(payload, &i, sizeof(i));
+		published_payload(i, payload + sizeof(i), size);
+		if (bcast_publish(publisher, payload, sizeof(i) + size) < 0)
+			return;
+	}
+}
+
+static bool is_local_record(const unsigned char *payload, uint32_t length)
+{
+	uint64_t number;
+
+	if (length < sizeof(number))
+		return false;
+	memcpy(&number, payload, sizeof(number));
+	length -= (uint32_t)sizeof(number);
+	return length == published_length(number, PUBLISH_MOST) &&
+	       published_wrong(number, payload + sizeof(number), length) == -1;
+}
+
+void publish_role_local(void *argument)
+{
+	const struct publish_role *role = argument;
+	struct bcast_publisher_options how = BCAST_PUBLISHER_DEFAULTS;
+	struct bcast_publisher *publisher;
+	struct bcast_node *node;
+	char id[32];
+
+	how.lease_wait_ms = 100;
+	how.source = PUBLISH_LOCAL;
+	(void)snprintf(id, sizeof(id), "local-%d", (int)getpid());
+	test_child_ready();
+	for (;;) {
+		if (bcast_join(role->board->name, id, NULL, &node) == 0) {
+			if (bcast_publisher_open(node, &how, &publisher) == 0) {
+				publish_locally(publisher);
+				bcast_publisher_close(publisher);
+			}
+			bcast_leave(node);
+		}
+		pause_ms(PAUSE_MS);
 	}
 }
 
@@ -228,14 +289,20 @@ static void check(const struct publish_role *role,
 {
 	uint64_t number;
 
-	if (header->source < 1 || header->source > PUBLISH_PUBLISHERS)
-		complain(role->board, "record %llu is of source %u",
-			 (unsigned long long)header->sequence, header->source);
-	number = now->number[header->source];
 	if (header->sequence != now->sequence)
 		complain(role->board, "record %llu came instead of %llu",
 			 (unsigned long long)header->sequence,
 			 (unsigned long long)now->sequence);
+	if (header->source == PUBLISH_LOCAL) {
+		if (!is_local_record(payload, header->length))
+			complain(role->board, "local record %llu is not right",
+				 (unsigned long long)header->sequence);
+		return;
+	}
+	if (header->source < 1 || header->source > PUBLISH_PUBLISHERS)
+		complain(role->board, "record %llu is of source %u",
+			 (unsigned long long)header->sequence, header->source);
+	number = now->number[header->source];
 	if (header->length != published_length(number, PUBLISH_MOST) ||
 	    published_wrong(number, payload, header->length) != -1)
 		complain(role->board, "record %llu is not number %llu of %u",
@@ -251,7 +318,8 @@ static void note(struct publish_taken *taken, struct publish_progress *now,
 
 	now->position += bcast_packet_size(header->length);
 	now->sequence++;
-	now->number[header->source]++;
+	if (header->source != PUBLISH_LOCAL)
+		now->number[header->source]++;
 	taken->both[other] = *now;
 	atomic_store(&taken->which, other);
 }
@@ -259,7 +327,7 @@ static void note(struct publish_taken *taken, struct publish_progress *now,
 static void subscribe(const struct publish_role *role, int fd,
 		      struct publish_progress now)
 {
-	unsigned char payload[2 * PUBLISH_MOST];
+	unsigned char payload[2 * PUBLISH_MOST]; /* with padding */
 	struct bcast_packet_header header;
 
 	while (next_record(fd, &header, payload, sizeof(payload))) {

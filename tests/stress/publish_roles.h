@@ -17,6 +17,7 @@
 #define PUBLISH_SUBSCRIBERS 3u
 #define PUBLISH_PUBLISHERS  2u
 #define PUBLISH_MOST	    1000u /* bytes of payload */
+#define PUBLISH_LOCAL	    9u	  /* source of local publishers */
 
 /* What a subscriber has. */
 struct publish_progress {
@@ -33,7 +34,9 @@ struct publish_taken {
 
 /* Shared by the test and all its children. */
 struct publish_board {
+	char name[32]; /* of the stream */
 	uint16_t port;
+	_Atomic uint32_t in_turns; /* clients leave room for local ones */
 	_Atomic uint64_t goal; /* publishers: up to this number, then rest */
 	struct publish_taken taken[PUBLISH_SUBSCRIBERS];
 	_Atomic uint32_t wrong; /* how many complaints */
@@ -54,5 +57,6 @@ struct publish_role {
 };
 void publish_role_publisher(void *argument);
 void publish_role_subscriber(void *argument);
+void publish_role_local(void *argument);
 
 #endif

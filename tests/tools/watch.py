@@ -15,8 +15,12 @@ import time
 from stage import KIB, SHMSTAT, run
 
 
-def line_of(terminal, word):
-    return next(n for n, text in enumerate(terminal.screen().split("\n")) if word in text)
+def first_connection(screen):
+    """Its address; "" while the table is just being drawn anew."""
+    lines = screen.split("\n")
+    heads = [n for n, text in enumerate(lines) if text.startswith("CONNECTIONS")]
+    words = lines[heads[0] + 1].split() if heads else []
+    return words[0] if words else ""
 
 
 # ---- Claims ------------------------------------------------------------------
@@ -134,17 +138,24 @@ def keys_sort_scroll_and_quit(stage):
     terminal.sees(r"^CONNECTIONS 30 .* \*LAG")
     terminal.keys("a")
     terminal.sees(r"\*AGE$")
-    first = terminal.screen().split("\n")[line_of(terminal, "CONNECTIONS") + 1].split()[0]
+    first = terminal.until(first_connection, "a connection")
+
+    def other(screen):
+        return first_connection(screen) not in ("", first)
+
+    def same(screen):
+        return first_connection(screen) == first
+
     terminal.keys("i")
-    terminal.until(lambda screen: screen.split("\n")[10].split()[0] != first, "another first one")
+    terminal.until(other, "another first one")
     terminal.keys("i")
-    terminal.until(lambda screen: screen.split("\n")[10].split()[0] == first, "the same again")
+    terminal.until(same, "the same again")
     terminal.keys("\x1bOB")
-    terminal.until(lambda screen: screen.split("\n")[10].split()[0] != first, "scrolled by one")
+    terminal.until(other, "scrolled by one")
     terminal.keys("\x1bOA")
-    terminal.until(lambda screen: screen.split("\n")[10].split()[0] == first, "and back")
+    terminal.until(same, "and back")
     terminal.keys("\x1b[6~")
-    terminal.until(lambda screen: first not in screen, "the next page")
+    terminal.until(lambda screen: other(screen) and first not in screen, "the next page")
     terminal.keys("r")
     terminal.sees(r"\*RATE")
     terminal.keys("s")

@@ -23,7 +23,8 @@ static void launch(const char *ring)
 {
 	const char *options[] = {"--ring-size", ring,	    "--format",
 				 "packet",	"--packet", "127.0.0.1:0",
-				 "--heartbeat", "100ms",    NULL};
+				 "--heartbeat", "100ms",    "--idle-timeout",
+				 "60s",		NULL};
 
 	daemon_fixture_start(&daemon_, options);
 	assert_int_equal(bcast_join(daemon_.name, "writer", NULL, &node), 0);

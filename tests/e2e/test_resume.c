@@ -25,7 +25,8 @@ static void launch(void)
 {
 	const char *options[] = {"--ring-size", "1M",	    "--format",
 				 "packet",	"--packet", "127.0.0.1:0",
-				 "--heartbeat", "100ms",    NULL};
+				 "--heartbeat", "100ms",    "--idle-timeout",
+				 "60s",		NULL};
 
 	daemon_fixture_start(&daemon_, options);
 }

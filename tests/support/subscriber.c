@@ -102,6 +102,10 @@ void subscriber_take_to(struct subscriber *subscriber, uint64_t sequence)
 	while (subscriber->client.sequence < sequence) {
 		uint16_t type = subscriber_next(subscriber);
 
+		if (type == BCAST_PACKET_REJECT)
+			fail_msg("rejected: %s",
+				 (const char *)subscriber->client.payload +
+					 sizeof(struct bcast_reject));
 		if (type != BCAST_PACKET_DATA && type != BCAST_PACKET_GAP)
 			fail_msg("type %x at record %llu", type,
 				 (unsigned long long)

@@ -36,6 +36,8 @@ struct publisher {
 
 	/* publish_copy.c */
 	unsigned char *buffer;
+	size_t buffer_room;
+	bool buffer_filled;	      /* by the last receive */
 	struct bc_packet_piece piece; /* of it, not looked at yet */
 	int error;		      /* what was wrong; 0: nothing */
 };

@@ -152,8 +152,8 @@ static int make_room(struct bcast_client *client, size_t size,
 /* What is due now and then, beside publishing. */
 static int look_around(struct bcast_client *client)
 {
-	/* a connection in the making is never due later than now */
-	if (client->up.state != BC_LINK_UP ||
+	/* one in the making, or that takes no more, is due at once */
+	if (client->up.state != BC_LINK_UP || client->up.mute ||
 	    client->batch_bytes >= client->window.room / 4 ||
 	    bc_client_coarse() >= client->work_due_ns)
 		bc_client_tcp_work(client);

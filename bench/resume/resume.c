@@ -250,7 +250,8 @@ int main(int argc, char **argv)
 	struct run run = {
 		.options = {.protocol = "bcast", .pause_us = 200},
 		.kills = 20,
-		.settle_s = 0.1,
+		/* a client that breaks again within a second is patient */
+		.settle_s = 1.2,
 	};
 	bool good = true;
 	int letter, ret;

@@ -78,6 +78,22 @@ void resume_publish_peer(const struct resume_options *options)
 	}
 }
 
+/* NATS says PING and INFO now and then, a line each: they are passed. */
+static bool skip_lines(int fd)
+{
+	char byte;
+
+	while (recv(fd, &byte, 1, MSG_PEEK) == 1) {
+		if (byte != 'P' && byte != 'I' && byte != '+')
+			return true;
+		do
+			if (recv(fd, &byte, 1, 0) != 1)
+				return false;
+		while (byte != '\n');
+	}
+	return false;
+}
+
 /* The whole of it, or false at the end. The handshake's time limit is over. */
 static bool take(int fd, char *bytes, size_t size)
 {
@@ -104,7 +120,7 @@ void resume_subscribe_peer(const struct resume_options *options)
 	for (;;) {
 		int fd = get_in(options, protocol->subscribe);
 
-		while (take(fd, bytes, size)) {
+		while (skip_lines(fd) && take(fd, bytes, size)) {
 			memcpy(&message, bytes + size - tail - RESUME_PAYLOAD,
 			       sizeof(message));
 			resume_note(options->shared, &message);

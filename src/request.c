@@ -123,9 +123,12 @@ void request_cancel(struct lane *lane, struct bc_conn *conn, uint32_t requests)
 		uint32_t request;
 		enum bc_op op;
 	} all[] = {
-		{BC_CONN_SEND, BC_OP_SEND},   {BC_CONN_RECV, BC_OP_RECV},
-		{BC_CONN_WATCH, BC_OP_WATCH}, {BC_CONN_DISCARD, BC_OP_DISCARD},
-		{BC_CONN_EACH, BC_OP_EACH},   {BC_CONN_HELLO, BC_OP_HELLO},
+		{BC_CONN_SEND, BC_OP_SEND},
+		{BC_CONN_RECV, BC_OP_RECV},
+		{BC_CONN_WATCH, BC_OP_WATCH},
+		{BC_CONN_DISCARD, BC_OP_DISCARD},
+		{BC_CONN_EACH, BC_OP_EACH},
+		{BC_CONN_HELLO, BC_OP_HELLO},
 		{BC_CONN_PUBLISH, BC_OP_PUBLISH},
 	};
 

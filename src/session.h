@@ -67,7 +67,7 @@ struct session {
 	enum config_slow_policy policy;
 	uint64_t replay_since_ns; /* lag.h; 0: it never did replay */
 	bool replays;
-	bool skips;		  /* skip.h: from there on, until it lands */
+	bool skips; /* skip.h: from there on, until it lands */
 	struct bc_record_place skip_from;
 	unsigned char *key; /* filter.h */
 	uint16_t key_length;

@@ -99,7 +99,7 @@ must_be_there bin/bcastd bin/bcast-{node,ping,pub,shmstat,sub,tail} \
 	bash-completion/completions/bcast{d,-node,-ping,-pub,-shmstat,-sub,-tail} \
 	libbcast.so libbcast.a pkgconfig/bcast.pc \
 	man1/bcast-{node,ping,pub,shmstat,sub,tail}.1 man8/bcastd.8
-bin=$(dirname "$(find "$stage" -name bcastd)")
+bin=$(dirname "$(find "$stage" -path '*/bin/bcastd')")
 so=$(find "$stage" -name libbcast.so)
 archive=$(find "$stage" -name libbcast.a)
 pc=$(find "$stage" -name bcast.pc)

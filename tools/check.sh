@@ -171,9 +171,15 @@ run_linters() {
 
 # ---- Ways through ----------------------------------------------------------
 
+# Tests of the daemon run again with --backend epoll and with --egress-threads:
+# each of the two in one of the builds.
+release_tests=(-E '_threads$')
+sanitize_tests=(-LE model -E '_epoll$')
+
 check_short() {
-	build_and_test gcc-release gcc Release ''
-	build_and_test gcc-sanitize gcc Debug address,undefined -LE model
+	build_and_test gcc-release gcc Release '' "${release_tests[@]}"
+	build_and_test gcc-sanitize gcc Debug address,undefined \
+		"${sanitize_tests[@]}"
 }
 
 check_full() {
@@ -186,13 +192,15 @@ check_full() {
 	build_and_test clang-thread clang Debug thread -R '^shm/'
 	# with LTO for each test it would take a minute more; gcc's build has it
 	step clang-release-build build clang-release clang Release \
-		-DBCAST_LTO=OFF && tests clang-release && step tidy check_tidy
+		-DBCAST_LTO=OFF && tests clang-release "${release_tests[@]}" &&
+		step tidy check_tidy
 	# clang's sanitizers find other things than gcc's
 	step fuzz-build build fuzz clang Debug -DBCAST_FUZZ=ON \
 		-DBCAST_SANITIZE=address,undefined -DBCAST_BENCH=OFF &&
 		tests fuzz -L 'fuzz|unit'
 	# the models do not depend on how we are built: once is enough
-	build_and_test gcc-sanitize gcc Debug address,undefined -LE model
+	build_and_test gcc-sanitize gcc Debug address,undefined \
+		"${sanitize_tests[@]}"
 }
 
 main() {

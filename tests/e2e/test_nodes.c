@@ -231,7 +231,8 @@ static void node_without_a_pidfd_is_found_by_the_round(void **state)
 	assert_int_equal(prlimit(daemon_.pid, RLIMIT_NOFILE, &none, NULL), 0);
 
 	fork_node(join_and_sleep, "victim");
-	assert_int_equal(daemon_fixture_descriptors(&daemon_), descriptors);
+	/* it may have had one more for a moment, to look for its name */
+	assert_true(daemon_fixture_descriptors(&daemon_) <= descriptors);
 	test_kill(&child);
 
 	assert_counts(1, 0, 1);

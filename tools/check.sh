@@ -174,7 +174,7 @@ run_linters() {
 # Tests of the daemon run again with --backend epoll and with --egress-threads:
 # each of the two in one of the builds.
 release_tests=(-E '_threads$')
-sanitize_tests=(-LE model -E '_epoll$')
+sanitize_tests=(-LE model -E '_epoll$|^bench/')
 
 check_short() {
 	build_and_test gcc-release gcc Release '' "${release_tests[@]}"

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "shm/lease.h"
 #include "shm/notify.h"
 #include "shm/peers.h"
 #include "src/lag.h"
@@ -188,11 +189,29 @@ static void narrow_by(const struct lane_link *link,
 	}
 }
 
+/*
+ * How far behind a bound the leader is taken to be, so that who writes may go
+ * on beyond it by one read; or, for a local publisher, by its largest record,
+ * which would else never come to be sent while somebody is far behind.
+ */
+static uint64_t behind_bound(const struct daemon *daemon)
+{
+	const struct backpressure_limits *limits = &daemon->limits;
+	uint64_t ahead = limits->pace_bytes + limits->read_bytes;
+	uint64_t once = limits->read_bytes;
+
+	if (bc_lease_is_local(&daemon->segment)) {
+		ahead = max_u64(ahead, limits->record_bytes);
+		once = max_u64(once, limits->record_bytes);
+	}
+	return ahead - once;
+}
+
 void lanes_narrow(const struct daemon *daemon,
 		  struct backpressure_positions *at, bool has_leader)
 {
 	uint64_t leader = has_leader ? at->leader : LANE_NO_LEADER;
-	uint64_t pace = daemon->limits.pace_bytes;
+	uint64_t behind = behind_bound(daemon);
 	uint64_t bound = UINT64_MAX;
 
 	for (uint32_t i = 0; i < daemon->lanes.count; i++) {
@@ -203,7 +222,8 @@ void lanes_narrow(const struct daemon *daemon,
 			bound = min_u64(bound, get(&link->bound));
 	}
 	if (leader != LANE_NO_LEADER)
-		at->leader = min_u64(leader, bound > pace ? bound - pace : 0);
+		at->leader =
+			min_u64(leader, bound > behind ? bound - behind : 0);
 }
 
 void lanes_want(struct daemon *daemon)

@@ -255,6 +255,16 @@ static bool has_reached(void *argument)
 	return wait->seen >= wait->value;
 }
 
+/* Into memory that nobody frees: the test is failing. */
+static char *read_log(const struct daemon_fixture *daemon)
+{
+	char *text = calloc(1, DAEMON_FIXTURE_LOG_MAX + 1);
+
+	if (text)
+		(void)!pread(daemon->log_fd, text, DAEMON_FIXTURE_LOG_MAX, 0);
+	return text;
+}
+
 static void await_counter(const struct daemon_fixture *daemon,
 			  bool (*condition)(void *), const char *counter,
 			  uint64_t value)
@@ -262,9 +272,9 @@ static void await_counter(const struct daemon_fixture *daemon,
 	struct awaited_counter wait = {daemon, counter, value, 0};
 
 	if (!test_within(DEADLINE_MS, condition, &wait))
-		fail_msg("%s is %llu, not %llu", counter,
+		fail_msg("%s is %llu, not %llu; the log:\n%s", counter,
 			 (unsigned long long)wait.seen,
-			 (unsigned long long)value);
+			 (unsigned long long)value, read_log(daemon));
 }
 
 void daemon_fixture_await(const struct daemon_fixture *daemon,

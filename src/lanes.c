@@ -8,7 +8,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "shm/lease.h"
 #include "shm/notify.h"
 #include "shm/peers.h"
 #include "src/lag.h"
@@ -191,7 +190,7 @@ static void narrow_by(const struct lane_link *link,
 
 /*
  * How far behind a bound the leader is taken to be, so that who writes may go
- * on beyond it by one read; or, for a local publisher, by its largest record,
+ * on beyond it by one read; or, for a publisher of records, by its largest one,
  * which would else never come to be sent while somebody is far behind.
  */
 static uint64_t behind_bound(const struct daemon *daemon)
@@ -200,7 +199,7 @@ static uint64_t behind_bound(const struct daemon *daemon)
 	uint64_t ahead = limits->pace_bytes + limits->read_bytes;
 	uint64_t once = limits->read_bytes;
 
-	if (bc_lease_is_local(&daemon->segment)) {
+	if (!daemon->ingest.has_lease) {
 		ahead = max_u64(ahead, limits->record_bytes);
 		once = max_u64(once, limits->record_bytes);
 	}

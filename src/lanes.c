@@ -190,7 +190,7 @@ static void narrow_by(const struct lane_link *link,
 
 /*
  * How far behind a bound the leader is taken to be, so that who writes may go
- * on beyond it by one read; or, for a publisher of records, by its largest one,
+ * on beyond it by one read; or, for a local publisher, by its largest record,
  * which would else never come to be sent while somebody is far behind.
  */
 static uint64_t behind_bound(const struct daemon *daemon)

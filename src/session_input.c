@@ -47,8 +47,8 @@ static void refuse(struct lane *lane, struct bc_conn *conn, const char *why)
 	session_reject(lane, conn, BCAST_REJECT_PROTOCOL, why, 0);
 }
 
-static void take(struct lane *lane, struct bc_conn *conn,
-		 const struct bc_packet_frame *frame)
+void session_take(struct lane *lane, struct bc_conn *conn,
+		  const struct bc_packet_frame *frame)
 {
 	switch (frame->header.type) {
 	case BCAST_PACKET_PING:
@@ -83,7 +83,7 @@ static void take(struct lane *lane, struct bc_conn *conn,
 	}
 }
 
-static void explain(struct lane *lane, struct bc_conn *conn, int error)
+void session_explain(struct lane *lane, struct bc_conn *conn, int error)
 {
 	if (error == -EMSGSIZE)
 		session_reject(lane, conn, BCAST_REJECT_SIZE,
@@ -98,17 +98,6 @@ static void explain(struct lane *lane, struct bc_conn *conn, int error)
 		refuse(lane, conn, "that is no record");
 }
 
-void session_take(struct lane *lane, struct bc_conn *conn,
-		  const struct bc_packet_frame *frame)
-{
-	take(lane, conn, frame);
-}
-
-void session_explain(struct lane *lane, struct bc_conn *conn, int error)
-{
-	explain(lane, conn, error);
-}
-
 static void take_piece(struct lane *lane, struct bc_conn *conn,
 		       struct bc_packet_piece piece)
 {
@@ -121,10 +110,10 @@ static void take_piece(struct lane *lane, struct bc_conn *conn,
 	       session->state == SESSION_SERVING) {
 		ret = bc_packet_stream_next(&session->in, &piece, &frame);
 		if (ret == 1)
-			take(lane, conn, &frame);
+			session_take(lane, conn, &frame);
 	}
 	if (ret < 0)
-		explain(lane, conn, ret);
+		session_explain(lane, conn, ret);
 }
 
 void session_on_bytes(struct lane *lane, struct bc_conn *conn,

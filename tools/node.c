@@ -151,13 +151,6 @@ static const struct verb {
 	 node_recv},
 };
 
-static int misused(const char *problem)
-{
-	fprintf(stderr, NODE_PROGRAM ": %s: see " NODE_PROGRAM " --help\n",
-		problem);
-	return EX_USAGE;
-}
-
 /* Two that exclude each other were given. */
 static bool both(const struct node_wish *wish, uint32_t one, uint32_t other)
 {
@@ -176,9 +169,9 @@ static int check_options(const struct verb *verb, const struct node_wish *wish)
 		return EX_USAGE;
 	}
 	if (both(wish, BIT(JSON), BIT(RAW)))
-		return misused("--json or --raw, not both");
+		return options_misused(&options, "--json or --raw, not both");
 	if (both(wish, BIT(TEXT), BIT(WHOLE)))
-		return misused("--text or --whole, not both");
+		return options_misused(&options, "--text or --whole, not both");
 	return EX_OK;
 }
 
@@ -205,13 +198,14 @@ static int run_verb(const struct verb *verb, struct node_wish *wish, int count,
 static int run(struct node_wish *wish, int count, char **words)
 {
 	if (count == 0)
-		return misused("which stream?");
+		return options_misused(&options, "which stream?");
 	wish->name = words[0];
 	for (size_t i = 0; count > 1 && i < sizeof(verbs) / sizeof(verbs[0]);
 	     i++)
 		if (strcmp(words[1], verbs[i].name) == 0)
 			return run_verb(&verbs[i], wish, count - 2, words + 2);
-	return misused("do what: list, watch, join, send or recv?");
+	return options_misused(&options,
+			       "do what: list, watch, join, send or recv?");
 }
 
 int main(int argc, char **argv)

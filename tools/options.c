@@ -180,6 +180,13 @@ static bool number(const char *text, uint64_t *value, const char **end)
 	return true;
 }
 
+int options_misused(const struct options *options, const char *problem)
+{
+	fprintf(stderr, "%s: %s: see %s --help\n", options->program, problem,
+		options->program);
+	return EX_USAGE;
+}
+
 bool options_size(const char *text, uint64_t *bytes)
 {
 	static const char suffixes[] = "KMGT";

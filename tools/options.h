@@ -45,6 +45,12 @@ int options_read(const struct options *options, int argc, char **argv,
 		 options_take *take, void *wish);
 
 /*
+ * options_misused - say what is wrong with what was given together, and where
+ * help is. Returns EX_USAGE.
+ */
+int options_misused(const struct options *options, const char *problem);
+
+/*
  * options_size - a number of bytes: decimal, with an optional suffix K, M, G
  * or T (powers of 1024). False, target untouched, if it is anything else.
  */

@@ -155,13 +155,6 @@ static const char *take(void *to, int option, const char *text)
 	return NULL;
 }
 
-static int misused(const char *problem)
-{
-	fprintf(stderr, PING_PROGRAM ": %s: see " PING_PROGRAM " --help\n",
-		problem);
-	return EX_USAGE;
-}
-
 int main(int argc, char **argv)
 {
 	struct ping_wish wish = {
@@ -177,10 +170,11 @@ int main(int argc, char **argv)
 	if (code != OPTIONS_GO_ON)
 		return code;
 	if (argc != optind + 1)
-		return misused("which address?");
+		return options_misused(&options, "which address?");
 	if (wish.size > wish.door->payload_max)
-		return misused("a PING of the protocol packet has up to 64 "
-			       "bytes");
+		return options_misused(
+			&options, "a PING of the protocol packet has up to 64 "
+				  "bytes");
 	wish.address = argv[optind];
 	wish.quiet |= wish.flood || wish.json;
 	wish.interrupted = interrupt_catch();

@@ -28,6 +28,7 @@ enum option {
 	OPTION_STAMP,
 	OPTION_SOURCE,
 	OPTION_CHECKSUM,
+	OPTION_PROGRESS,
 	OPTION_STATS,
 	OPTION_VERSION,
 	OPTION_HELP,
@@ -55,6 +56,8 @@ static const struct options_row rows[] = {
 			   "source in the header of packets, 0 to 65535 (0)"},
 	[OPTION_CHECKSUM] = {"checksum", 'c', false, NULL,
 			     "crc32c of the payload in the header of packets"},
+	[OPTION_PROGRESS] = {"progress", 'p', false, NULL,
+			     "each second, a line on standard error"},
 	[OPTION_STATS] = {"stats", 's', false, NULL,
 			  "at the end, one line of JSON on standard error"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
@@ -178,6 +181,9 @@ static const char *take(void *to, int option, const char *text)
 	case OPTION_CHECKSUM:
 		wish->flags |= BCAST_CHECKSUM;
 		break;
+	case OPTION_PROGRESS:
+		wish->progress = true;
+		break;
 	case OPTION_STATS:
 		wish->stats = true;
 		break;
@@ -191,16 +197,12 @@ static const char *take(void *to, int option, const char *text)
 
 /* ---- Start ------------------------------------------------------------- */
 
-static int misused(const char *problem)
-{
-	fprintf(stderr, PUB_PROGRAM ": %s: see " PUB_PROGRAM " --help\n",
-		problem);
-	return EX_USAGE;
-}
-
 static int run(const struct pub_wish *wish)
 {
-	struct pub pub = {.wish = wish};
+	struct pub pub = {
+		.wish = wish,
+		.progress = {PUB_PROGRAM, "publications", 0},
+	};
 	int code = pub_open(&pub);
 
 	if (code == EX_OK)
@@ -218,14 +220,16 @@ int main(int argc, char **argv)
 	if (code != OPTIONS_GO_ON)
 		return code;
 	if (argc == optind)
-		return misused("which stream?");
+		return options_misused(&options, "which stream?");
 	if (wish.cuts_clash)
-		return misused("only one of --lines, --block, --whole and "
-			       "--length-prefixed");
+		return options_misused(
+			&options, "only one of --lines, --block, --whole and "
+				  "--length-prefixed");
 	wish.name = argv[optind];
 	if (!address_is_name(wish.name) && (wish.stamp || wish.source))
-		return misused("--stamp and --source are for local streams: "
-			       "over TCP the daemon says so");
+		return options_misused(
+			&options, "--stamp and --source are for local streams: "
+				  "over TCP the daemon says so");
 	wish.files = argv + optind + 1;
 	wish.file_count = argc - optind - 1;
 	if (!wish.id) {

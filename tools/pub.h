@@ -16,6 +16,8 @@
 #include <bcast/bcast.h>
 #include <bcast/client.h>
 
+#include "progress.h"
+
 #define PUB_PROGRAM "bcast-pub"
 
 /* What becomes one publication. */
@@ -45,6 +47,7 @@ struct pub_wish {
 	bool wait;	/* for stream and lease */
 	int wait_ms;	/* with wait, for room too; -1: for ever */
 	bool stats;
+	bool progress;
 	const volatile sig_atomic_t *interrupted;
 };
 
@@ -90,6 +93,7 @@ struct pub {
 	struct pub_pace bytes_pace, publications_pace;
 	uint64_t publications;
 	uint64_t bytes;
+	struct progress progress;
 };
 
 /* ---- pub_open.c -------------------------------------------------------- */

@@ -48,6 +48,9 @@ static int published(struct pub *pub, size_t size)
 
 	pub->publications++;
 	pub->bytes += size;
+	if (pub->wish->progress)
+		progress_show(&pub->progress, pub->publications, pub->bytes,
+			      pub_door_position(pub));
 	rest_ns = pub_pace_spend(&pub->bytes_pace, (double)size);
 	other_ns = pub_pace_spend(&pub->publications_pace, 1);
 	if (other_ns > rest_ns)

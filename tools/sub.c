@@ -155,13 +155,6 @@ static const char *take(void *to, int option, const char *text)
 	return NULL;
 }
 
-static int misused(const char *problem)
-{
-	fprintf(stderr, SUB_PROGRAM ": %s: see " SUB_PROGRAM " --help\n",
-		problem);
-	return EX_USAGE;
-}
-
 static int run(struct sub_wish *wish)
 {
 	struct bcast_client *client;
@@ -194,12 +187,15 @@ int main(int argc, char **argv)
 	if (code != OPTIONS_GO_ON)
 		return code;
 	if (argc - optind != 1)
-		return misused(argc == optind ? "which stream?"
-					      : "one stream at a time");
+		return options_misused(&options,
+				       argc == optind ? "which stream?"
+						      : "one stream at a time");
 	if ((asked.shm && asked.tcp) ||
 	    !address_of(argv[optind], door_of(&asked), address))
-		return misused("--shm, --tcp and the address contradict each "
-			       "other");
+		return options_misused(
+			&options,
+			"--shm, --tcp and the address contradict each "
+			"other");
 	asked.wish.address = address;
 	asked.wish.interrupted = interrupt_catch();
 	code = run(&asked.wish);

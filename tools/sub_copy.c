@@ -20,13 +20,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "format.h"
+#include "progress.h"
 #include "sub.h"
 
 #define BUFFER_BYTES ((size_t)256 << 10)
 #define SLICE_MS     100
 #define SAVE_MS	     1000
-#define PROGRESS_MS  1000
 
 struct sub {
 	const struct sub_wish *wish;
@@ -38,7 +37,8 @@ struct sub {
 	bool saved;			 /* the file says so */
 	bool lost;			 /* something, at some time */
 	uint64_t written;		 /* bytes */
-	int64_t idle_since_ms, saved_ms, shown_ms;
+	int64_t idle_since_ms, saved_ms;
+	struct progress progress;
 };
 
 /* What a step came to: an exit code, or this. */
@@ -245,15 +245,9 @@ static int slice_ms(const struct sub *sub)
 
 static void show_progress(struct sub *sub)
 {
-	int64_t now = now_ms();
-
-	if (!sub->wish->progress || now - sub->shown_ms < PROGRESS_MS)
-		return;
-	sub->shown_ms = now;
-	fprintf(stderr,
-		SUB_PROGRAM ": %" PRIu64 " records, %s, position %" PRIu64 "\n",
-		sub->taken, format_bytes(sub->written).text,
-		bcast_client_position(sub->client).position);
+	if (sub->wish->progress)
+		progress_show(&sub->progress, sub->taken, sub->written,
+			      bcast_client_position(sub->client).position);
 }
 
 /* One record; or, if there is none, what there was goes out, and a wait. */
@@ -289,7 +283,7 @@ int sub_copy(const struct sub_wish *wish, struct bcast_client *client)
 		.client = client,
 		.idle_since_ms = now_ms(),
 		.saved_ms = now_ms(),
-		.shown_ms = now_ms(),
+		.progress = {SUB_PROGRAM, "records", 0},
 	};
 	int code, ret;
 

@@ -192,6 +192,23 @@ static void rate_is_held(void **state)
 	assert_true(test_now_ms() - begin_ms >= 190);
 }
 
+static void progress_is_told_each_second(void **state)
+{
+	struct pubbed *pubbed = *state;
+
+	pubbed_open(pubbed, true);
+	assert_int_equal(pubbed_run_text(pubbed, "--rate 2/s --progress",
+					 "one\ntwo\nthree\nfour\n"),
+			 0);
+	pubbed_assert_said(&pubbed->tool, " publications, ");
+	pubbed_assert_said(&pubbed->tool, ", position ");
+	pubbed_expect_record(pubbed, "one");
+
+	/* not of what is over before that */
+	assert_int_equal(pubbed_run_text(pubbed, "--progress", "one\n"), 0);
+	assert_int_equal(pubbed->tool.error.size, 0);
+}
+
 int main(void)
 {
 #define PUB_TEST(f) \
@@ -205,6 +222,7 @@ int main(void)
 		PUB_TEST(limit_is_named_where_it_is_exceeded),
 		PUB_TEST(headers_say_what_was_asked_for),
 		PUB_TEST(rate_is_held),
+		PUB_TEST(progress_is_told_each_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

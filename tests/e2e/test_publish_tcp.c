@@ -13,14 +13,10 @@
 
 #include "crowd.h"
 #include "published.h"
-#include "tcp_publisher.h"
+#include "publish_stage.h"
 
 #define KIB 1024u
 #define ID  UINT64_C(0x1234567890)
-
-static struct daemon_fixture daemon_;
-static struct tcp_publisher publisher;
-static struct witness witness;
 
 static void start_with(const char *publishers, const char *ring,
 		       const char *option, const char *value)
@@ -48,31 +44,7 @@ static void start_with(const char *publishers, const char *ring,
 static void start(const char *publishers, const char *ring)
 {
 	start_with(publishers, ring, "--heartbeat", "3600s");
-	witness_open(&witness, &daemon_);
-	tcp_publisher_open(&publisher, &daemon_, ID);
-}
-
-static void stop(void)
-{
-	witness_close(&witness);
-	tcp_publisher_close(&publisher);
-	daemon_fixture_stop(&daemon_);
-}
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	publisher = (struct tcp_publisher){0};
-	witness = (struct witness){0};
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	witness_close(&witness);
-	tcp_publisher_close(&publisher);
-	return daemon_fixture_cleanup(state);
+	publish_stage_begin(ID);
 }
 
 /* ---- All of it arrives ------------------------------------------------- */
@@ -99,7 +71,7 @@ static void publish_and_compare(const char *publishers)
 		    (uint64_t)now.tv_sec * 1000000000u);
 	assert_int_equal(daemon_fixture_counter(&daemon_, "records_in"), 801);
 	assert_int_equal(daemon_fixture_counter(&daemon_, "publishers"), 1);
-	stop();
+	publish_stage_end();
 }
 
 static void records_arrive_at_all_doors(void **state)
@@ -133,7 +105,7 @@ static void publisher_s_own_time_is_kept(void **state)
 	got = witness_next(&witness);
 	assert_int_equal(got->timestamp_ns, 12345);
 	assert_int_equal(got->key_length, 2);
-	stop();
+	publish_stage_end();
 }
 
 /* Two records and a PING, sent in two parts, cut at every byte. */
@@ -182,7 +154,7 @@ static void publish_cut_at_every_byte(const char *publishers)
 			 0);
 	for (size_t cut = 0; cut < 300; cut++)
 		publish_in_two_parts(cut);
-	stop();
+	publish_stage_end();
 }
 
 static void records_may_be_cut_anywhere(void **state)
@@ -225,7 +197,7 @@ static void publish_up_to_the_limit(const char *publishers, const char *ring,
 	client_expect_reject(&publisher.client, BCAST_REJECT_SIZE);
 	witness_expect_nothing(&witness, &daemon_);
 	free(payload);
-	stop();
+	publish_stage_end();
 }
 
 static void records_have_a_largest_size(void **state)
@@ -262,7 +234,7 @@ static void batch_is_acknowledged_up_to_its_last(const char *publishers)
 	tcp_publisher_run(&publisher, 20000, 200);
 	tcp_publisher_settle(&publisher);
 	assert_int_equal(daemon_fixture_counter(&daemon_, "records_in"), 20000);
-	stop();
+	publish_stage_end();
 }
 
 static void batches_are_acknowledged(void **state)
@@ -287,7 +259,7 @@ static void publisher_that_closes_its_side_gets_the_last_ack(void **state)
 	witness_expect_run(&witness, 1, 1, 100, 3 * KIB);
 	tcp_publisher_settle(&publisher);
 	client_expect_end(&publisher.client);
-	stop();
+	publish_stage_end();
 }
 
 static void client_may_publish_and_subscribe(void **state)
@@ -303,7 +275,7 @@ static void client_may_publish_and_subscribe(void **state)
 	while (publisher.client.header.type == BCAST_PACKET_ACK);
 	assert_int_equal(publisher.client.header.type, BCAST_PACKET_DATA);
 	assert_memory_equal(publisher.client.payload, "to myself", 9);
-	stop();
+	publish_stage_end();
 }
 
 /* ---- Held up ----------------------------------------------------------- */
@@ -371,7 +343,7 @@ static void publisher_waits_for_receivers(const char *publishers)
 	}
 	client_close(&stalled);
 	free(flow.frame);
-	stop();
+	publish_stage_end();
 }
 
 static void publisher_is_held_up_by_receivers(void **state)
@@ -386,7 +358,9 @@ static void copied_publisher_is_held_up_by_receivers(void **state)
 	publisher_waits_for_receivers("many");
 }
 
-#define PUBLISH_TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define PUBLISH_TEST(f)                                        \
+	cmocka_unit_test_setup_teardown(f, publish_stage_open, \
+					publish_stage_close)
 
 int main(void)
 {

@@ -10,14 +10,10 @@
 
 #include "published.h"
 #include "shm/checksum.h"
-#include "tcp_publisher.h"
+#include "publish_stage.h"
 
 #define ID    UINT64_C(0x77)
 #define OTHER UINT64_C(0x78)
-
-static struct daemon_fixture daemon_;
-static struct tcp_publisher publisher;
-static struct witness witness;
 
 static void start(const char *publishers)
 {
@@ -29,31 +25,7 @@ static void start(const char *publishers)
 
 	daemon_ = (struct daemon_fixture){0};
 	daemon_fixture_start(&daemon_, options);
-	witness_open(&witness, &daemon_);
-	tcp_publisher_open(&publisher, &daemon_, ID);
-}
-
-static void stop(void)
-{
-	witness_close(&witness);
-	tcp_publisher_close(&publisher);
-	daemon_fixture_stop(&daemon_);
-}
-
-static int prepare(void **state)
-{
-	(void)state;
-	daemon_ = (struct daemon_fixture){0};
-	publisher = (struct tcp_publisher){0};
-	witness = (struct witness){0};
-	return 0;
-}
-
-static int close_all(void **state)
-{
-	witness_close(&witness);
-	tcp_publisher_close(&publisher);
-	return daemon_fixture_cleanup(state);
+	publish_stage_begin(ID);
 }
 
 /* Three good ones, this, and one more that is of no use, all in one piece. */
@@ -134,7 +106,7 @@ static void wrong_records(const char *publishers)
 	wrong = good;
 	wrong.sequence = 0;
 	refuse_record(&wrong, BCAST_REJECT_PROTOCOL);
-	stop();
+	publish_stage_end();
 }
 
 static void wrong_records_are_refused(void **state)
@@ -172,7 +144,7 @@ static void rubbish(const char *publishers)
 		shifted,
 		8 + tcp_publisher_frame(shifted + 8, publisher.next + 3, 100));
 	expect_refused(BCAST_REJECT_PROTOCOL);
-	stop();
+	publish_stage_end();
 }
 
 static void rubbish_is_refused(void **state)
@@ -210,7 +182,7 @@ static void promised_checksums(const char *publishers)
 	tcp_publisher_say(&publisher, "none", 4);
 	client_expect_reject(&publisher.client, BCAST_REJECT_CHECKSUM);
 	witness_expect_nothing(&witness, &daemon_);
-	stop();
+	publish_stage_end();
 }
 
 static void promised_checksums_must_come(void **state)
@@ -247,7 +219,7 @@ static void send_again(const char *publishers)
 	assert_int_equal(daemon_fixture_counter(&daemon_, "records_duplicate"),
 			 6 + 1 + 15);
 	witness_expect_nothing(&witness, &daemon_);
-	stop();
+	publish_stage_end();
 }
 
 static void what_comes_again_is_dropped(void **state)
@@ -293,7 +265,7 @@ static void die_in_all_ways(const char *publishers)
 	die_in_mid_record(tcp_publisher_reset);
 	tcp_publisher_run(&publisher, 10, 200);
 	witness_expect_run(&witness, 1, 5, 10, 200);
-	stop();
+	publish_stage_end();
 }
 
 static void half_a_record_is_seen_by_nobody(void **state)
@@ -329,7 +301,9 @@ static void silent_publisher_is_taken_for_gone(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
-#define WRONG_TEST(f) cmocka_unit_test_setup_teardown(f, prepare, close_all)
+#define WRONG_TEST(f)                                          \
+	cmocka_unit_test_setup_teardown(f, publish_stage_open, \
+					publish_stage_close)
 
 int main(void)
 {

@@ -292,3 +292,19 @@ void double_ack(struct client_double *daemon, uint64_t accepted)
 
 	double_say(daemon, BCAST_PACKET_ACK, &ack, sizeof(ack));
 }
+
+struct bcast_client *double_open(const struct client_double *daemon,
+				 const struct bcast_client_options *how)
+{
+	struct bcast_client *client = NULL;
+
+	assert_int_equal(bcast_open(daemon->address, how, &client), 0);
+	return client;
+}
+
+int double_next(struct bcast_client *client)
+{
+	struct bcast_packet packet;
+
+	return bcast_client_next(client, &packet, DEADLINE_MS);
+}

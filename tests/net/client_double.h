@@ -93,4 +93,11 @@ void double_reset(struct client_double *daemon);
 /* double_await_close - until the client does. */
 void double_await_close(struct client_double *daemon);
 
+/* double_open - a client of it; NULL: a live subscriber. */
+struct bcast_client *double_open(const struct client_double *daemon,
+				 const struct bcast_client_options *how);
+
+/* double_next - what bcast_client_next() returns, of whatever record. */
+int double_next(struct bcast_client *client);
+
 #endif

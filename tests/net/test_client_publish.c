@@ -33,14 +33,6 @@ static struct bcast_client_options publisher(void)
 	return how;
 }
 
-static struct bcast_client *open_with(const struct bcast_client_options *how)
-{
-	struct bcast_client *client = NULL;
-
-	assert_int_equal(bcast_open(double_.address, how, &client), 0);
-	return client;
-}
-
 static void script_take_100(struct client_double *daemon)
 {
 	double_greet(daemon);
@@ -63,7 +55,7 @@ static void records_are_numbered_and_acknowledged(void **state)
 
 	(void)state;
 	double_start(&double_, script_take_100);
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 
 	numbered_publish(client, 1, 100);
 	assert_int_equal(bcast_client_flush(client, DEADLINE_MS), 0);
@@ -88,7 +80,7 @@ static void nothing_is_flushed_before_it_is_acknowledged(void **state)
 
 	(void)state;
 	double_start(&double_, script_no_ack);
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 	numbered_publish(client, 1, 1);
 
 	assert_int_equal(bcast_client_flush(client, 0), -ETIMEDOUT);
@@ -110,7 +102,7 @@ static void a_full_window_is_told(void **state)
 	(void)state;
 	double_start(&double_, script_no_ack);
 	how.window = (uint64_t)(SLOTS - 1) * 64 + 32;
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 	for (unsigned i = 0; i < SLOTS; i++)
 		assert_int_equal(
 			bcast_client_publish(client, NULL, 0, "x", 1, 0), 0);
@@ -144,7 +136,7 @@ static void a_small_window_goes_round_and_round(void **state)
 	(void)state;
 	double_start(&double_, script_slow_acks);
 	how.window = 4096 + 32 * 7; /* so that records lie across its end */
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 
 	numbered_publish(client, 1, 1000);
 	assert_int_equal(bcast_client_flush(client, DEADLINE_MS), 0);
@@ -163,7 +155,7 @@ static void the_limit_is_exact(void **state)
 	(void)state;
 	double_start(&double_, script_no_ack);
 	how.window = 4096;
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 	limit = bcast_client_limit(client);
 	assert_int_equal(limit, 4096);
 
@@ -212,7 +204,7 @@ static void what_was_published_is_not_sent_again(void **state)
 
 	(void)state;
 	double_start(&double_, script_breaks);
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 
 	numbered_publish(client, 1, 1000);
 	assert_int_equal(bcast_client_flush(client, DEADLINE_MS), 0);
@@ -246,7 +238,7 @@ static void what_was_not_is_sent_again_in_order(void **state)
 
 	(void)state;
 	double_start(&double_, script_lost_on_the_way);
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 
 	numbered_publish(client, 1, 3);
 	assert_int_equal(bcast_client_flush(client, DEADLINE_MS), 0);
@@ -277,7 +269,7 @@ static void who_only_publishes_is_connected_again(void **state)
 	(void)state;
 	double_start(&double_, script_breaks_once);
 	how.window = 4096;
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 	numbered_publish(client, 1, 2);
 
 	/* no call here ever waits */
@@ -315,7 +307,7 @@ static void a_daemon_that_has_forgotten_is_told_of(void **state)
 
 	(void)state;
 	double_start(&double_, script_forgets);
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 
 	numbered_publish(client, 1, 5);
 	assert_int_equal(bcast_client_flush(client, DEADLINE_MS), 0);
@@ -350,7 +342,7 @@ static void another_stream_is_said_and_gets_the_rest(void **state)
 
 	(void)state;
 	double_start(&double_, script_other_epoch);
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 	numbered_publish(client, 1, 2);
 
 	assert_int_equal(bcast_client_flush(client, DEADLINE_MS), BCAST_EEPOCH);
@@ -380,7 +372,7 @@ static void a_publisher_goes_on_where_another_process_was(void **state)
 	(void)state;
 	double_start(&double_, script_known);
 	how.publisher_id = 77;
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 	assert_int_equal(bcast_client_accepted(client), 41);
 
 	numbered_publish(client, bcast_client_published(client) + 1, 1);
@@ -414,7 +406,7 @@ static void acknowledgements_of_what_was_never_sent_are_not_believed(
 
 	(void)state;
 	double_start(&double_, script_impossible_acks);
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 
 	numbered_publish(client, 1, 1);
 
@@ -441,7 +433,7 @@ static void who_has_patience_waits_for_the_other_publisher(void **state)
 	(void)state;
 	double_start(&double_, script_busy_then_replaced);
 	how.open_ms = DEADLINE_MS;
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 	numbered_publish(client, 1, 1);
 	while (bcast_client_flush(client, 10) != BCAST_EREFUSED)
 		;
@@ -499,7 +491,7 @@ static void keys_and_checksums_go_along(void **state)
 	(void)state;
 	double_start(&double_, script_checksums_and_keys);
 	how.flags = BCAST_CLIENT_CHECKSUM;
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 
 	assert_int_equal(bcast_client_publish(client, "1234", 4, "56789", 5, 0),
 			 0);
@@ -518,7 +510,7 @@ static void a_batch_is_sent_with_one_call(void **state)
 	(void)state;
 	double_start(&double_, script_take_100);
 	how.flags = BCAST_CLIENT_BATCH;
-	client = open_with(&how);
+	client = double_open(&double_, &how);
 	sends = bcast_client_stats(client).sends;
 
 	numbered_publish(client, 1, 100);

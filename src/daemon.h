@@ -191,7 +191,6 @@ struct daemon {
 	struct echo echo;
 	struct name_watch name_watch;
 	enum daemon_phase phase;
-	uint64_t next_tick_ns;
 	uint64_t drain_began_ns;
 	uint64_t drain_deadline_ns;
 };

@@ -28,6 +28,10 @@
 
 #define STATUS_NS ((uint64_t)BC_NS_PER_S)
 #define US_NS	  UINT64_C(1000)
+#define MS_US	  UINT64_C(1000)
+
+/* What the end takes after the draining: to take the memory apart. */
+#define END_US (UINT64_C(30) * 1000 * 1000)
 
 /* ---- The socket -------------------------------------------------------- */
 
@@ -125,10 +129,14 @@ static int tell(struct service_notify *notify, const char *message)
 	return -error;
 }
 
-/* What the manager has to know, sooner or later. A literal. */
+/* What the manager has to know, sooner or later. */
 static void insist(struct service_notify *notify, const char *message)
 {
-	notify->owed = tell(notify, message) < 0 ? message : NULL;
+	char owed[SERVICE_MESSAGE_MAX] = "";
+
+	if (tell(notify, message) < 0)
+		(void)snprintf(owed, sizeof(owed), "%s", message);
+	memcpy(notify->owed, owed, sizeof(owed));
 }
 
 /* ---- The status -------------------------------------------------------- */
@@ -173,7 +181,7 @@ static void print_status(struct daemon *daemon, char *text, size_t size)
 static void tell_status(struct daemon *daemon)
 {
 	struct service_notify *notify = &daemon->service;
-	char text[SERVICE_STATUS_MAX];
+	char text[SERVICE_MESSAGE_MAX];
 
 	bool has_rates = notify->status_ns > 0;
 
@@ -209,7 +217,13 @@ void service_notify_reloading(struct daemon *daemon)
 
 void service_notify_stopping(struct daemon *daemon)
 {
-	insist(&daemon->service, "STOPPING=1\nSTATUS=draining");
+	char text[SERVICE_MESSAGE_MAX];
+
+	(void)snprintf(
+		text, sizeof(text),
+		"STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+		daemon->config.drain_timeout_ms * MS_US + END_US);
+	insist(&daemon->service, text);
 }
 
 void service_notify_tick(struct daemon *daemon)
@@ -218,7 +232,7 @@ void service_notify_tick(struct daemon *daemon)
 
 	if (notify->fd < 0)
 		return;
-	if (notify->owed)
+	if (notify->owed[0])
 		insist(notify, notify->owed);
 	if (notify->watchdog_ns > 0 &&
 	    daemon->home.now_ns >= notify->next_watchdog_ns &&

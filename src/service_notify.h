@@ -22,7 +22,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-#define SERVICE_STATUS_MAX 128
+#define SERVICE_MESSAGE_MAX 128
 
 struct daemon;
 
@@ -33,11 +33,11 @@ struct service_notify {
 	socklen_t to_length;
 	uint64_t watchdog_ns; /* 0: not asked for */
 	uint64_t next_watchdog_ns;
-	const char *owed; /* a message that was not taken; or NULL */
+	char owed[SERVICE_MESSAGE_MAX]; /* was not taken yet; or "" */
 	bool complained;
 	uint64_t status_ns;	      /* when the status was made; 0: never */
 	uint64_t bytes_in, bytes_out; /* as they were then */
-	char status[SERVICE_STATUS_MAX];
+	char status[SERVICE_MESSAGE_MAX];
 };
 
 /*
@@ -49,7 +49,7 @@ void service_notify_ready(struct daemon *daemon);
 /* service_notify_reloading - the configuration is being read again. */
 void service_notify_reloading(struct daemon *daemon);
 
-/* service_notify_stopping - the end has begun. */
+/* service_notify_stopping - the end has begun, and how long it may take. */
 void service_notify_stopping(struct daemon *daemon);
 
 /*

@@ -251,6 +251,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		.segment.fd = -1,
 		.home.peer_socket.fd = -1,
 		.nodes.table = {.fd = -1, .segment.fd = -1},
+		.service.fd = -1,
 		.lanes.eventfd = -1,
 		.lanes.closed_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
@@ -294,11 +295,13 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	}
 	ipc_removal_warn();
 	announce(daemon);
+	service_notify_ready(daemon);
 	return 0;
 }
 
 void daemon_stop(struct daemon *daemon)
 {
+	service_notify_close(daemon);
 	lanes_stop(daemon);
 	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);

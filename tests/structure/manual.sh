@@ -106,8 +106,8 @@ reasons_of_manual() {
 		sed -n '/^\.TP/{n;s/^\.B \([a-z_]*\)$/\1/p}'
 }
 
-# Of docker; all others are ours.
-foreign_options='ipc security-opt shm-size ulimit'
+# Of docker and systemctl; all others are ours.
+foreign_options='ipc now security-opt shm-size ulimit'
 
 known_options() {
 	sed -n 's/^BC_\(OPTION\|ACTION\)("\([a-z-]*\)".*/\2/p' \

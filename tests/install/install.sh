@@ -93,12 +93,12 @@ reader_has_all() {
 }
 
 DESTDIR=$stage cmake --install "$build"
-must_be_there bin/bcastd bin/bcast-{node,ping,pub,shmstat,sub,tail} \
+must_be_there bin/bcastd bin/bcast-{doctor,node,ping,pub,shmstat,sub,tail} \
 	include/bcast/{base,bcast,client,echo,message,monitor,node}.h \
 	include/bcast/{packet,publisher,reader}.h include/bcast/fields.def \
-	bash-completion/completions/bcast{d,-node,-ping,-pub,-shmstat,-sub,-tail} \
+	bash-completion/completions/bcast{d,-doctor,-node,-ping,-pub,-shmstat,-sub,-tail} \
 	libbcast.so libbcast.a pkgconfig/bcast.pc \
-	man1/bcast-{node,ping,pub,shmstat,sub,tail}.1 man8/bcastd.8
+	man1/bcast-{doctor,node,ping,pub,shmstat,sub,tail}.1 man8/bcastd.8
 bin=$(dirname "$(find "$stage" -path '*/bin/bcastd')")
 so=$(find "$stage" -name libbcast.so)
 archive=$(find "$stage" -name libbcast.a)

@@ -86,7 +86,7 @@ struct ingest {
 
 struct publisher;
 
-/* Clients that publish. Only publish*.c write it. */
+/* Clients that publish. Only publish*.c and commit.c write it. */
 struct publishing {
 	struct publisher *all[BC_PUBLISHER_SLOTS];
 	uint32_t count;

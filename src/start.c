@@ -32,6 +32,7 @@
 #include "src/nodes.h"
 #include "src/placement.h"
 #include "src/remote_nodes.h"
+#include "src/roles.h"
 #include "src/start.h"
 #include "src/stream.h"
 #include "src/zerocopy.h"
@@ -138,7 +139,7 @@ static int init_parts(struct daemon *daemon)
 	daemon->limits = backpressure_limits(config->ring_size_bytes,
 					     read_bytes, least_lag(config));
 	daemon->home.daemon = daemon;
-	daemon->home.sender_left = ingest_remove;
+	daemon->home.left = roles_left;
 	daemon->home.segment = &daemon->segment;
 	daemon->home.config = config;
 	daemon->home.limits = &daemon->limits;

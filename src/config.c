@@ -233,16 +233,18 @@ static bool any_skips(const struct config *config)
 static int check_no_clients(const struct request *request)
 {
 	const struct config *config = request->config;
+	const char *what = NULL;
 
-	for (uint32_t i = 0; i < config->listen_count; i++) {
-		if (config->listens[i].role != CONFIG_ROLE_PACKET)
-			continue;
-		(void)fprintf(request->err,
-			      "bcastd: --packet: clients need records "
-			      "(allowed: with --format packet)\n");
-		return -EINVAL;
-	}
-	return 0;
+	if (config->ingest_packets != 0)
+		what = "--ingest-packets: bytes have no records";
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].role == CONFIG_ROLE_PACKET)
+			what = "--packet: clients need records";
+	if (what == NULL)
+		return 0;
+	(void)fprintf(request->err,
+		      "bcastd: %s (allowed: with --format packet)\n", what);
+	return -EINVAL;
 }
 
 /* What a stream of packets cannot have. */

@@ -15,9 +15,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define RECEIVERS 1u
-#define SENDERS	  2u
-#define ECHOES	  4u
+#define RECEIVERS  1u
+#define SENDERS	   2u
+#define ECHOES	   4u
+#define PUBLISHERS 8u
 
 #define QUOTED_MAX 320
 #define VALUE_MAX  64
@@ -30,6 +31,9 @@ static const struct key {
 	{"slow-policy", RECEIVERS, false},
 	{"max-lag", RECEIVERS, false},
 	{"send-timeout", RECEIVERS, false},
+	{"ingest-rate", SENDERS, false},
+	{"ingest-packets", PUBLISHERS, false},
+	{"egress-rate", RECEIVERS, false},
 	{"sndbuf", RECEIVERS | ECHOES, false},
 	{"rcvbuf", SENDERS, true},
 	{"congestion", RECEIVERS | ECHOES, true},
@@ -62,8 +66,9 @@ static unsigned who_comes(const struct config_listen *listen)
 		return RECEIVERS;
 	case CONFIG_ROLE_ECHO:
 		return ECHOES;
-	case CONFIG_ROLE_ANY:
 	case CONFIG_ROLE_PACKET:
+		return SENDERS | RECEIVERS | PUBLISHERS;
+	case CONFIG_ROLE_ANY:
 		break;
 	}
 	return SENDERS | RECEIVERS;
@@ -163,6 +168,9 @@ static void take_from(struct config_listen *listen, const struct config *from)
 {
 	listen->slow_policy = from->slow_policy;
 	listen->send_timeout_ms = from->send_timeout_ms;
+	listen->ingest_rate_bytes = from->ingest_rate_bytes;
+	listen->ingest_packets = from->ingest_packets;
+	listen->egress_rate_bytes = from->egress_rate_bytes;
 	listen->sndbuf_bytes = from->sndbuf_bytes;
 	listen->rcvbuf_bytes = from->rcvbuf_bytes;
 	listen->keepalive_ms = from->keepalive_ms;
@@ -175,6 +183,9 @@ static void give_to(struct config *to, const struct config_listen *listen)
 {
 	to->slow_policy = listen->slow_policy;
 	to->send_timeout_ms = listen->send_timeout_ms;
+	to->ingest_rate_bytes = listen->ingest_rate_bytes;
+	to->ingest_packets = listen->ingest_packets;
+	to->egress_rate_bytes = listen->egress_rate_bytes;
 	to->sndbuf_bytes = listen->sndbuf_bytes;
 	to->rcvbuf_bytes = listen->rcvbuf_bytes;
 	to->keepalive_ms = listen->keepalive_ms;
@@ -200,6 +211,14 @@ static int set(const struct clause *clause, const struct option_row *row)
 	return 0;
 }
 
+static const char *whom(const struct key *key)
+{
+	if (key->whose == SENDERS)
+		return "is for senders";
+	return key->whose == PUBLISHERS ? "is for clients of --packet"
+					: "is for receivers";
+}
+
 static int apply(const struct clause *clause)
 {
 	const struct key *key = NULL;
@@ -210,9 +229,7 @@ static int apply(const struct clause *clause)
 	if (key == NULL)
 		return refuse_key(clause);
 	if ((key->whose & who_comes(clause->listen)) == 0)
-		return refuse_place(clause, key->whose == SENDERS
-						    ? "is for senders"
-						    : "is for receivers");
+		return refuse_place(clause, whom(key));
 	if (key->tcp_only && is_unix(clause->listen))
 		return refuse_place(clause, "is for TCP");
 	/* its name is that of a row, so the nearest is it */

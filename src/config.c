@@ -235,7 +235,7 @@ static int check_no_clients(const struct request *request)
 	const struct config *config = request->config;
 	const char *what = NULL;
 
-	if (config->ingest_packets != 0)
+	if (config->rates[CONFIG_RATE_RECORDS] != 0)
 		what = "--ingest-packets: bytes have no records";
 	for (uint32_t i = 0; i < config->listen_count; i++)
 		if (config->listens[i].role == CONFIG_ROLE_PACKET)

@@ -168,13 +168,11 @@ static void take_from(struct config_listen *listen, const struct config *from)
 {
 	listen->slow_policy = from->slow_policy;
 	listen->send_timeout_ms = from->send_timeout_ms;
-	listen->ingest_rate_bytes = from->ingest_rate_bytes;
-	listen->ingest_packets = from->ingest_packets;
-	listen->egress_rate_bytes = from->egress_rate_bytes;
 	listen->sndbuf_bytes = from->sndbuf_bytes;
 	listen->rcvbuf_bytes = from->rcvbuf_bytes;
 	listen->keepalive_ms = from->keepalive_ms;
 	listen->user_timeout_ms = from->user_timeout_ms;
+	memcpy(listen->rates, from->rates, sizeof(listen->rates));
 	memcpy(listen->congestion, from->congestion,
 	       sizeof(listen->congestion));
 }
@@ -183,13 +181,11 @@ static void give_to(struct config *to, const struct config_listen *listen)
 {
 	to->slow_policy = listen->slow_policy;
 	to->send_timeout_ms = listen->send_timeout_ms;
-	to->ingest_rate_bytes = listen->ingest_rate_bytes;
-	to->ingest_packets = listen->ingest_packets;
-	to->egress_rate_bytes = listen->egress_rate_bytes;
 	to->sndbuf_bytes = listen->sndbuf_bytes;
 	to->rcvbuf_bytes = listen->rcvbuf_bytes;
 	to->keepalive_ms = listen->keepalive_ms;
 	to->user_timeout_ms = listen->user_timeout_ms;
+	memcpy(to->rates, listen->rates, sizeof(to->rates));
 	memcpy(to->congestion, listen->congestion, sizeof(to->congestion));
 }
 

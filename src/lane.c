@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* lane.c - see lane.h. */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "src/egress.h"
 #include "src/lane.h"
 
@@ -10,12 +13,17 @@ int lane_init(struct lane *lane, uint32_t max_connections)
 	lane->busy_poll.budget_ns = (uint64_t)lane->config->busy_poll_us * 1000;
 	/* without it, half-closed receivers are found out when sent to */
 	(void)bc_peer_socket_open(&lane->peer_socket);
+	lane->rates = calloc(max_connections, sizeof(lane->rates[0]));
+	if (!lane->rates)
+		return -ENOMEM;
 	return bc_conn_table_init(&lane->conns, max_connections);
 }
 
 void lane_fini(struct lane *lane)
 {
 	bc_conn_table_fini(&lane->conns);
+	free(lane->rates);
+	lane->rates = NULL;
 	bc_peer_socket_close(&lane->peer_socket);
 }
 

@@ -21,6 +21,7 @@
 #include "shm/peers.h"
 #include "shm/segment.h"
 #include "src/backpressure.h"
+#include "src/bucket.h"
 #include "src/busy_poll.h"
 #include "src/config.h"
 #include "src/socket_memory.h"
@@ -55,6 +56,16 @@ struct zerocopy {
 	uint32_t owed;	 /* sends not settled */
 };
 
+/* One rate of a connection. Only rates.c writes it. */
+struct rates_state {
+	struct bucket bucket;
+	bool waits; /* it may do nothing now */
+};
+
+struct rates {
+	struct rates_state states[CONFIG_RATES];
+};
+
 struct daemon;
 
 struct lane {
@@ -70,6 +81,7 @@ struct lane {
 	uint32_t first_slot; /* where its slots begin in the table of peers */
 
 	struct bc_conn_table conns;
+	struct rates *rates; /* one a connection */
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
 	struct zerocopy zerocopy;

@@ -167,6 +167,8 @@ static int64_t wait_ns(const struct daemon *daemon)
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
 		until_ns = daemon->gating.next_press_ns;
 	until_ns = echo_until(daemon, until_ns);
+	if (daemon->ingest.rate_due_ns < until_ns)
+		until_ns = daemon->ingest.rate_due_ns;
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
 		return 0;
@@ -176,16 +178,19 @@ static int64_t wait_ns(const struct daemon *daemon)
 static void arm(struct daemon *daemon)
 {
 	struct backpressure_positions at;
+	uint64_t bytes = 0;
 
 	if (publishing_arm(daemon))
 		return;
-	if (!ingest_wants_to_read(daemon)) {
+	if (ingest_wants_to_read(daemon))
+		bytes = ingest_allowance(daemon);
+	if (bytes == 0) {
 		gating_pass(daemon);
 		return;
 	}
 	at = receivers_positions(daemon);
 	at.gate = gating_floor(daemon);
-	ingest_arm(daemon, &at);
+	ingest_arm(daemon, &at, bytes);
 }
 
 static int turn(struct daemon *daemon)
@@ -205,6 +210,7 @@ static int turn(struct daemon *daemon)
 		dispatch_one(daemon, &events[i]);
 		closing_run(&daemon->home);
 	}
+	daemon->ingest.rate_due_ns = UINT64_MAX;
 	if (ingest_publish(daemon) || publishing_turn(daemon))
 		receivers_published(daemon);
 	follow_stream(daemon);

@@ -15,6 +15,7 @@
 #include "src/publish_copy.h"
 #include "src/publish_direct.h"
 #include "src/publishing.h"
+#include "src/rates.h"
 #include "src/receivers.h"
 #include "src/request.h"
 #include "src/session.h"
@@ -81,6 +82,29 @@ uint64_t publishing_read_size(const struct daemon *daemon, uint64_t have)
 
 	return daemon->limits.read_bytes < most ? daemon->limits.read_bytes
 						: most;
+}
+
+static uint64_t allowed(struct daemon *daemon, struct publisher *publisher,
+			enum config_rate kind, uint64_t wanted)
+{
+	uint64_t most = rates_allow(&daemon->home, publisher->conn, kind,
+				    wanted, &daemon->ingest.rate_due_ns);
+
+	if (most == 0)
+		publisher->conn->session->heard_ns = daemon->home.now_ns;
+	return most;
+}
+
+uint64_t publishing_bytes_allowed(struct daemon *daemon,
+				  struct publisher *publisher, uint64_t size)
+{
+	return allowed(daemon, publisher, CONFIG_RATE_INGEST, size);
+}
+
+uint64_t publishing_records_allowed(struct daemon *daemon,
+				    struct publisher *publisher)
+{
+	return allowed(daemon, publisher, CONFIG_RATE_RECORDS, UINT64_MAX);
 }
 
 /* ---- Publish and acknowledge ------------------------------------------- */
@@ -175,6 +199,7 @@ static void count_received(struct daemon *daemon, struct bc_conn *conn,
 {
 	conn->session->heard_ns = daemon->home.now_ns;
 	bc_counter_add(daemon->counters, BC_COUNTER_receives, 1);
+	rates_take(&daemon->home, conn, CONFIG_RATE_INGEST, bytes);
 	if (conn->role == BCAST_ROLE_RECEIVER)
 		return; /* what is shown of it is what it is sent */
 	conn->bytes += bytes;
@@ -228,10 +253,13 @@ bool publishing_turn(struct daemon *daemon)
 	if (publishing->count == 0)
 		return false;
 	drop_those_who_leave(daemon);
-	if (publishing->direct)
+	if (publishing->direct) {
 		moved = publish_direct_publish(daemon);
-	else
+		publish_direct_go_on(daemon);
+		moved = publish_direct_publish(daemon) || moved;
+	} else {
 		moved = publish_copy_turn(daemon);
+	}
 	for (uint32_t i = 0; i < publishing->count; i++)
 		publishing_acknowledge(daemon, publishing->all[i]);
 	return moved;

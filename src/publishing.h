@@ -62,6 +62,17 @@ bool publishing_may_write(struct daemon *daemon, uint64_t bytes);
 uint64_t publishing_read_size(const struct daemon *daemon, uint64_t have);
 
 /*
+ * publishing_bytes_allowed - how much of `size` may be received of it now, by
+ * its rate? 0: it has to wait, and is not idle.
+ */
+uint64_t publishing_bytes_allowed(struct daemon *daemon,
+				  struct publisher *publisher, uint64_t size);
+
+/* publishing_records_allowed - likewise, how many records may be taken? */
+uint64_t publishing_records_allowed(struct daemon *daemon,
+				    struct publisher *publisher);
+
+/*
  * publishing_flush - publish by tail up to `to`: all that was found good. `to`
  * is beyond the tail, and reserved with a header more.
  */

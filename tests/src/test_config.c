@@ -180,8 +180,8 @@ static void every_option_reaches_its_field(void **state)
 	assert_int_equal(config.log_rotate_bytes, 1024 * MIB);
 	assert_int_equal(config.log_keep, 0);
 	assert_int_equal(config.log_rate, 7);
-	assert_int_equal(config.ingest_rate_bytes, 3 * MIB);
-	assert_int_equal(config.egress_rate_bytes, 1);
+	assert_int_equal(config.rates[CONFIG_RATE_INGEST], 3 * MIB);
+	assert_int_equal(config.rates[CONFIG_RATE_EGRESS], 1);
 }
 
 static void words_stand_for_their_values(void **state)

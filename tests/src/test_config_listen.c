@@ -92,9 +92,9 @@ static void each_option_is_taken(void **state)
 	listen = accepts("--listen", "a:1,rcvbuf=0,sndbuf=0");
 	assert_int_equal(listen->rcvbuf_bytes, 0);
 	listen = accepts("--listen", "a:1,ingest-rate=10M,egress-rate=64K");
-	assert_int_equal(listen->ingest_rate_bytes, 10 * MIB);
-	assert_int_equal(listen->egress_rate_bytes, 64 * 1024);
-	assert_int_equal(listen->ingest_packets, 0);
+	assert_int_equal(listen->rates[CONFIG_RATE_INGEST], 10 * MIB);
+	assert_int_equal(listen->rates[CONFIG_RATE_EGRESS], 64 * 1024);
+	assert_int_equal(listen->rates[CONFIG_RATE_RECORDS], 0);
 	listen = accepts("--egress", "unix:/run/a,slow-policy=block,sndbuf=1M");
 	assert_string_equal(listen->address, "unix:/run/a");
 	assert_int_equal(listen->slow_policy, CONFIG_SLOW_BLOCK);
@@ -267,11 +267,11 @@ static void rates_hold_for_an_address_or_for_all(void **state)
 			       "a:2", "--ingest-rate", "1K", "--ingest-packets",
 			       "5", "--egress-rate", "100G", NULL),
 			 CONFIG_RUN);
-	assert_int_equal(config.listens[0].ingest_packets, 7);
-	assert_int_equal(config.listens[0].egress_rate_bytes, 0);
-	assert_int_equal(config.listens[0].ingest_rate_bytes, 1024);
-	assert_int_equal(config.listens[1].ingest_packets, 5);
-	assert_int_equal(config.listens[1].egress_rate_bytes, BUCKET_RATE_MAX);
+	assert_int_equal(config.listens[0].rates[CONFIG_RATE_RECORDS], 7);
+	assert_int_equal(config.listens[0].rates[CONFIG_RATE_EGRESS], 0);
+	assert_int_equal(config.listens[0].rates[CONFIG_RATE_INGEST], 1024);
+	assert_int_equal(config.listens[1].rates[CONFIG_RATE_RECORDS], 5);
+	assert_int_equal(config.listens[1].rates[CONFIG_RATE_EGRESS], BUCKET_RATE_MAX);
 }
 
 static void a_stream_of_bytes_has_no_rate_of_records(void **state)

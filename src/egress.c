@@ -11,6 +11,7 @@
 #include "src/filter.h"
 #include "src/log.h"
 #include "src/progress.h"
+#include "src/rates.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/zerocopy.h"
@@ -18,16 +19,21 @@
 #define LIST_READY     2u
 #define LIST_CAUGHT_UP 3u
 #define LIST_LATER     4u
+#define LIST_HELD      5u
 #define SENDS_PER_TURN 256u
 #define SEND_BYTES_MAX (UINT64_C(1) << 20)
 #define DISCARD_BYTES  (256u * 1024u)
 
 void egress_init(struct egress *egress)
 {
-	*egress = (struct egress){.patience = UINT64_MAX};
+	*egress = (struct egress){
+		.patience = UINT64_MAX,
+		.held_until_ns = UINT64_MAX,
+	};
 	bc_conn_list_init(&egress->ready, LIST_READY);
 	bc_conn_list_init(&egress->caught_up, LIST_CAUGHT_UP);
 	bc_conn_list_init(&egress->later, LIST_LATER);
+	bc_conn_list_init(&egress->held, LIST_HELD);
 }
 
 /* ---- Coming and going -------------------------------------------------- */
@@ -72,6 +78,7 @@ void egress_forget(struct lane *lane, struct bc_conn *conn)
 {
 	bc_conn_list_remove(&lane->conns, &lane->egress.ready, conn);
 	bc_conn_list_remove(&lane->conns, &lane->egress.caught_up, conn);
+	bc_conn_list_remove(&lane->conns, &lane->egress.held, conn);
 }
 
 void egress_nudge(struct lane *lane, struct bc_conn *conn)
@@ -116,6 +123,14 @@ static void postpone(struct lane *lane, struct bc_conn *conn)
 			  conn);
 }
 
+/* It is us who send nothing: it owes no progress for that time. */
+static void hold(struct lane *lane, struct bc_conn *conn)
+{
+	conn->owed_since_ns = 0;
+	conn->overdue = false;
+	bc_conn_list_push(&lane->conns, &lane->egress.held, conn);
+}
+
 static void send_next(struct lane *lane, struct bc_conn *conn)
 {
 	uint64_t size = conn->session ? session_span(lane, conn)
@@ -132,6 +147,12 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 	}
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
+	size = rates_allow(lane, conn, CONFIG_RATE_EGRESS, size,
+			   &lane->egress.held_until_ns);
+	if (size == 0) {
+		hold(lane, conn);
+		return;
+	}
 	conn->offered = size;
 	if (conn->owed_since_ns == 0)
 		conn->owed_since_ns = lane->now_ns;
@@ -154,11 +175,30 @@ static void tell(struct lane *lane, struct bc_conn *conn)
 		make_idle(lane, conn);
 }
 
+/* Some of them may go on; the others are held again when it is their turn. */
+static void release_held(struct lane *lane)
+{
+	struct egress *egress = &lane->egress;
+	struct bc_conn *conn;
+
+	if (lane->now_ns < egress->held_until_ns)
+		return;
+	egress->held_until_ns = UINT64_MAX;
+	while ((conn = bc_conn_list_pop(&lane->conns, &egress->held)))
+		bc_conn_list_push(&lane->conns, &egress->ready, conn);
+}
+
+uint64_t egress_held_until(const struct lane *lane)
+{
+	return lane->egress.held_until_ns;
+}
+
 void egress_pump(struct lane *lane)
 {
 	struct egress *egress = &lane->egress;
 	struct bc_conn *conn;
 
+	release_held(lane);
 	egress->looks = FILTER_RECORDS_LANE;
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
 		conn = bc_conn_list_pop(&lane->conns, &egress->ready);
@@ -185,7 +225,8 @@ uint64_t egress_headway(struct lane *lane)
 
 bool egress_has_ready(const struct lane *lane)
 {
-	return lane->egress.ready.head != BC_CONN_NONE;
+	return lane->egress.ready.head != BC_CONN_NONE ||
+	       lane->now_ns >= lane->egress.held_until_ns;
 }
 
 bool egress_has_caught_up(const struct lane *lane)
@@ -198,6 +239,7 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 	bc_peers_max(&conn->shown->lag_max, lane->tail - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
+	rates_take(lane, conn, CONFIG_RATE_EGRESS, bytes);
 	if (conn->session)
 		session_on_sent(lane, conn, bytes);
 	conn->owed_since_ns = 0;

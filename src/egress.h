@@ -2,9 +2,10 @@
 /*
  * egress.h - the receivers: ring bytes go from the ring into their sockets.
  *
- * A receiver is a cursor. It is in exactly one of four places: in `ready` (it
- * is behind the tail), in `caught_up`, waiting for its one send in flight, or
- * closing. Both lists are first in, first out, so that whoever has waited
+ * A receiver is a cursor. It is in exactly one of five places: in `ready` (it
+ * is behind the tail), in `caught_up`, in `held` (its rate lets it have nothing
+ * now), waiting for its one send in flight, or closing. The lists are first in,
+ * first out, so that whoever has waited
  * longest is served first; a turn of the loop posts a bounded number of sends.
  */
 #ifndef SRC_EGRESS_H
@@ -90,8 +91,14 @@ uint64_t egress_headway(struct lane *lane);
 /* egress_has_caught_up - is somebody waiting for new bytes? */
 bool egress_has_caught_up(const struct lane *lane);
 
-/* egress_has_ready - are there receivers that the last pump left out? */
+/*
+ * egress_has_ready - are there receivers that the last pump left out, or that
+ * its rate let have nothing until now?
+ */
 bool egress_has_ready(const struct lane *lane);
+
+/* egress_held_until - when a receiver may go on by its rate, or UINT64_MAX. */
+uint64_t egress_held_until(const struct lane *lane);
 
 /* egress_claims - floor, hold and hold_floor as they are known, for *at. */
 void egress_claims(const struct lane *lane, struct backpressure_positions *at);

@@ -31,6 +31,8 @@ struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
 	struct bc_conn_list later;     /* within a pump: ready, next time */
+	struct bc_conn_list held;      /* idle, bytes to send: by its rate */
+	uint64_t held_until_ns; /* when one of these may go on; or never */
 	uint32_t looks; /* of this pump, that filters have left (filter.h) */
 	uint32_t receivers;
 	uint32_t replaying; /* of these: they lead nobody */

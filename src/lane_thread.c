@@ -175,18 +175,19 @@ static bool is_over(const struct lane_thread *self)
 
 static int64_t wait_ns(const struct lane_thread *self)
 {
+	uint64_t until_ns = self->next_tick_ns;
 	uint64_t now_ns;
 
 	if (egress_has_ready(&self->lane) || is_over(self))
 		return 0;
 	if (egress_is_empty(&self->lane))
 		return BC_NS_PER_S; /* nobody to look after */
+	if (egress_held_until(&self->lane) < until_ns)
+		until_ns = egress_held_until(&self->lane);
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&self->lane.busy_poll, now_ns))
 		return 0;
-	return self->next_tick_ns > now_ns
-		       ? (int64_t)(self->next_tick_ns - now_ns)
-		       : 0;
+	return until_ns > now_ns ? (int64_t)(until_ns - now_ns) : 0;
 }
 
 /* `seen` was read before the news were: a change since ends the wait at once. */

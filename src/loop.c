@@ -167,6 +167,8 @@ static int64_t wait_ns(const struct daemon *daemon)
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
 		until_ns = daemon->gating.next_press_ns;
 	until_ns = echo_until(daemon, until_ns);
+	if (egress_held_until(&daemon->home) < until_ns)
+		until_ns = egress_held_until(&daemon->home);
 	if (daemon->ingest.rate_due_ns < until_ns)
 		until_ns = daemon->ingest.rate_due_ns;
 	now_ns = bc_monotonic_ns();

@@ -6,11 +6,14 @@
 #include <bcast/monitor.h>
 
 #include "shm/clock.h"
+#include "src/commit.h"
 #include "src/gating.h"
 #include "src/publish_copy.h"
+#include "src/publisher.h"
 #include "src/rates.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/session_input.h"
 
 /*
  * One that fills its buffer gets a larger one. Each receive becomes a send to
@@ -111,7 +114,7 @@ static int take_all(struct daemon *daemon, struct publisher *publisher,
 	int ret = 1;
 
 	session->in.limits.data_max = publisher->rules.limits.data_max;
-	while (ret >= 0 && publishers_is_live(publisher) && harvest->most > 0) {
+	while (ret >= 0 && publisher_is_live(publisher) && harvest->most > 0) {
 		ret = bc_packet_stream_next(&session->in, &publisher->piece,
 					    &frame);
 		if (ret != 1)
@@ -139,16 +142,16 @@ static uint64_t begun(const struct publisher *publisher)
 static void receive(struct daemon *daemon, struct publisher *publisher)
 {
 	struct bc_conn *conn = publisher->conn;
-	uint64_t size = publishing_read_size(daemon, begun(publisher));
+	uint64_t size = commit_read_size(daemon, begun(publisher));
 
 	if (daemon->phase != DAEMON_RUNNING || publisher->piece.size > 0 ||
 	    (conn->in_flight & BC_CONN_PUBLISH) || publisher->error < 0 ||
-	    !publishers_is_live(publisher))
+	    !publisher_is_live(publisher))
 		return;
 	grow(publisher);
 	if (size > publisher->buffer_room)
 		size = publisher->buffer_room;
-	size = publishing_bytes_allowed(daemon, publisher, size);
+	size = commit_bytes_allowed(daemon, publisher, size);
 	if (size == 0)
 		return;
 	if (request_publish(&daemon->home, conn, publisher->buffer, size) < 0)
@@ -171,7 +174,7 @@ static void harvest_from(struct daemon *daemon, struct publisher *publisher,
 	publisher->error = take_all(daemon, publisher, harvest);
 	rates_take(&daemon->home, publisher->conn, CONFIG_RATE_RECORDS,
 		   harvest->records - before);
-	if (publisher->error < 0 || !publishers_is_live(publisher))
+	if (publisher->error < 0 || !publisher_is_live(publisher))
 		publisher->piece.size = 0;
 }
 
@@ -182,14 +185,14 @@ static bool serve(struct daemon *daemon, struct publisher *publisher,
 	struct publishing *publishing = &daemon->publishing;
 	uint64_t need = harvest->bytes + most_of(publisher) + BC_RECORD_HEADER;
 
-	harvest->most = publishing_records_allowed(daemon, publisher);
+	harvest->most = commit_records_allowed(daemon, publisher);
 	if (harvest->most == 0)
 		return true; /* it waits, and nobody for it */
 	if (harvest->bytes > 0 && need > daemon->limits.record_bytes) {
 		publishing->more = true;
 		return false;
 	}
-	if (!publishing_may_write(daemon, need)) {
+	if (!commit_may_write(daemon, need)) {
 		publishing->held = true;
 		return false;
 	}
@@ -230,7 +233,7 @@ static void refuse_the_wrong(struct daemon *daemon)
 
 		if (publisher->error == 0)
 			continue;
-		publishing_refuse(daemon, publisher, publisher->error);
+		commit_refuse(daemon, publisher, publisher->error);
 		publisher->error = 0;
 	}
 }
@@ -251,7 +254,7 @@ bool publish_copy_turn(struct daemon *daemon)
 		daemon->local.sequence + harvest.records,
 	};
 	if (harvest.bytes > 0)
-		publishing_flush(daemon, to);
+		commit_flush(daemon, to);
 	refuse_the_wrong(daemon);
 	return harvest.bytes > 0;
 }

@@ -3,12 +3,14 @@
 #include <errno.h>
 
 #include "shm/clock.h"
+#include "src/commit.h"
 #include "src/gating.h"
 #include "src/publish_direct.h"
+#include "src/publisher.h"
 #include "src/rates.h"
 #include "src/receivers.h"
 #include "src/request.h"
-#include "src/session.h"
+#include "src/session_input.h"
 
 static struct publish_span span_of(const struct daemon *daemon,
 				   const struct publisher *publisher,
@@ -35,7 +37,7 @@ static int check(struct daemon *daemon, struct publisher *publisher,
 	while ((ret = publish_span_next(span, &publisher->rules, &control)) ==
 	       1) {
 		session_take(&daemon->home, publisher->conn, &control);
-		if (!publishers_is_live(publisher))
+		if (!publisher_is_live(publisher))
 			break;
 	}
 	return ret;
@@ -50,7 +52,7 @@ void publish_direct_take(struct daemon *daemon, struct publisher *publisher,
 
 	BC_ASSERT(publisher == publishing->direct && publishing->done == 0);
 	span = span_of(daemon, publisher, publishing->have + bytes,
-		       publishing_records_allowed(daemon, publisher));
+		       commit_records_allowed(daemon, publisher));
 	ret = check(daemon, publisher, &span);
 	publishing->have = span.have;
 	publishing->done = span.done;
@@ -65,7 +67,7 @@ void publish_direct_take(struct daemon *daemon, struct publisher *publisher,
 	/* told in this order */
 	if (publish_direct_publish(daemon))
 		receivers_published(daemon);
-	publishing_refuse(daemon, publisher, ret);
+	commit_refuse(daemon, publisher, ret);
 }
 
 bool publish_direct_publish(struct daemon *daemon)
@@ -75,12 +77,11 @@ bool publish_direct_publish(struct daemon *daemon)
 
 	if (publishing->done == 0)
 		return false;
-	publishing_flush(daemon,
-			 (struct bc_record_place){
-				 daemon_tail(daemon) + publishing->done,
-				 daemon->local.sequence + publisher->taken -
-					 publisher->accepted,
-			 });
+	commit_flush(daemon, (struct bc_record_place){
+				     daemon_tail(daemon) + publishing->done,
+				     daemon->local.sequence + publisher->taken -
+					     publisher->accepted,
+			     });
 	publishing->have -= publishing->done;
 	publishing->done = 0;
 	return true;
@@ -90,7 +91,7 @@ void publish_direct_go_on(struct daemon *daemon)
 {
 	struct publishing *publishing = &daemon->publishing;
 
-	if (publishing->unread && publishers_is_live(publishing->direct))
+	if (publishing->unread && publisher_is_live(publishing->direct))
 		publish_direct_take(daemon, publishing->direct, 0);
 }
 
@@ -98,7 +99,7 @@ static bool wants_to_read(const struct daemon *daemon)
 {
 	return !daemon->publishing.receiving && !daemon->publishing.unread &&
 	       daemon->phase == DAEMON_RUNNING &&
-	       publishers_is_live(daemon->publishing.direct);
+	       publisher_is_live(daemon->publishing.direct);
 }
 
 void publish_direct_arm(struct daemon *daemon)
@@ -108,16 +109,16 @@ void publish_direct_arm(struct daemon *daemon)
 	unsigned char *at;
 
 	if (wants_to_read(daemon))
-		size = publishing_bytes_allowed(
+		size = commit_bytes_allowed(
 			daemon, publishing->direct,
-			publishing_read_size(daemon, publishing->have));
+			commit_read_size(daemon, publishing->have));
 	if (size == 0) {
 		gating_pass(daemon);
 		return;
 	}
 	/* the header behind it is written too: bc_record_publish() */
 	need = publishing->have + size + BC_RECORD_HEADER;
-	if (!publishing_may_write(daemon, need))
+	if (!commit_may_write(daemon, need))
 		return;
 	at = bc_ring_reserve(&daemon->segment.ring, need);
 	if (request_recv(&daemon->home, publishing->direct->conn,

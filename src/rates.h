@@ -61,6 +61,23 @@ static inline uint64_t rates_allow(struct lane *lane,
 	return rates_look(lane, conn, kind, wanted, due_ns);
 }
 
+/*
+ * rates_at_once - of so much, how much can go at once at most? For who makes a
+ * plan that is not to take long.
+ */
+static inline uint64_t rates_at_once(const struct lane *lane,
+				     const struct bc_conn *conn,
+				     enum config_rate kind, uint64_t most)
+{
+	uint64_t rate = rates_of(lane, conn, kind);
+	uint64_t burst;
+
+	if (rate == 0)
+		return most;
+	burst = bucket_burst(rate);
+	return burst < most ? burst : most;
+}
+
 /* rates_take - it has done so much, which it was allowed. */
 void rates_take(struct lane *lane, const struct bc_conn *conn,
 		enum config_rate kind, uint64_t amount);

@@ -271,7 +271,8 @@ static void rates_hold_for_an_address_or_for_all(void **state)
 	assert_int_equal(config.listens[0].rates[CONFIG_RATE_EGRESS], 0);
 	assert_int_equal(config.listens[0].rates[CONFIG_RATE_INGEST], 1024);
 	assert_int_equal(config.listens[1].rates[CONFIG_RATE_RECORDS], 5);
-	assert_int_equal(config.listens[1].rates[CONFIG_RATE_EGRESS], BUCKET_RATE_MAX);
+	assert_int_equal(config.listens[1].rates[CONFIG_RATE_EGRESS],
+			 BUCKET_RATE_MAX);
 }
 
 static void a_stream_of_bytes_has_no_rate_of_records(void **state)

@@ -178,10 +178,10 @@ static void limited_receiver_without_copies_likewise(void **state)
 {
 	static const char *const options[] = {"--ring-size", "64M",
 					      "--zerocopy", "on", NULL};
+	const char *with = getenv("BCAST_TEST_OPTIONS");
 
 	(void)state;
-	if (getenv("BCAST_TEST_OPTIONS") &&
-	    strstr(getenv("BCAST_TEST_OPTIONS"), "epoll"))
+	if (with && strstr(with, "epoll"))
 		skip();
 	one_is_limited_and_the_others_are_not(options);
 }

@@ -275,14 +275,6 @@ static void rates_hold_for_an_address_or_for_all(void **state)
 			 BUCKET_RATE_MAX);
 }
 
-static void a_stream_of_bytes_has_no_rate_of_records(void **state)
-{
-	(void)state;
-	refuses("--ingest-packets", "5",
-		"--ingest-packets: bytes have no records (allowed: with "
-		"--format packet)");
-}
-
 /* What getopt leaves to us may be of any length. */
 static void long_texts_are_cut_in_the_line(void **state)
 {
@@ -312,7 +304,6 @@ int main(void)
 		cmocka_unit_test(options_of_the_other_side_are_refused),
 		cmocka_unit_test(a_stream_of_packets_is_never_cut_in_two),
 		cmocka_unit_test(rates_hold_for_an_address_or_for_all),
-		cmocka_unit_test(a_stream_of_bytes_has_no_rate_of_records),
 		cmocka_unit_test(long_texts_are_cut_in_the_line),
 	};
 

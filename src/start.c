@@ -32,6 +32,7 @@
 #include "src/nodes.h"
 #include "src/placement.h"
 #include "src/remote_nodes.h"
+#include "src/roles.h"
 #include "src/start.h"
 #include "src/stream.h"
 #include "src/zerocopy.h"
@@ -112,7 +113,7 @@ static int init_parts(struct daemon *daemon)
 	daemon->limits = backpressure_limits(config->ring_size_bytes,
 					     read_bytes, least_lag(config));
 	daemon->home.daemon = daemon;
-	daemon->home.sender_left = ingest_remove;
+	daemon->home.left = roles_left;
 	daemon->home.segment = &daemon->segment;
 	daemon->home.config = config;
 	daemon->home.limits = &daemon->limits;
@@ -224,6 +225,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		.segment.fd = -1,
 		.home.peer_socket.fd = -1,
 		.nodes.table = {.fd = -1, .segment.fd = -1},
+		.service.fd = -1,
 		.lanes.eventfd = -1,
 		.lanes.closed_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
@@ -267,11 +269,13 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	}
 	ipc_removal_warn();
 	announce(daemon);
+	service_notify_ready(daemon);
 	return 0;
 }
 
 void daemon_stop(struct daemon *daemon)
 {
+	service_notify_close(daemon);
 	lanes_stop(daemon);
 	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);

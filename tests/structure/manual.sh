@@ -106,8 +106,8 @@ reasons_of_manual() {
 		sed -n '/^\.TP/{n;s/^\.B \([a-z_]*\)$/\1/p}'
 }
 
-# Of docker and systemd-run; all others are ours.
-foreign_options='ipc pipe security-opt shm-size uid ulimit wait'
+# Of docker, systemctl and systemd-run; all others are ours.
+foreign_options='ipc now pipe security-opt shm-size uid ulimit wait'
 
 known_options() {
 	sed -n 's/^BC_\(OPTION\|ACTION\)("\([a-z-]*\)".*/\2/p' \

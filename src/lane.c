@@ -20,7 +20,7 @@ static void init_egress(struct egress *egress)
 int lane_init(struct lane *lane, uint32_t max_connections)
 {
 	init_egress(&lane->egress);
-	socket_memory_ask(&lane->socket_memory);
+	socket_memory_ask("", &lane->socket_memory);
 	lane->busy_poll.budget_ns = (uint64_t)lane->config->busy_poll_us * 1000;
 	/* without it, half-closed receivers are found out when sent to */
 	(void)bc_peer_socket_open(&lane->peer_socket);

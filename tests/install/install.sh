@@ -120,13 +120,13 @@ keeps_configuration() {
 }
 
 DESTDIR=$stage cmake --install "$build"
-must_be_there bin/bcastd bin/bcast-{node,ping,pub,shmstat,sub,tail} \
+must_be_there bin/bcastd bin/bcast-{doctor,node,ping,pub,shmstat,sub,tail} \
 	include/bcast/{base,bcast,client,echo,message,monitor,node}.h \
 	include/bcast/{packet,publisher,reader}.h include/bcast/fields.def \
-	bash-completion/completions/bcast{d,-node,-ping,-pub,-shmstat,-sub,-tail} \
+	bash-completion/completions/bcast{d,-doctor,-node,-ping,-pub,-shmstat,-sub,-tail} \
 	libbcast.so libbcast.a pkgconfig/bcast.pc \
 	cmake/bcast/bcast-{config,config-version,targets}.cmake \
-	man1/bcast-{node,ping,pub,shmstat,sub,tail}.1 man7/bcast.7 \
+	man1/bcast-{doctor,node,ping,pub,shmstat,sub,tail}.1 man7/bcast.7 \
 	man8/bcastd.8 systemd/system/bcastd@.service sysusers.d/bcast.conf \
 	etc/bcast/default.conf
 bin=$(dirname "$(find "$stage" -path '*/bin/bcastd')")

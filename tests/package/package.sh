@@ -33,8 +33,8 @@ fail() {
 cleanup() {
 	local status=$?
 
-	[[ -z $daemon ]] || kill -KILL "$daemon" 2>/dev/null || :
-	[[ -z $manager ]] || kill -KILL "$manager" 2>/dev/null || :
+	[[ -z $daemon ]] || end "$daemon" KILL
+	[[ -z $manager ]] || end "$manager" KILL
 	[[ -z $installed ]] || purge >/dev/null 2>&1 || :
 	rm -rf "$work" "/dev/shm/bcast.$name"{,.nodes,.lock}
 	exit "$status"
@@ -49,6 +49,17 @@ poll() {
 		((SECONDS < deadline)) || return 1
 		sleep 0.02
 	done
+}
+
+# end PID SIGNAL - and wait for it. (What is started is disowned, or bash would
+# report how it ended.)
+end() {
+	kill "-$2" "$1" 2>/dev/null || :
+	poll has_ended "$1"
+}
+
+has_ended() {
+	! kill -0 "$1" 2>/dev/null
 }
 
 purge() {
@@ -76,7 +87,7 @@ holds() {
 }
 
 check_contents() {
-	holds bcast bin/bcastd bin/bcast-{node,ping,pub,shmstat,sub,tail} \
+	holds bcast bin/bcastd bin/bcast-{doctor,node,ping,pub,shmstat,sub,tail} \
 		man1/bcast-tail.1.gz man7/bcast.7.gz man8/bcastd.8.gz \
 		completions/bcastd etc/bcast/default.conf \
 		systemd/system/bcastd@.service sysusers.d/bcast.conf
@@ -140,8 +151,10 @@ check_calls() {
 # ---- The service -----------------------------------------------------------
 
 start_manager() {
+	: >"$work/told"
 	python3 "$here/manager.py" "$address" >"$work/told" &
 	manager=$!
+	disown
 	poll grep -q listening "$work/told" || fail "no manager"
 }
 
@@ -162,13 +175,10 @@ start_service() {
 		--clear-groups --bounding-set=-all --inh-caps=-all \
 		--no-new-privs "${line[@]}" 2>"$work/log" </dev/null &
 	daemon=$!
+	disown
 	poll was_told READY=1 || fail "the service is not ready"
-	# strace is what was started; and it passes no signals on
+	# of strace, it is a child, and signals go to the child
 	! command -v strace >/dev/null || daemon=$(pgrep -u bcast -x bcastd)
-}
-
-has_ended() {
-	! kill -0 "$1" 2>/dev/null
 }
 
 has_records() {
@@ -186,16 +196,18 @@ smoke() {
 	bcast-pub "$name" <"$work/sent"
 	bcast-tail --from oldest --lines "$name" >"$work/local" &
 	readers+=($!)
+	disown
 	bcast-sub --from oldest "127.0.0.1:$port" >"$work/remote" &
 	readers+=($!)
+	disown
 	for file in "$work/local" "$work/remote"; do
 		poll has_records "$file" || fail "$file is not complete"
 		cmp "$work/sent" "$file" || fail "$file is not what was sent"
 	done
 	bcast-shmstat --json "$name" >"$work/state"
 	grep -q '"state": *"live"' "$work/state" || fail "bcast-shmstat"
-	kill "${readers[@]}"
-	wait "${readers[@]}" 2>/dev/null || :
+	end "${readers[0]}" TERM
+	end "${readers[1]}" TERM
 }
 
 run_service() {
@@ -209,14 +221,12 @@ run_service() {
 	poll was_told WATCHDOG=1 || fail "the watchdog was not told"
 	smoke
 	poll was_told STATUS= || fail "no status"
-	kill -TERM "$daemon"
-	poll has_ended "$daemon" || fail "the service does not stop"
+	end "$daemon" TERM || fail "the service does not stop"
 	was_told STOPPING=1 || fail "the end was not told"
 	[[ ! -e /dev/shm/bcast.$name ]] || fail "the segment was left"
 	! command -v strace >/dev/null || check_calls
 	start_service # and what is left of this one, goes with the user
-	kill -KILL "$daemon"
-	poll has_ended "$daemon"
+	end "$daemon" KILL || fail "SIGKILL did not end it"
 	daemon=
 	[[ -e /dev/shm/bcast.$name ]] || fail "the segment did not survive"
 }

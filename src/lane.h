@@ -98,7 +98,7 @@ struct lane {
 
 	struct bc_conn_table conns;
 	struct timers timers; /* by slot; then those of enum lane_timer */
-	struct rates *rates; /* one a connection */
+	struct rates *rates;  /* one a connection */
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
 	struct zerocopy zerocopy;

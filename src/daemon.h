@@ -195,7 +195,6 @@ struct daemon {
 	struct name_watch name_watch;
 	struct service_notify service;
 	enum daemon_phase phase;
-	uint64_t next_tick_ns;
 	uint64_t drain_began_ns;
 	uint64_t drain_deadline_ns;
 };

@@ -38,6 +38,7 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 	conn->cursor = position;
 	progress_begin(lane, conn);
 	send_queue_nudge(lane, conn);
+	lane_look_soon(lane, conn);
 	if (!conn->session)
 		watch(lane, conn);
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers_joined, 1);
@@ -50,6 +51,8 @@ void egress_remove(struct lane *lane, struct bc_conn *conn)
 {
 	send_queue_remove(lane, conn);
 	progress_end(lane, conn);
+	if (conn->half_closed)
+		lane->egress.half_closed--;
 	/* one less */
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers, UINT64_MAX);
 }
@@ -186,6 +189,7 @@ enum egress_news egress_on_watch(struct lane *lane, struct bc_conn *conn,
 		return EGRESS_HAS_SENT;
 	if (result == 0) {
 		conn->half_closed = true;
+		lane->egress.half_closed++;
 		return EGRESS_HALF_CLOSED;
 	}
 	if (result == -EAGAIN || result == -EINTR)

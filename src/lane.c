@@ -27,6 +27,10 @@ static void init_egress(struct egress *egress)
 
 int lane_init(struct lane *lane, uint32_t max_connections)
 {
+	int ret = timers_init(&lane->timers, max_connections + LANE_TIMERS);
+
+	if (ret < 0)
+		return ret;
 	init_egress(&lane->egress);
 	socket_memory_ask("", &lane->socket_memory);
 	lane->busy_poll.budget_ns = (uint64_t)lane->config->busy_poll_us * 1000;
@@ -41,9 +45,20 @@ int lane_init(struct lane *lane, uint32_t max_connections)
 void lane_fini(struct lane *lane)
 {
 	bc_conn_table_fini(&lane->conns);
+	timers_fini(&lane->timers);
 	free(lane->rates);
 	lane->rates = NULL;
 	bc_peer_socket_close(&lane->peer_socket);
+}
+
+void lane_arm(struct lane *lane, enum lane_timer timer, uint64_t due_ns)
+{
+	timers_arm(&lane->timers, lane->conns.count + timer, due_ns);
+}
+
+void lane_look_soon(struct lane *lane, const struct bc_conn *conn)
+{
+	timers_arm(&lane->timers, bc_conn_slot(&lane->conns, conn), 0);
 }
 
 void lane_remember(struct lane *lane, const struct bc_peer_closing *closing)

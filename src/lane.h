@@ -66,6 +66,8 @@ enum lane_timer {
 	LANE_TICK,  /* lane_time.h */
 	LANE_PRESS, /* gating.c: to look after local readers again */
 	LANE_ECHO,  /* echo.c: what is gathered is to go */
+	LANE_HELD,  /* egress.c: a rate lets a receiver go on */
+	LANE_RATE,  /* loop.c: a rate lets a sender go on */
 	LANE_TIMERS,
 };
 
@@ -96,7 +98,7 @@ struct lane {
 
 	struct bc_conn_table conns;
 	struct timers timers; /* by slot; then those of enum lane_timer */
-	struct rates *rates; /* one a connection */
+	struct rates *rates;  /* one a connection */
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
 	struct zerocopy zerocopy;

@@ -110,6 +110,7 @@ struct lane {
 	uint32_t probe_slot;  /* where the round of half-closed ones goes on */
 	uint32_t clients;     /* connections with a session */
 	uint32_t subscribers; /* those of them that receive */
+	uint64_t rests_bytes; /* of all their sessions */
 };
 
 /*

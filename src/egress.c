@@ -122,6 +122,7 @@ void egress_pump(struct lane *lane)
 			send_next(lane, conn);
 	}
 	send_queue_end_turn(lane);
+	lane_arm(lane, LANE_HELD, lane->egress.held_until_ns);
 }
 
 uint64_t egress_headway(struct lane *lane)

@@ -66,6 +66,8 @@ enum lane_timer {
 	LANE_TICK,  /* lane_time.h */
 	LANE_PRESS, /* gating.c: to look after local readers again */
 	LANE_ECHO,  /* echo.c: what is gathered is to go */
+	LANE_HELD,  /* egress.c: a rate lets a receiver go on */
+	LANE_RATE,  /* loop.c: a rate lets a sender go on */
 	LANE_TIMERS,
 };
 
@@ -96,7 +98,7 @@ struct lane {
 
 	struct bc_conn_table conns;
 	struct timers timers; /* by slot; then those of enum lane_timer */
-	struct rates *rates; /* one a connection */
+	struct rates *rates;  /* one a connection */
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
 	struct zerocopy zerocopy;
@@ -108,6 +110,7 @@ struct lane {
 	uint32_t probe_slot;  /* where the round of half-closed ones goes on */
 	uint32_t clients;     /* connections with a session */
 	uint32_t subscribers; /* those of them that receive */
+	uint64_t rests_bytes; /* of all their sessions */
 };
 
 /*

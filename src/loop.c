@@ -166,10 +166,6 @@ static int64_t wait_ns(const struct daemon *daemon)
 	if (send_queue_has_ready(&daemon->home) || post_has_work(daemon) ||
 	    publishing_has_more(daemon))
 		return 0;
-	if (daemon->home.egress.held_until_ns < until_ns)
-		until_ns = daemon->home.egress.held_until_ns;
-	if (daemon->ingest.rate_due_ns < until_ns)
-		until_ns = daemon->ingest.rate_due_ns;
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
 		return 0;
@@ -224,6 +220,7 @@ static int turn(struct daemon *daemon)
 	egress_pump(&daemon->home);
 	echo_flush(daemon);
 	arm(daemon);
+	lane_arm(&daemon->home, LANE_RATE, daemon->ingest.rate_due_ns);
 	local_pace(daemon);
 	ingest_release(daemon);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);

@@ -75,8 +75,7 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 	}
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
-	size = rates_allow(lane, conn, CONFIG_RATE_EGRESS, size,
-			   &lane->egress.held_until_ns);
+	size = rates_allow(lane, conn, CONFIG_RATE_EGRESS, size);
 	if (size == 0) {
 		/* it is us who send nothing */
 		conn->owed_since_ns = 0;
@@ -122,7 +121,6 @@ void egress_pump(struct lane *lane)
 			send_next(lane, conn);
 	}
 	send_queue_end_turn(lane);
-	lane_arm(lane, LANE_HELD, lane->egress.held_until_ns);
 }
 
 uint64_t egress_headway(struct lane *lane)

@@ -208,7 +208,6 @@ static int turn(struct daemon *daemon)
 		closing_run(&daemon->home);
 	}
 	greeting_resume(daemon);
-	daemon->ingest.rate_due_ns = UINT64_MAX;
 	if (ingest_publish(daemon) || publishing_turn(daemon))
 		receivers_published(daemon);
 	follow_stream(daemon);
@@ -220,7 +219,6 @@ static int turn(struct daemon *daemon)
 	egress_pump(&daemon->home);
 	echo_flush(daemon);
 	arm(daemon);
-	lane_arm(&daemon->home, LANE_RATE, daemon->ingest.rate_due_ns);
 	local_pace(daemon);
 	ingest_release(daemon);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);

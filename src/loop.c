@@ -35,7 +35,9 @@
 #include "src/publishing.h"
 #include "src/receivers.h"
 #include "src/roles.h"
+#include "src/send_queue.h"
 #include "src/signals.h"
+#include "src/slow.h"
 #include "src/tick.h"
 
 #define EVENTS_PER_TURN 512u
@@ -161,7 +163,7 @@ static int64_t wait_ns(const struct daemon *daemon)
 	uint64_t until_ns = daemon->next_tick_ns;
 	uint64_t now_ns;
 
-	if (egress_has_ready(&daemon->home) || post_has_work(daemon) ||
+	if (send_queue_has_ready(&daemon->home) || post_has_work(daemon) ||
 	    publishing_has_more(daemon))
 		return 0;
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
@@ -205,12 +207,13 @@ static int turn(struct daemon *daemon)
 		dispatch_one(daemon, &events[i]);
 		closing_run(&daemon->home);
 	}
+	greeting_resume(daemon);
 	if (ingest_publish(daemon) || publishing_turn(daemon))
 		receivers_published(daemon);
 	follow_stream(daemon);
 	if (count > 0 || daemon_tail(daemon) != tail)
 		busy_poll_extend(&daemon->home.busy_poll, daemon->home.now_ns);
-	egress_enforce_lag(&daemon->home, receivers_lag_limit(daemon));
+	slow_enforce(&daemon->home, receivers_lag_limit(daemon));
 	closing_run(&daemon->home);
 	post_pump(daemon);
 	egress_pump(&daemon->home);

@@ -6,7 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "src/config.h"
+#include "src/config_load.h"
 #include "src/log.h"
 #include "src/loop.h"
 #include "src/signals.h"

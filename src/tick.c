@@ -40,6 +40,7 @@ void tick(struct daemon *daemon)
 	gating_tick(daemon);
 	local_tick(daemon);
 	name_watch_tick(daemon);
+	service_notify_tick(daemon);
 	signals_poll();
 	if (signals_take_hangup())
 		log_reopen();

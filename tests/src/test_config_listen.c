@@ -3,7 +3,7 @@
  * test_config_listen.c - what stands behind an address: each option at its
  * edges, defaults from the daemon's own, and one telling line for the rest.
  */
-#include "src/config.h"
+#include "src/config_load.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -22,6 +22,17 @@ bool config_role_receives(enum config_role role)
 	return false;
 }
 
+uint64_t config_least_lag(const struct config *config)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		if (config_role_receives(config->listens[i].role) &&
+		    config->listens[i].max_lag_bytes < least)
+			least = config->listens[i].max_lag_bytes;
+	return least == UINT64_MAX ? config->max_lag_bytes : least;
+}
+
 uint32_t config_echo_clients(const struct config *config)
 {
 	for (uint32_t i = 0; i < config->listen_count; i++)

@@ -136,6 +136,12 @@ struct config {
 /* config_role_receives - do receivers come in there? */
 bool config_role_receives(enum config_role role);
 
+/*
+ * config_least_lag - the least --max-lag of all addresses where receivers come
+ * in: nobody is to be too slow before the sender has been slowed down.
+ */
+uint64_t config_least_lag(const struct config *config);
+
 /* config_echo_clients - how many can come; 0 where there is no --echo. */
 uint32_t config_echo_clients(const struct config *config);
 

@@ -23,8 +23,7 @@ static void look_after(struct lane *lane, struct bc_conn *conn)
 				       "no whole HELLO in time", 0);
 		break;
 	case SESSION_SERVING:
-		if (silent_ns >=
-		    config->idle_timeout_ms * (uint64_t)BC_NS_PER_MS)
+		if (silent_ns >= session->idle_ns)
 			session_reject(lane, conn, BCAST_REJECT_TIMEOUT,
 				       "nothing came for --idle-timeout: send "
 				       "a HEARTBEAT",

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "src/config_load.h"
+#include "src/last_words.h"
 #include "src/log.h"
 #include "src/loop.h"
 #include "src/reload.h"
@@ -49,7 +50,10 @@ static int serve(const struct config *config, struct settings *settings,
 		 int argc, char *argv[])
 {
 	static struct daemon daemon;
-	int ret = daemon_start(&daemon, config);
+	int ret;
+
+	last_words_open();
+	ret = daemon_start(&daemon, config);
 
 	if (ret != 0)
 		return ret;

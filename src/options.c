@@ -60,6 +60,9 @@ static const size_t live_fields[] = {
 	LIVE(user_timeout_ms),
 	LIVE(log_level),
 	LIVE(log_rate),
+	LIVE(rates[CONFIG_RATE_INGEST]),
+	LIVE(rates[CONFIG_RATE_RECORDS]),
+	LIVE(rates[CONFIG_RATE_EGRESS]),
 };
 
 bool options_is_address(const struct option_row *row)
@@ -200,7 +203,7 @@ const char *options_allowed(const struct option_row *row, char *buffer,
 			       "from %s to %s, or 0 for the system's choice",
 			       low, high);
 	else if (row->kind == OPTION_LIMIT)
-		(void)snprintf(buffer, size, "from %s to %s, or 0 for never",
+		(void)snprintf(buffer, size, "from %s to %s, or 0 for no limit",
 			       low, high);
 	else if (row->kind == OPTION_BYTES)
 		(void)snprintf(buffer, size, "from %s to %s", low, high);

@@ -204,6 +204,7 @@ static void apply(struct daemon *daemon, const struct config *wanted)
 	log_limit(config->log_rate);
 	listening_retune(daemon);
 	progress_refresh(&daemon->home);
+	lane_look_at_all(&daemon->home);
 	tell_lanes(daemon);
 	daemon_state_facts(daemon);
 }

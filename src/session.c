@@ -18,6 +18,7 @@ int session_open(struct lane *lane, struct bc_conn *conn)
 	session->spoke_ns = lane->now_ns;
 	conn->session = session;
 	lane->clients++;
+	lane_look_soon(lane, conn);
 	return 0;
 }
 

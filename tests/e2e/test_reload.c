@@ -11,6 +11,7 @@
 
 #include <bcast/monitor.h>
 
+#include "client.h"
 #include "crowd_stage.h"
 
 #define MIB (1u << 20)
@@ -417,6 +418,61 @@ static void fewer_receivers_leave_those_alone_that_there_are(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* It has taken nothing for longer than that by then. */
+static void who_stalls_already_can_be_timed_out(void **state)
+{
+	struct consumer *good, *stalled;
+	struct held held = {.least = 32 * MIB};
+
+	(void)state;
+	start(LARGE "slow-policy = block\n");
+	crowd_send_from(&crowd, "ingest");
+	good = receive(false);
+	stalled = receive(true);
+	crowd_send(&crowd, 128 * MIB);
+	crowd_run_until(&crowd, sender_is_held, &held);
+
+	reload(LARGE "slow-policy = block\nsend-timeout = 200ms\n");
+	crowd_settle(&crowd);
+
+	assert_int_equal(good->bytes, 128 * MIB);
+	stalled->stalled = false;
+	crowd_run_until(&crowd, has_ended, stalled);
+	daemon_fixture_stop(&daemon_);
+}
+
+/* Who was told the old times may keep to them; who comes now has the new. */
+static void clients_are_held_to_what_they_were_told(void **state)
+{
+	static const char before[] =
+		"format = packet\nring-size = 1M\npacket = 127.0.0.1:0\n"
+		"egress = 127.0.0.1:0\n";
+	static const char after[] =
+		"format = packet\nring-size = 1M\npacket = 127.0.0.1:0\n"
+		"egress = 127.0.0.1:0\nidle-timeout = 200ms\nheartbeat = "
+		"100ms\n";
+	struct bc_hello hello = client_hello(BCAST_CLIENT_SUBSCRIBE);
+	struct client old = {.fd = -1}, new = {.fd = -1};
+	struct bc_welcome welcome;
+
+	(void)state;
+	start(before);
+	client_connect(&old, &daemon_);
+	client_greet(&old, &hello, &welcome);
+	assert_int_equal(welcome.fixed.idle_timeout_ms, 10000);
+	reload(after);
+	client_connect(&new, &daemon_);
+	client_greet(&new, &hello, &welcome);
+
+	assert_int_equal(welcome.fixed.idle_timeout_ms, 200);
+	assert_int_equal(welcome.fixed.heartbeat_ms, 100);
+	client_expect_reject(&new, BCAST_REJECT_TIMEOUT);
+	assert_int_equal(daemon_fixture_counter(&daemon_, "receivers"), 1);
+	client_close(&old);
+	client_close(&new);
+	daemon_fixture_stop(&daemon_);
+}
+
 static int open_stage(void **state)
 {
 	reloads = 0;
@@ -447,6 +503,8 @@ int main(void)
 		TEST(who_stalls_can_be_waited_for),
 		TEST(nobody_is_dropped_who_keeps_up),
 		TEST(a_smaller_lag_holds_a_little_later),
+		TEST(who_stalls_already_can_be_timed_out),
+		TEST(clients_are_held_to_what_they_were_told),
 		TEST(fewer_receivers_leave_those_alone_that_there_are),
 	};
 

@@ -69,13 +69,6 @@ void lane_look_soon(struct lane *lane, const struct bc_conn *conn)
 	timers_arm(&lane->timers, bc_conn_slot(&lane->conns, conn), 0);
 }
 
-void lane_look_at_all(struct lane *lane)
-{
-	for (uint32_t slot = 0; slot < lane->conns.count; slot++)
-		if (lane->conns.conns[slot].state == BC_CONN_OPEN)
-			lane_look_soon(lane, &lane->conns.conns[slot]);
-}
-
 void lane_remember(struct lane *lane, const struct bc_peer_closing *closing)
 {
 	(void)pthread_mutex_lock(lane->closed_lock);

@@ -137,12 +137,6 @@ bool lane_is_due(const struct lane *lane, enum lane_timer timer);
  */
 void lane_look_soon(struct lane *lane, const struct bc_conn *conn);
 
-/*
- * lane_look_at_all - the same for all connections: what is configured may be
- * another by now, and so may be their deadlines.
- */
-void lane_look_at_all(struct lane *lane);
-
 /* lane_remember - add to the memory of closed connections. */
 void lane_remember(struct lane *lane, const struct bc_peer_closing *closing);
 

@@ -143,7 +143,7 @@ static void take_config(struct lane_thread *self)
 	self->config = self->news->config;
 	self->limits = self->news->limits;
 	progress_refresh(&self->lane);
-	lane_look_at_all(&self->lane);
+	lane_time_changed(&self->lane);
 	set(&self->link.config_taken, number);
 }
 

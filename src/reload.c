@@ -20,6 +20,7 @@
 #include "src/config_listen.h"
 #include "src/config_load.h"
 #include "src/config_make.h"
+#include "src/lane_time.h"
 #include "src/lanes.h"
 #include "src/listening.h"
 #include "src/log.h"
@@ -204,7 +205,7 @@ static void apply(struct daemon *daemon, const struct config *wanted)
 	log_limit(config->log_rate);
 	listening_retune(daemon);
 	progress_refresh(&daemon->home);
-	lane_look_at_all(&daemon->home);
+	lane_time_changed(&daemon->home);
 	tell_lanes(daemon);
 	daemon_state_facts(daemon);
 }

@@ -20,6 +20,7 @@
 #include "src/config_listen.h"
 #include "src/config_load.h"
 #include "src/config_make.h"
+#include "src/config_source.h"
 #include "src/lane_time.h"
 #include "src/lanes.h"
 #include "src/listening.h"
@@ -181,20 +182,22 @@ static void apply_address(struct daemon *daemon, uint32_t i,
 	struct reload *reload = daemon->reload;
 	struct config_listen *listen = &daemon->config.listens[i];
 	uint64_t lag_bytes = listen->max_lag_bytes;
+	bool known = reload->lags[i] == wanted->max_lag_bytes;
 
 	config_listen_take_live(listen, wanted);
 	reload->lags[i] = wanted->max_lag_bytes;
 	if (lag_bytes <= wanted->max_lag_bytes)
 		return;
 	listen->max_lag_bytes = lag_bytes;
-	reload->lags_due_ns = daemon->home.now_ns + GRACE_NS;
+	/* not later for a SIGHUP that brings nothing new */
+	if (!known || reload->lags_due_ns == 0)
+		reload->lags_due_ns = daemon->home.now_ns + GRACE_NS;
 }
 
 static void apply(struct daemon *daemon, const struct config *wanted)
 {
 	struct config *config = &daemon->config;
 
-	daemon->reload->lags_due_ns = 0;
 	apply_options(config, wanted);
 	for (uint32_t i = 0; i < config->listen_count; i++)
 		apply_address(daemon, i, &wanted->listens[i]);
@@ -227,6 +230,7 @@ static void shrink_lags(struct daemon *daemon)
 
 static void tell_mistakes(const struct job *job)
 {
+	static const char warning[] = CONFIG_WARNING;
 	const char *line = job->said ? job->said : "";
 	char text[LINE_MAX], quoted[LINE_MAX];
 
@@ -237,8 +241,9 @@ static void tell_mistakes(const struct job *job)
 		size_t length = strcspn(line, "\n");
 
 		(void)snprintf(text, sizeof(text), "%.*s", (int)length, line);
-		log_event(LOG_LEVEL_WARN, "config_invalid", "error=%s",
-			  log_quote(text, quoted, sizeof(quoted)));
+		if (strncmp(text, warning, sizeof(warning) - 1) != 0)
+			log_event(LOG_LEVEL_WARN, "config_invalid", "error=%s",
+				  log_quote(text, quoted, sizeof(quoted)));
 		line += length;
 		line += *line == '\n';
 	}

@@ -342,19 +342,23 @@ static void finish(struct daemon *daemon, struct job *job)
 
 /* ---- The daemon's side ------------------------------------------------- */
 
-void reload_open(struct daemon *daemon, struct settings *settings, int argc,
-		 char *const argv[])
+struct reload *reload_open(const struct config *config,
+			   struct settings *settings, int argc,
+			   char *const argv[])
 {
 	struct reload *reload = calloc(1, sizeof(*reload));
 
-	if (!reload)
-		return;
+	if (!reload) {
+		log_event(LOG_LEVEL_WARN, "no_reload", "error=\"%s\"",
+			  strerror(ENOMEM));
+		return NULL;
+	}
 	reload->running = *settings;
 	memset(settings, 0, sizeof(*settings));
 	reload->argc = argc;
 	reload->argv = argv;
-	reload->receivers_max = daemon->config.max_receivers;
-	daemon->reload = reload;
+	reload->receivers_max = config->max_receivers;
+	return reload;
 }
 
 static void look_at_job(struct daemon *daemon)
@@ -392,14 +396,9 @@ void reload_tick(struct daemon *daemon)
 		tell_lanes(daemon);
 }
 
-void reload_close(struct daemon *daemon)
+void reload_close(struct reload *reload)
 {
-	struct reload *reload = daemon->reload;
-
-	daemon->reload = NULL;
-	if (!reload)
-		return;
-	if (reload->job && !is_done(reload->job))
+	if (!reload || (reload->job && !is_done(reload->job)))
 		return;
 	if (reload->job)
 		free_job(reload->job);

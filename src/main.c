@@ -46,20 +46,17 @@ static int start_log(const struct config *config)
 	return EX_OSERR;
 }
 
-static int serve(const struct config *config, struct settings *settings,
-		 int argc, char *argv[])
+static int serve(const struct config *config, struct reload *reload)
 {
 	static struct daemon daemon;
 	int ret;
 
 	last_words_open();
 	ret = daemon_start(&daemon, config);
-
 	if (ret != 0)
 		return ret;
-	reload_open(&daemon, settings, argc, argv);
+	daemon.reload = reload;
 	ret = loop_run(&daemon);
-	reload_close(&daemon);
 	daemon_stop(&daemon);
 	log_event(LOG_LEVEL_INFO, "stopped", "name=%s", config->name);
 	return ret;
@@ -68,12 +65,16 @@ static int serve(const struct config *config, struct settings *settings,
 static int run(const struct config *config, struct settings *settings, int argc,
 	       char *argv[])
 {
+	struct reload *reload;
 	int ret;
 
 	signals_open();
 	ret = start_log(config);
-	if (ret == 0)
-		ret = serve(config, settings, argc, argv);
+	if (ret == 0) {
+		reload = reload_open(config, settings, argc, argv);
+		ret = serve(config, reload);
+		reload_close(reload);
+	}
 	log_stop();
 	return ret;
 }

@@ -27,7 +27,7 @@
 #include "src/bucket.h"
 #include "src/lane.h"
 
-/* Times to go on are multiples of this, where other timers ring, too. */
+/* Times to go on are multiples of this: many go on together. */
 #define RATES_GRAIN_NS (UINT64_C(10) * 1000 * 1000)
 
 /* rates_begin - a connection is there: its buckets are full. */
@@ -49,7 +49,7 @@ uint64_t rates_look(struct lane *lane, const struct bc_conn *conn,
 
 /*
  * rates_allow - how much may it do now, of `wanted`? 0: it has to wait, counted;
- * the loop wakes when it need not any more, by LANE_READ or LANE_HELD.
+ * the loop wakes when it need not any more, by LANE_RATE or LANE_HELD.
  */
 static inline uint64_t rates_allow(struct lane *lane,
 				   const struct bc_conn *conn,

@@ -102,6 +102,27 @@ static bool half_is_there(void *argument)
 	return counter("bytes_in") >= 4 * MIB;
 }
 
+/* At the addresses where somebody comes in who has them. */
+static void limits_are_told_where_they_hold(void **state)
+{
+	static const char *const options[] = {
+		"--ring-size", "16M", "--ingest-rate", "3M", "--egress-rate",
+		"1K",	       NULL};
+
+	(void)state;
+	start(options, "", "", ",egress-rate=0,slow-policy=skip");
+
+	assert_int_equal(
+		daemon_fixture_logged(&daemon_,
+				      " role=ingest ingest_rate=3145728\n"),
+		1);
+	assert_int_equal(daemon_fixture_logged(
+				 &daemon_, " role=egress egress_rate=1024\n"),
+			 1);
+	daemon_fixture_await_log(&daemon_, " send_timeout_ms=0\n", 1);
+	daemon_fixture_stop(&daemon_);
+}
+
 /* What it may not put in stays in its own kernel, and in its hands. */
 static void sender_is_held_up_by_tcp(void **state)
 {
@@ -345,6 +366,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CROWD_TEST(sender_is_read_at_its_rate_and_loses_nothing),
+		CROWD_TEST(limits_are_told_where_they_hold),
 		CROWD_TEST(sender_is_held_up_by_tcp),
 		CROWD_TEST(who_comes_next_has_a_rate_of_its_own),
 		CROWD_TEST(limited_receiver_has_its_rate_and_others_all),

@@ -65,8 +65,8 @@ enum lane_timer {
 	LANE_TICK,  /* lane_time.h */
 	LANE_PRESS, /* gating.c: to look after local readers again */
 	LANE_ECHO,  /* echo.c: what is gathered is to go */
-	LANE_HELD,  /* rates.c: a receiver of egress.held may go on */
-	LANE_RATE,  /* rates.c: a sender may */
+	LANE_READ,  /* rates.c: who puts in may go on */
+	LANE_HELD,  /* rates.c: a receiver may, of egress.held */
 	LANE_TIMERS,
 };
 
@@ -109,6 +109,7 @@ struct lane {
 	uint32_t probe_slot;  /* where the round of half-closed ones goes on */
 	uint32_t clients;     /* connections with a session */
 	uint32_t subscribers; /* those of them that receive */
+	uint64_t rests_bytes; /* of all their sessions */
 };
 
 /*

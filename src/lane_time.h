@@ -35,6 +35,9 @@
  */
 bool lane_time_pass(struct lane *lane);
 
+/* lane_time_changed - timeouts have: all that is due is found out anew. */
+void lane_time_changed(struct lane *lane);
+
 /* lane_time_tick - ten times a second; the first one starts it. */
 void lane_time_tick(struct lane *lane);
 

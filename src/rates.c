@@ -52,7 +52,7 @@ uint64_t rates_look(struct lane *lane, const struct bc_conn *conn,
 		return min_u64(allowed, wanted);
 	}
 	begin_to_wait(lane, state, kind);
-	lane_arm_by(lane, kind == CONFIG_RATE_EGRESS ? LANE_HELD : LANE_RATE,
+	lane_arm_by(lane, kind == CONFIG_RATE_EGRESS ? LANE_HELD : LANE_READ,
 		    later(bucket_ready_ns(&state->bucket, rate, worth)));
 	return 0;
 }

@@ -49,7 +49,7 @@ uint64_t rates_look(struct lane *lane, const struct bc_conn *conn,
 
 /*
  * rates_allow - how much may it do now, of `wanted`? 0: it has to wait, counted;
- * the loop wakes when it need not any more, by LANE_RATE or LANE_HELD.
+ * the loop wakes when it need not any more, by LANE_READ or LANE_HELD.
  */
 static inline uint64_t rates_allow(struct lane *lane,
 				   const struct bc_conn *conn,

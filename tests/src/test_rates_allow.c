@@ -91,7 +91,7 @@ static void less_than_a_portion_is_waited_for(void **state)
 	lane.now_ns = due(LANE_HELD);
 	assert_true(lane_is_due(&lane, LANE_HELD));
 	assert_int_equal(allow(first, 1000), 30);
-	assert_int_equal(due(LANE_RATE), TIMERS_NEVER);
+	assert_int_equal(due(LANE_READ), TIMERS_NEVER);
 }
 
 /* What there is suffices for one that wants no more. */
@@ -134,7 +134,7 @@ static void who_puts_in_is_woken_for_by_another_timer(void **state)
 	assert_int_equal(rates_allow(&lane, first, CONFIG_RATE_RECORDS, 1000),
 			 0);
 
-	assert_int_equal(due(LANE_RATE), START_NS + 30 * MS);
+	assert_int_equal(due(LANE_READ), START_NS + 30 * MS);
 	assert_int_equal(due(LANE_HELD), TIMERS_NEVER);
 	assert_int_equal(lane.tally.counts[BC_COUNTER_ingest_rate_waits], 1);
 }

@@ -5,9 +5,11 @@
  * a time, with room for a machine that is busy with other things.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crowd_stage.h"
 
@@ -342,6 +344,72 @@ static void nobody_spins_for_a_rate(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- SIGHUP ------------------------------------------------------------ */
+
+static char path[64];
+
+static void write_file(const char *sender, const char *receiver)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fprintf(file,
+		"ring-size = 16M\nslow-policy = block\n"
+		"ingest = 127.0.0.1:0%s\negress = 127.0.0.1:0%s\n",
+		sender, receiver);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void reload(const char *sender, const char *receiver, unsigned times)
+{
+	write_file(sender, receiver);
+	assert_int_equal(kill(daemon_.pid, SIGHUP), 0);
+	daemon_fixture_await_log(&daemon_, "config_reloaded", times);
+}
+
+static bool a_part_is_there(void *argument)
+{
+	return ((const struct consumer *)argument)->bytes > 100 * KIB;
+}
+
+/* At the first rate it would all take a minute. */
+static void a_limit_changes_for_who_is_there(void **state)
+{
+	const char *options[] = {"--config", path, NULL};
+	struct consumer *remote;
+	uint64_t began_ms;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/bcast-test-rates-%ld.conf",
+		 (long)getpid());
+	write_file(",ingest-rate=200K", "");
+	daemon_fixture_launch(&daemon_, options);
+	daemon_fixture_await_log(&daemon_, "info listening ", 2);
+	crowd_open(&crowd, &daemon_);
+	crowd_send_from(&crowd, "ingest");
+	remote = crowd_receive(&crowd);
+	crowd_send(&crowd, 12 * MIB);
+	crowd_run_until(&crowd, a_part_is_there, remote);
+	assert_true(remote->bytes < 12 * MIB);
+
+	reload("", ",egress-rate=200K", 1);
+	crowd_run_until(&crowd, half_is_there, NULL);
+	assert_true(remote->bytes < 4 * MIB);
+	reload("", ",egress-rate=4M", 2);
+	began_ms = test_now_ms();
+	crowd_settle(&crowd);
+	assert_rate(12 * MIB, test_now_ms() - began_ms, 4 * MIB);
+	reload("", "", 3);
+	began_ms = test_now_ms();
+	crowd_send(&crowd, 12 * MIB);
+	crowd_settle(&crowd);
+
+	assert_true(test_now_ms() - began_ms < 2500);
+	assert_int_equal(remote->bytes, 24 * MIB);
+	assert_int_equal(counter("receivers_dropped"), 0);
+	daemon_fixture_stop(&daemon_);
+}
+
 static void none_is_no_limit(void **state)
 {
 	struct consumer *remote;
@@ -357,6 +425,12 @@ static void none_is_no_limit(void **state)
 	assert_int_equal(counter("ingest_rate_waits"), 0);
 	assert_int_equal(counter("egress_rate_waits"), 0);
 	daemon_fixture_stop(&daemon_);
+}
+
+static int close_with_file(void **state)
+{
+	(void)unlink(path);
+	return crowd_stage_close(state);
 }
 
 #define CROWD_TEST(f) \
@@ -377,6 +451,9 @@ int main(void)
 		CROWD_TEST(limited_receiver_that_skips_goes_on_at_its_rate),
 		CROWD_TEST(time_held_back_is_not_time_it_took_nothing),
 		CROWD_TEST(nobody_spins_for_a_rate),
+		cmocka_unit_test_setup_teardown(
+			a_limit_changes_for_who_is_there, crowd_stage_open,
+			close_with_file),
 		CROWD_TEST(none_is_no_limit),
 	};
 

@@ -12,6 +12,7 @@
 #include "src/loop.h"
 #include "src/signals.h"
 #include "src/start.h"
+#include "src/successor.h"
 
 /* A socket must not become standard error: keep 0 to 2 taken. */
 static void keep_standard_descriptors(void)
@@ -72,6 +73,7 @@ int main(int argc, char *argv[])
 		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 	if (ret != CONFIG_RUN)
 		return config_exit_code(ret);
+	successor_remember(argv);
 	signals_open();
 	ret = start_log(&config);
 	if (ret == 0)

@@ -80,7 +80,6 @@ struct ingest {
 	uint64_t received;	  /* bytes at the tail, not yet published */
 	uint64_t need_bytes;	  /* of the next read; see positions.need */
 	uint64_t paused_since_ns; /* 0: not paused */
-	uint64_t rate_due_ns;	  /* when a rate lets somebody go on */
 	bool given_up;	/* all receivers stalled: do not wait for them */
 	bool has_lease; /* from the first in line to its last receive */
 };

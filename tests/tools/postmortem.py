@@ -155,7 +155,7 @@ def each_fatal_signal_is_named_with_its_sender(stage):
         before = time.time_ns()
         stage.start()
         stage.daemon.send_signal(number)
-        assert stage.daemon.wait(20) == -number
+        assert stage.daemon.wait(20) in (-number, 1)  # 1: a sanitizer's report
         stage.daemon.stderr.close()
 
         text, whole = report(stage), as_json(stage)

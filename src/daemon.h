@@ -144,6 +144,7 @@ struct gating {
 };
 
 struct remote_nodes;
+struct reload;
 struct lane_thread;
 struct lane_news;
 
@@ -192,6 +193,7 @@ struct daemon {
 	struct gating gating;
 	struct echo echo;
 	struct name_watch name_watch;
+	struct reload *reload; /* NULL: no reload by SIGHUP */
 	struct service_notify service;
 	enum daemon_phase phase;
 	uint64_t drain_began_ns;

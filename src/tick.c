@@ -44,6 +44,4 @@ void tick(struct daemon *daemon)
 	signals_poll();
 	if (signals_take_succession() && daemon->phase == DAEMON_RUNNING)
 		successor_start();
-	if (signals_take_hangup())
-		log_reopen();
 }

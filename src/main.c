@@ -13,6 +13,7 @@
 #include "src/reload.h"
 #include "src/signals.h"
 #include "src/start.h"
+#include "src/successor.h"
 
 /* A socket must not become standard error: keep 0 to 2 taken. */
 static void keep_standard_descriptors(void)
@@ -68,6 +69,7 @@ static int run(const struct config *config, struct settings *settings, int argc,
 	struct reload *reload;
 	int ret;
 
+	successor_remember(argv);
 	signals_open();
 	ret = start_log(config);
 	if (ret == 0) {

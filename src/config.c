@@ -48,25 +48,31 @@ bool config_role_receives(enum config_role role)
 		return true;
 	case CONFIG_ROLE_INGEST:
 	case CONFIG_ROLE_ECHO:
+	case CONFIG_ROLE_ADMIN:
 		break;
 	}
 	return false;
 }
 
+uint32_t config_role_count(const struct config *config, enum config_role role)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		count += config->listens[i].role == role;
+	return count;
+}
+
 uint32_t config_echo_clients(const struct config *config)
 {
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].role == CONFIG_ROLE_ECHO)
-			return config->echo_max_clients;
-	return 0;
+	return config_role_count(config, CONFIG_ROLE_ECHO) > 0
+		       ? config->echo_max_clients
+		       : 0;
 }
 
 bool config_has_clients(const struct config *config)
 {
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].role == CONFIG_ROLE_PACKET)
-			return true;
-	return false;
+	return config_role_count(config, CONFIG_ROLE_PACKET) > 0;
 }
 
 /* ---- The one line ---- */
@@ -162,7 +168,14 @@ static bool is_listener(const struct option_row *row)
 {
 	return row->kind == OPTION_LISTEN || row->kind == OPTION_INGEST ||
 	       row->kind == OPTION_EGRESS || row->kind == OPTION_PACKET ||
-	       row->kind == OPTION_ECHO;
+	       row->kind == OPTION_ECHO || row->kind == OPTION_ADMIN;
+}
+
+/* --admin alone would be a look at a stream that nobody can reach. */
+static bool has_listener(const struct config *config)
+{
+	return config->listen_count >
+	       config_role_count(config, CONFIG_ROLE_ADMIN);
 }
 
 /* As if each default had been typed. Addresses wait: they would add up. */
@@ -370,7 +383,7 @@ int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
 		ret = read_options(&request, argc, argv);
 	if (ret != CONFIG_RUN)
 		return ret;
-	if (config->listen_count == 0)
+	if (!has_listener(config))
 		ret = apply_defaults(&request, true);
 	if (ret == 0)
 		ret = resolve_lag(&request);

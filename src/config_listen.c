@@ -62,6 +62,8 @@ static unsigned who_comes(const struct config_listen *listen)
 		return RECEIVERS;
 	case CONFIG_ROLE_ECHO:
 		return ECHOES;
+	case CONFIG_ROLE_ADMIN:
+		return 0;
 	case CONFIG_ROLE_ANY:
 	case CONFIG_ROLE_PACKET:
 		break;
@@ -80,6 +82,8 @@ static const char *option_name(const struct config_listen *listen)
 		return "packet";
 	case CONFIG_ROLE_ECHO:
 		return "echo";
+	case CONFIG_ROLE_ADMIN:
+		return "admin";
 	case CONFIG_ROLE_ANY:
 		break;
 	}
@@ -209,6 +213,8 @@ static int apply(const struct clause *clause)
 			key = &keys[i];
 	if (key == NULL)
 		return refuse_key(clause);
+	if (who_comes(clause->listen) == 0)
+		return refuse_place(clause, "does not concern this address");
 	if ((key->whose & who_comes(clause->listen)) == 0)
 		return refuse_place(clause, key->whose == SENDERS
 						    ? "is for senders"

@@ -85,6 +85,9 @@ static const char *allowed_always(enum option_kind kind)
 	case OPTION_CONGESTION:
 		return "auto, system, or a name of up to 15 letters, digits, _ "
 		       "and -";
+	case OPTION_ADMIN:
+		return "an address as for --listen, or PORT alone for "
+		       "127.0.0.1:PORT";
 	case OPTION_FILE:
 		return "a path of up to 255 bytes";
 	case OPTION_MODE:
@@ -235,6 +238,7 @@ bool options_range_shown(const struct option_row *row)
 		return false;
 	case OPTION_NAME:
 	case OPTION_LISTEN:
+	case OPTION_ADMIN:
 	case OPTION_RING:
 	case OPTION_SIZE:
 	case OPTION_LIMIT:

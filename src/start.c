@@ -18,6 +18,7 @@
 
 #include "net/fault.h"
 #include "shm/facts.h"
+#include "src/admin.h"
 #include "src/busy_poll.h"
 #include "src/dev_shm.h"
 #include "src/gating.h"
@@ -64,6 +65,8 @@ static void raise_descriptor_limit(const struct config *config)
 {
 	rlim_t needed = config->max_receivers + DAEMON_SENDERS_MAX +
 			config->nodes * DESCRIPTORS_PER_NODE +
+			config_role_count(config, CONFIG_ROLE_ADMIN) *
+				ADMIN_CLIENTS_MAX +
 			DESCRIPTORS_SPARE + config_echo_clients(config) +
 			config->egress_threads * DESCRIPTORS_PER_THREAD;
 	struct rlimit limit;
@@ -128,6 +131,44 @@ static uint64_t least_lag(const struct config *config)
 		    config->listens[i].max_lag_bytes < least)
 			least = config->listens[i].max_lag_bytes;
 	return least == UINT64_MAX ? config->max_lag_bytes : least;
+}
+
+static int explain_admin(int error)
+{
+	log_event(LOG_LEVEL_ERROR, "start_failed",
+		  "option=--admin error=\"%s\" "
+		  "fix=\"start without it, or free memory and descriptors\"",
+		  bcast_strerror(error));
+	return EX_OSERR;
+}
+
+static int start_admin(struct daemon *daemon)
+{
+	struct admin_door doors[ADMIN_DOORS_MAX];
+	pthread_attr_t attributes;
+	unsigned count = 0;
+	int ret;
+
+	for (uint32_t i = 0; i < daemon->listener_count; i++) {
+		const struct listener *listener = &daemon->listeners[i];
+
+		if (listener->role == CONFIG_ROLE_ADMIN &&
+		    count < ADMIN_DOORS_MAX)
+			doors[count++] = (struct admin_door){
+				.fd = listener->fd,
+				.loopback = listening_is_loopback(
+					&listener->bound.storage),
+			};
+	}
+	if (count == 0)
+		return 0;
+	if (pthread_attr_init(&attributes) != 0)
+		return explain_admin(-ENOMEM);
+	lanes_choose_cpus(daemon, &attributes);
+	ret = admin_start(&daemon->admin, daemon->config.name, doors, count,
+			  &attributes);
+	(void)pthread_attr_destroy(&attributes);
+	return ret < 0 ? explain_admin(ret) : 0;
 }
 
 static int init_parts(struct daemon *daemon)
@@ -215,6 +256,19 @@ static void state_facts(struct daemon *daemon)
 	}
 }
 
+static void warn_of_exposure(const struct listener *listener)
+{
+	if (listener->role != CONFIG_ROLE_ADMIN ||
+	    bc_sockaddr_is_unix(&listener->bound) ||
+	    listening_is_loopback(&listener->bound.storage))
+		return;
+	log_event(LOG_LEVEL_WARN, "admin_exposed",
+		  "addr=%s reason=\"neither encrypted nor authenticated: who "
+		  "can connect sees all\" fix=\"--admin PORT, for this machine "
+		  "only, or a proxy or firewall before it\"",
+		  listener->address);
+}
+
 static void announce_listener(const struct daemon *daemon,
 			      const struct listener *listener)
 {
@@ -236,8 +290,10 @@ static void announce(struct daemon *daemon)
 	else
 		log_event(LOG_LEVEL_INFO, "backend", "name=%s",
 			  daemon->backend->ops->name);
-	for (uint32_t i = 0; i < daemon->listener_count; i++)
+	for (uint32_t i = 0; i < daemon->listener_count; i++) {
+		warn_of_exposure(&daemon->listeners[i]);
 		announce_listener(daemon, &daemon->listeners[i]);
+	}
 }
 
 int daemon_start(struct daemon *daemon, const struct config *config)
@@ -282,6 +338,8 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		local_start(daemon);
 		ret = lanes_start(daemon);
 	}
+	if (ret == 0)
+		ret = start_admin(daemon);
 	if (ret != 0) {
 		/* the stream is not over because this try has failed */
 		if (daemon->adopted) {
@@ -298,6 +356,8 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 
 void daemon_stop(struct daemon *daemon)
 {
+	admin_stop(daemon->admin);
+	daemon->admin = NULL;
 	lanes_stop(daemon);
 	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);

@@ -14,8 +14,9 @@
 #include "src/closing.h"
 #include "src/egress.h"
 #include "src/log.h"
-#include "src/publishers.h"
+#include "src/publisher.h"
 #include "src/request.h"
+#include "src/send_queue.h"
 #include "src/session.h"
 
 #define DROP_ROUNDS_MAX 256u
@@ -78,8 +79,9 @@ static void begin_to_end(struct lane *lane, struct bc_conn *conn)
 	(void)shutdown(conn->fd, SHUT_WR);
 	/* a stop has a deadline of its own */
 	conn->abort_at_ns = conn->close_reason == BCAST_CLOSE_SHUTDOWN
-				    ? UINT64_MAX
+				    ? TIMERS_NEVER
 				    : lane->now_ns + END_IN_ORDER_NS;
+	lane_look_soon(lane, conn);
 }
 
 static void remember(struct lane *lane, const struct bc_conn *conn)
@@ -160,17 +162,17 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 		egress_remove(lane, conn);
 		bc_tally_add(&lane->tally, counter_of(conn->close_reason), 1);
 	}
-	if (conn->session && conn->session->publisher)
-		publishers_left(lane->daemon, conn);
-	if (conn->session)
+	if (conn->session) {
+		send_queue_remove(lane, conn);
 		session_end(lane, conn);
+	}
 	bc_conn_begin_close(conn);
 	log_end(lane, conn);
 	remember(lane, conn);
 	bc_peers_close(conn->shown);
 	/* last: the next in line is shown to join after this one has left */
-	if (!receiver && !conn->session)
-		lane->sender_left(lane->daemon, conn);
+	if (lane->left)
+		lane->left(lane->daemon, conn);
 	request_cancel(lane, conn, conn->in_flight);
 	closing_settle(lane, conn);
 }
@@ -196,21 +198,37 @@ void closing_settle(struct lane *lane, struct bc_conn *conn)
 	}
 	if (conn->fd >= 0)
 		end_socket(conn);
-	session_close(conn);
+	if (conn->session)
+		publisher_free(conn->session->publisher);
+	session_free(conn);
 	bc_conn_release(&lane->conns, conn);
 }
 
-void closing_press(struct lane *lane, bool all)
+static bool ends_in_order(const struct bc_conn *conn)
+{
+	return conn->state == BC_CONN_CLOSING && conn->fd >= 0 &&
+	       conn->abort_at_ns != 0;
+}
+
+uint64_t closing_look_after(struct lane *lane, struct bc_conn *conn)
+{
+	if (!ends_in_order(conn))
+		return TIMERS_NEVER;
+	if (lane->now_ns < conn->abort_at_ns)
+		return conn->abort_at_ns;
+	/* the notifications come with the next events */
+	reset_socket(conn);
+	return TIMERS_NEVER;
+}
+
+void closing_press(struct lane *lane)
 {
 	if (lane->zerocopy.owed == 0)
 		return;
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		struct bc_conn *conn = &lane->conns.conns[slot];
 
-		/* the notifications come with the next events */
-		if (conn->state == BC_CONN_CLOSING && conn->fd >= 0 &&
-		    conn->abort_at_ns != 0 &&
-		    (all || lane->now_ns >= conn->abort_at_ns))
+		if (ends_in_order(conn))
 			reset_socket(conn);
 	}
 }

@@ -24,8 +24,9 @@
 #include "src/busy_poll.h"
 #include "src/config.h"
 #include "src/socket_memory.h"
+#include "src/timers.h"
 
-/* The receivers' side. Only egress.c writes it. */
+/* The receivers' side: the lists are send_queue.c's, the rest progress.c's. */
 struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
@@ -33,9 +34,11 @@ struct egress {
 	uint32_t looks; /* of this pump, that filters have left (filter.h) */
 	uint32_t receivers;
 	uint32_t replaying; /* of these: they lead nobody */
-	uint32_t sending;   /* sends in flight, closing connections' too */
-	uint64_t floor;	    /* no send needs a byte before it; may be too low */
-	uint64_t hold;	    /* as in struct backpressure_positions, likewise */
+	uint32_t half_closed;
+	uint32_t sending; /* sends in flight, closing connections' too */
+	uint64_t floor;	  /* no send needs a byte before it; may be too low */
+	uint64_t last;	  /* the least cursor, when floor was computed */
+	uint64_t hold;	  /* as in struct backpressure_positions, likewise */
 	uint64_t hold_floor;
 	uint64_t patience;  /* of the others, the least of cursor + --max-lag */
 	uint64_t leader;    /* of the furthest, its floor; see leader_valid */
@@ -55,12 +58,21 @@ struct zerocopy {
 	uint32_t owed;	 /* sends not settled */
 };
 
+/* What the loop of a lane has to wake for, beside its connections. */
+enum lane_timer {
+	LANE_TICK,  /* lane_time.h */
+	LANE_PRESS, /* gating.c: to look after local readers again */
+	LANE_ECHO,  /* echo.c: what is gathered is to go */
+	LANE_TIMERS,
+};
+
 struct daemon;
 
 struct lane {
 	/* constant while it runs */
 	struct daemon *daemon; /* of the home lane; else NULL: no senders */
-	void (*sender_left)(struct daemon *daemon, struct bc_conn *conn);
+	/* a connection is ending, and in no list of the lane's; or NULL */
+	void (*left)(struct daemon *daemon, struct bc_conn *conn);
 	struct bc_segment *segment;
 	const struct config *config;
 	const struct backpressure_limits *limits;
@@ -70,6 +82,7 @@ struct lane {
 	uint32_t first_slot; /* where its slots begin in the table of peers */
 
 	struct bc_conn_table conns;
+	struct timers timers; /* by slot; then those of enum lane_timer */
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
 	struct zerocopy zerocopy;
@@ -91,6 +104,16 @@ int lane_init(struct lane *lane, uint32_t max_connections);
 
 /* lane_fini - free it. The backend is closed by now. Safe on a zeroed one. */
 void lane_fini(struct lane *lane);
+
+/* lane_arm - the loop wakes by then; TIMERS_NEVER: not for this. */
+void lane_arm(struct lane *lane, enum lane_timer timer, uint64_t due_ns);
+
+/*
+ * lane_look_soon - the connection has a deadline that it did not have, or an
+ * earlier one: lane_time.c looks at all that it has, in this turn of the loop or
+ * the next. One that is put off, as by each message, need not be told.
+ */
+void lane_look_soon(struct lane *lane, const struct bc_conn *conn);
 
 /* lane_remember - add to the memory of closed connections. */
 void lane_remember(struct lane *lane, const struct bc_peer_closing *closing);

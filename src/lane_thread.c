@@ -19,9 +19,12 @@
 #include "src/egress.h"
 #include "src/introduce.h"
 #include "src/lane_events.h"
+#include "src/lane_time.h"
 #include "src/lane_thread.h"
 #include "src/log.h"
-#include "src/tick.h"
+#include "src/progress.h"
+#include "src/send_queue.h"
+#include "src/slow.h"
 
 #define EVENTS_PER_TURN 512u
 
@@ -46,11 +49,11 @@ static struct backpressure_positions claims_of(struct lane *lane)
 {
 	struct backpressure_positions at = {.tail = lane->tail};
 
-	egress_claims(lane, &at);
+	progress_claims(lane, &at);
 	if (!backpressure_will_do(lane->limits, &at, true) ||
 	    bc_lease_wants_room(lane->segment)) {
-		egress_refresh_floor(lane);
-		egress_claims(lane, &at);
+		progress_refresh(lane);
+		progress_claims(lane, &at);
 	}
 	if (egress_is_empty(lane))
 		return (struct backpressure_positions){.floor = LANE_NO_FLOOR};
@@ -59,7 +62,8 @@ static struct backpressure_positions claims_of(struct lane *lane)
 
 static uint64_t leader_of(struct lane *lane)
 {
-	return egress_has_leader(lane) ? egress_leader(lane) : LANE_NO_LEADER;
+	return progress_has_leader(lane) ? progress_leader(lane)
+					 : LANE_NO_LEADER;
 }
 
 static void tell(const struct lane_link *link)
@@ -142,7 +146,7 @@ static void take_news(struct lane_thread *self)
 	if (tail != lane->tail) {
 		lane->tail = tail;
 		busy_poll_extend(&lane->busy_poll, lane->now_ns);
-		egress_on_published(lane);
+		send_queue_published(lane);
 	}
 	take_newcomers(self, given);
 }
@@ -175,18 +179,17 @@ static bool is_over(const struct lane_thread *self)
 
 static int64_t wait_ns(const struct lane_thread *self)
 {
+	uint64_t until_ns = timers_next(&self->lane.timers);
 	uint64_t now_ns;
 
-	if (egress_has_ready(&self->lane) || is_over(self))
+	if (send_queue_has_ready(&self->lane) || is_over(self))
 		return 0;
 	if (egress_is_empty(&self->lane))
 		return BC_NS_PER_S; /* nobody to look after */
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&self->lane.busy_poll, now_ns))
 		return 0;
-	return self->next_tick_ns > now_ns
-		       ? (int64_t)(self->next_tick_ns - now_ns)
-		       : 0;
+	return until_ns > now_ns ? (int64_t)(until_ns - now_ns) : 0;
 }
 
 /* `seen` was read before the news were: a change since ends the wait at once. */
@@ -213,15 +216,14 @@ static void dispatch(struct lane_thread *self, const struct bc_event *event)
 	closing_run(&self->lane);
 }
 
-static void tick_lane(struct lane_thread *self)
+static void pass_time(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
 
-	if (lane->now_ns < self->next_tick_ns)
+	if (!lane_time_pass(lane))
 		return;
-	self->next_tick_ns = lane->now_ns + TICK_NS;
-	lane_events_tick(lane);
-	set(&self->link.lag_max, egress_lag_max(lane));
+	lane_time_tick(lane);
+	set(&self->link.lag_max, progress_lag_max(lane));
 }
 
 static void drain(struct lane_thread *self)
@@ -231,7 +233,7 @@ static void drain(struct lane_thread *self)
 	egress_drain(&self->lane, self->order >= LANE_HURRY);
 	closing_run(&self->lane);
 	if (self->order >= LANE_HURRY)
-		closing_press(&self->lane, true);
+		closing_press(&self->lane);
 }
 
 /* What was posted has been with the kernel since; or nothing was. */
@@ -254,16 +256,16 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 	int count;
 
 	take_news(self);
-	egress_enforce_lag(lane, lag_limit(self));
+	slow_enforce(lane, lag_limit(self));
 	closing_run(lane);
 	drain(self);
-	posted = egress_has_ready(lane);
+	posted = send_queue_has_ready(lane);
 	egress_pump(lane);
 	if (!posted)
 		set_bound(self);
-	if (!egress_has_ready(lane))
+	if (!send_queue_has_ready(lane))
 		arm(self, seen);
-	tick_lane(self);
+	pass_time(self);
 	report(self);
 	count = bc_backend_wait(lane->backend, events, EVENTS_PER_TURN,
 				posted ? 0 : wait_ns(self), mask);
@@ -288,6 +290,7 @@ static void serve(struct lane_thread *self)
 
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	self->lane.now_ns = bc_monotonic_ns();
+	lane_time_tick(&self->lane); /* the first one starts it */
 	while (ret == 0 && !is_over(self))
 		ret = turn(self, &mask);
 	report(self);

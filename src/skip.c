@@ -8,6 +8,7 @@
 #include "src/filter.h"
 #include "src/log.h"
 #include "src/session.h"
+#include "src/session_tell.h"
 #include "src/skip.h"
 
 /*
@@ -70,6 +71,7 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 		return;
 	}
 	session->skips = true;
+	lane_look_soon(lane, conn);
 	session->skip_from = next;
 	conn->cursor = next.position;
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers_skips, 1);
@@ -99,7 +101,7 @@ void skip_land(struct lane *lane, struct bc_conn *conn)
 	    !outbox_is_empty(&session->outbox))
 		return;
 	move_on(lane, conn);
-	/* of a place that is just being written over, with the next tick */
+	/* of a place that is just being written over, in a while */
 	if (bc_record_index_exact(lane->segment, conn->cursor, &to) < 0)
 		return;
 	session->skips = false;

@@ -97,10 +97,13 @@ static void read_by_events(struct duel *duel, struct loop *loop)
 		total += events_take_all(duel->scene.reader);
 		atomic_store(&duel->taken, total);
 	}
-	/* the thread's own look would hide a lost wake, but for the time */
+	/*
+	 * The thread's own look would hide a lost wake, but for the time. On a
+	 * busy machine some rounds take that long for want of CPU.
+	 */
 	print_message("%u of %u rounds slow\n", (unsigned)slow,
 		      (unsigned)duel->rounds);
-	assert_true(slow <= 5);
+	assert_true(slow <= 5 + duel->rounds / 500);
 }
 
 static void run_duel(bool packets, enum writer writer, bool anonymous,

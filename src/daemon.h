@@ -81,6 +81,7 @@ struct ingest {
 	uint64_t received;	  /* bytes at the tail, not yet published */
 	uint64_t need_bytes;	  /* of the next read; see positions.need */
 	uint64_t paused_since_ns; /* 0: not paused */
+	uint64_t rate_due_ns;	  /* when a rate lets somebody go on */
 	bool given_up;	/* all receivers stalled: do not wait for them */
 	bool has_lease; /* from the first in line to its last receive */
 };
@@ -101,6 +102,7 @@ struct publishing {
 	struct publisher *direct; /* publish_direct: who writes; or NULL */
 	uint64_t have;		  /* publish_direct: bytes behind the tail */
 	uint64_t done;		  /* publish_direct: of these, to publish */
+	bool unread; /* publish_direct: records wait behind the tail */
 };
 
 /* A local publisher, as we see it. Only local.c writes it. */

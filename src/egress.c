@@ -11,6 +11,7 @@
 #include "src/filter.h"
 #include "src/log.h"
 #include "src/progress.h"
+#include "src/rates.h"
 #include "src/request.h"
 #include "src/send_queue.h"
 #include "src/session.h"
@@ -74,6 +75,15 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 	}
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
+	size = rates_allow(lane, conn, CONFIG_RATE_EGRESS, size,
+			   &lane->egress.held_until_ns);
+	if (size == 0) {
+		/* it is us who send nothing */
+		conn->owed_since_ns = 0;
+		conn->overdue = false;
+		send_queue_hold(lane, conn);
+		return;
+	}
 	conn->offered = size;
 	if (conn->owed_since_ns == 0)
 		conn->owed_since_ns = lane->now_ns;
@@ -101,6 +111,7 @@ void egress_pump(struct lane *lane)
 	struct bc_conn *conn;
 
 	lane->egress.looks = FILTER_RECORDS_LANE;
+	send_queue_begin_turn(lane);
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
 		conn = send_queue_next(lane);
 		if (!conn)
@@ -128,6 +139,7 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 	bc_peers_max(&conn->shown->lag_max, lane->tail - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
+	rates_take(lane, conn, CONFIG_RATE_EGRESS, bytes);
 	if (conn->session)
 		session_on_sent(lane, conn, bytes);
 	conn->owed_since_ns = 0;

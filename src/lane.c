@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* lane.c - see lane.h. */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "src/lane.h"
 
 /* A connection is in one of these, or one of others' (conn.h). */
@@ -7,14 +10,19 @@ enum list {
 	LIST_READY = 2,
 	LIST_CAUGHT_UP,
 	LIST_LATER,
+	LIST_HELD,
 };
 
 static void init_egress(struct egress *egress)
 {
-	*egress = (struct egress){.patience = UINT64_MAX};
+	*egress = (struct egress){
+		.patience = UINT64_MAX,
+		.held_until_ns = UINT64_MAX,
+	};
 	bc_conn_list_init(&egress->ready, LIST_READY);
 	bc_conn_list_init(&egress->caught_up, LIST_CAUGHT_UP);
 	bc_conn_list_init(&egress->later, LIST_LATER);
+	bc_conn_list_init(&egress->held, LIST_HELD);
 }
 
 int lane_init(struct lane *lane, uint32_t max_connections)
@@ -28,6 +36,9 @@ int lane_init(struct lane *lane, uint32_t max_connections)
 	lane->busy_poll.budget_ns = (uint64_t)lane->config->busy_poll_us * 1000;
 	/* without it, half-closed receivers are found out when sent to */
 	(void)bc_peer_socket_open(&lane->peer_socket);
+	lane->rates = calloc(max_connections, sizeof(lane->rates[0]));
+	if (!lane->rates)
+		return -ENOMEM;
 	return bc_conn_table_init(&lane->conns, max_connections);
 }
 
@@ -35,6 +46,8 @@ void lane_fini(struct lane *lane)
 {
 	bc_conn_table_fini(&lane->conns);
 	timers_fini(&lane->timers);
+	free(lane->rates);
+	lane->rates = NULL;
 	bc_peer_socket_close(&lane->peer_socket);
 }
 

@@ -21,6 +21,7 @@
 #include "shm/peers.h"
 #include "shm/segment.h"
 #include "src/backpressure.h"
+#include "src/bucket.h"
 #include "src/busy_poll.h"
 #include "src/config.h"
 #include "src/socket_memory.h"
@@ -31,6 +32,8 @@ struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
 	struct bc_conn_list later;     /* within a pump: ready, next time */
+	struct bc_conn_list held;      /* idle, bytes to send: by its rate */
+	uint64_t held_until_ns; /* when one of these may go on; or never */
 	uint32_t looks; /* of this pump, that filters have left (filter.h) */
 	uint32_t receivers;
 	uint32_t replaying; /* of these: they lead nobody */
@@ -66,6 +69,16 @@ enum lane_timer {
 	LANE_TIMERS,
 };
 
+/* One rate of a connection. Only rates.c writes it. */
+struct rates_state {
+	struct bucket bucket;
+	bool waits; /* it may do nothing now */
+};
+
+struct rates {
+	struct rates_state states[CONFIG_RATES];
+};
+
 struct daemon;
 
 struct lane {
@@ -83,6 +96,7 @@ struct lane {
 
 	struct bc_conn_table conns;
 	struct timers timers; /* by slot; then those of enum lane_timer */
+	struct rates *rates; /* one a connection */
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
 	struct zerocopy zerocopy;

@@ -186,6 +186,8 @@ static int64_t wait_ns(const struct lane_thread *self)
 		return 0;
 	if (egress_is_empty(&self->lane))
 		return BC_NS_PER_S; /* nobody to look after */
+	if (self->lane.egress.held_until_ns < until_ns)
+		until_ns = self->lane.egress.held_until_ns;
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&self->lane.busy_poll, now_ns))
 		return 0;

@@ -166,6 +166,10 @@ static int64_t wait_ns(const struct daemon *daemon)
 	if (send_queue_has_ready(&daemon->home) || post_has_work(daemon) ||
 	    publishing_has_more(daemon))
 		return 0;
+	if (daemon->home.egress.held_until_ns < until_ns)
+		until_ns = daemon->home.egress.held_until_ns;
+	if (daemon->ingest.rate_due_ns < until_ns)
+		until_ns = daemon->ingest.rate_due_ns;
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
 		return 0;
@@ -175,16 +179,19 @@ static int64_t wait_ns(const struct daemon *daemon)
 static void arm(struct daemon *daemon)
 {
 	struct backpressure_positions at;
+	uint64_t bytes = 0;
 
 	if (publishing_arm(daemon))
 		return;
-	if (!ingest_wants_to_read(daemon)) {
+	if (ingest_wants_to_read(daemon))
+		bytes = ingest_allowance(daemon);
+	if (bytes == 0) {
 		gating_pass(daemon);
 		return;
 	}
 	at = receivers_positions(daemon);
 	at.gate = gating_floor(daemon);
-	ingest_arm(daemon, &at);
+	ingest_arm(daemon, &at, bytes);
 }
 
 static int turn(struct daemon *daemon)
@@ -205,6 +212,7 @@ static int turn(struct daemon *daemon)
 		closing_run(&daemon->home);
 	}
 	greeting_resume(daemon);
+	daemon->ingest.rate_due_ns = UINT64_MAX;
 	if (ingest_publish(daemon) || publishing_turn(daemon))
 		receivers_published(daemon);
 	follow_stream(daemon);

@@ -17,6 +17,7 @@
 
 #include "net/fault.h"
 #include "shm/facts.h"
+#include "shm/last_words.h"
 #include "src/admin.h"
 #include "src/busy_poll.h"
 #include "src/descriptors.h"
@@ -318,6 +319,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		/* the stream is not over because this try has failed */
 		if (daemon->adopted) {
 			log_segment_detach();
+			bc_last_words_detach();
 			bc_segment_close(&daemon->segment);
 		}
 		daemon_stop(daemon);

@@ -198,6 +198,8 @@ check_full() {
 		step manuals check_manuals
 		step install tests/install/install.sh build/gcc-release
 	fi
+	step package-build tools/package.sh &&
+		step package tests/package/package.sh build/package
 	# by clang: gcc has no fences under TSan, and warns
 	build_and_test clang-thread clang Debug thread -R '^shm/'
 	# with LTO for each test it would take a minute more; gcc's build has it

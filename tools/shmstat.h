@@ -118,6 +118,14 @@ int shmstat_prometheus(const char *name,
 
 /* ---- shmstat_json.c ------------------------------------------------------ */
 
+/*
+ * shmstat_json_object - what shmstat_json() prints, the caller's; *whole only
+ * if the result is 0. Results likewise.
+ */
+int shmstat_json_object(const char *name,
+			const struct shmstat_sections *sections,
+			struct json_object **whole);
+
 /* shmstat_json - print it. Returns 0, -ENOMEM, or as bcast_monitor_open(). */
 int shmstat_json(const char *name, const struct shmstat_sections *sections);
 

@@ -52,15 +52,23 @@ static void explain_nodes(const char *name, struct json_object *whole)
 			       json_value_TEXT(nodes_problem(name, ret).text));
 }
 
+int shmstat_json_object(const char *name,
+			const struct shmstat_sections *sections,
+			struct json_object **whole)
+{
+	int ret = get(name, wanted(sections), whole);
+
+	if (ret == 0)
+		explain_nodes(name, *whole);
+	return ret;
+}
+
 int shmstat_json(const char *name, const struct shmstat_sections *sections)
 {
 	struct json_object *whole;
-	int ret = get(name, wanted(sections), &whole);
+	int ret = shmstat_json_object(name, sections, &whole);
 
-	if (ret < 0)
-		return ret;
-	explain_nodes(name, whole);
-	return json_value_print(whole, false);
+	return ret < 0 ? ret : json_value_print(whole, false);
 }
 
 /* ---- All streams ------------------------------------------------------- */

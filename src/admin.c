@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -141,6 +142,15 @@ static enum MHD_Result on_request(void *argument,
 				   body_bytes, request);
 }
 
+/* As UnescapeCallback: a path is taken as it stands, %00 and all. */
+static size_t leave_escaped(void *argument, struct MHD_Connection *connection,
+			    char *text)
+{
+	(void)argument;
+	(void)connection;
+	return strlen(text);
+}
+
 static void end_slow(struct admin *admin, uint64_t now_ns)
 {
 	const uint64_t limit_ns = REQUEST_MS * (uint64_t)BC_NS_PER_MS;
@@ -217,7 +227,8 @@ static int open_door(struct door *door, int fd)
 		ADMIN_CLIENTS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		CLIENTS_OF_PEER, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CLIENT_BYTES,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+		leave_escaped, NULL, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, door, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
 		door, MHD_OPTION_END);
 	if (!door->http) {

@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#define ADMIN_DOORS_MAX	  16u
+#define ADMIN_DOORS_MAX	  64u /* as many as the daemon has listeners */
 #define ADMIN_CLIENTS_MAX 64u /* at a time, at one address */
 
 /* An address to serve. */

@@ -77,8 +77,8 @@ uint64_t commit_read_size(const struct daemon *daemon, uint64_t have)
 static uint64_t allowed(struct daemon *daemon, struct publisher *publisher,
 			enum config_rate kind, uint64_t wanted)
 {
-	uint64_t most = rates_allow(&daemon->home, publisher->conn, kind,
-				    wanted, &daemon->ingest.rate_due_ns);
+	uint64_t most =
+		rates_allow(&daemon->home, publisher->conn, kind, wanted);
 
 	if (most == 0)
 		publisher->conn->session->heard_ns = daemon->home.now_ns;

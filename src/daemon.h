@@ -81,7 +81,6 @@ struct ingest {
 	uint64_t received;	  /* bytes at the tail, not yet published */
 	uint64_t need_bytes;	  /* of the next read; see positions.need */
 	uint64_t paused_since_ns; /* 0: not paused */
-	uint64_t rate_due_ns;	  /* when a rate lets somebody go on */
 	bool given_up;	/* all receivers stalled: do not wait for them */
 	bool has_lease; /* from the first in line to its last receive */
 };
@@ -147,6 +146,7 @@ struct gating {
 
 struct admin;
 struct remote_nodes;
+struct reload;
 struct lane_thread;
 struct lane_news;
 
@@ -195,7 +195,8 @@ struct daemon {
 	struct gating gating;
 	struct echo echo;
 	struct name_watch name_watch;
-	struct admin *admin; /* --admin's thread; NULL: there is none */
+	struct admin *admin;   /* --admin's thread; NULL: there is none */
+	struct reload *reload; /* NULL: no reload by SIGHUP */
 	struct service_notify service;
 	enum daemon_phase phase;
 	uint64_t drain_began_ns;

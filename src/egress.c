@@ -75,8 +75,7 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 	}
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
-	size = rates_allow(lane, conn, CONFIG_RATE_EGRESS, size,
-			   &lane->egress.held_until_ns);
+	size = rates_allow(lane, conn, CONFIG_RATE_EGRESS, size);
 	if (size == 0) {
 		/* it is us who send nothing */
 		conn->owed_since_ns = 0;

@@ -249,8 +249,7 @@ bool ingest_may_read(struct daemon *daemon,
 uint64_t ingest_allowance(struct daemon *daemon)
 {
 	return rates_allow(&daemon->home, daemon->ingest.line[0],
-			   CONFIG_RATE_INGEST, daemon->limits.read_bytes,
-			   &daemon->ingest.rate_due_ns);
+			   CONFIG_RATE_INGEST, daemon->limits.read_bytes);
 }
 
 void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at,

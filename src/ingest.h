@@ -44,7 +44,7 @@ void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at,
 
 /*
  * ingest_allowance - the sender wants to be read: how much may that bring by its
- * rate? 0: it has to wait, until ingest.rate_due_ns.
+ * rate? 0: it has to wait (LANE_READ).
  */
 uint64_t ingest_allowance(struct daemon *daemon);
 

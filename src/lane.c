@@ -15,10 +15,7 @@ enum list {
 
 static void init_egress(struct egress *egress)
 {
-	*egress = (struct egress){
-		.patience = UINT64_MAX,
-		.held_until_ns = UINT64_MAX,
-	};
+	*egress = (struct egress){.patience = UINT64_MAX};
 	bc_conn_list_init(&egress->ready, LIST_READY);
 	bc_conn_list_init(&egress->caught_up, LIST_CAUGHT_UP);
 	bc_conn_list_init(&egress->later, LIST_LATER);
@@ -54,6 +51,21 @@ void lane_fini(struct lane *lane)
 void lane_arm(struct lane *lane, enum lane_timer timer, uint64_t due_ns)
 {
 	timers_arm(&lane->timers, lane->conns.count + timer, due_ns);
+}
+
+bool lane_is_due(const struct lane *lane, enum lane_timer timer)
+{
+	return timers_due(&lane->timers, lane->conns.count + timer) <=
+	       lane->now_ns;
+}
+
+/* One that has come wakes nobody any more: this turn is what it woke for. */
+void lane_arm_by(struct lane *lane, enum lane_timer timer, uint64_t due_ns)
+{
+	if (lane_is_due(lane, timer))
+		lane_arm(lane, timer, due_ns);
+	else
+		timers_arm_by(&lane->timers, lane->conns.count + timer, due_ns);
 }
 
 void lane_look_soon(struct lane *lane, const struct bc_conn *conn)

@@ -32,8 +32,7 @@ struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
 	struct bc_conn_list later;     /* within a pump: ready, next time */
-	struct bc_conn_list held;      /* idle, bytes to send: by its rate */
-	uint64_t held_until_ns; /* when one of these may go on; or never */
+	struct bc_conn_list held;      /* idle, bytes to send: LANE_HELD */
 	uint32_t looks; /* of this pump, that filters have left (filter.h) */
 	uint32_t receivers;
 	uint32_t replaying; /* of these: they lead nobody */
@@ -66,6 +65,8 @@ enum lane_timer {
 	LANE_TICK,  /* lane_time.h */
 	LANE_PRESS, /* gating.c: to look after local readers again */
 	LANE_ECHO,  /* echo.c: what is gathered is to go */
+	LANE_READ,  /* rates.c: who puts in may go on */
+	LANE_HELD,  /* rates.c: a receiver may, of egress.held */
 	LANE_TIMERS,
 };
 
@@ -96,7 +97,7 @@ struct lane {
 
 	struct bc_conn_table conns;
 	struct timers timers; /* by slot; then those of enum lane_timer */
-	struct rates *rates; /* one a connection */
+	struct rates *rates;  /* one a connection */
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
 	struct zerocopy zerocopy;
@@ -108,6 +109,7 @@ struct lane {
 	uint32_t probe_slot;  /* where the round of half-closed ones goes on */
 	uint32_t clients;     /* connections with a session */
 	uint32_t subscribers; /* those of them that receive */
+	uint64_t rests_bytes; /* of all their sessions */
 };
 
 /*
@@ -121,6 +123,12 @@ void lane_fini(struct lane *lane);
 
 /* lane_arm - the loop wakes by then; TIMERS_NEVER: not for this. */
 void lane_arm(struct lane *lane, enum lane_timer timer, uint64_t due_ns);
+
+/* lane_arm_by - the same, unless it will wake for this earlier anyway. */
+void lane_arm_by(struct lane *lane, enum lane_timer timer, uint64_t due_ns);
+
+/* lane_is_due - has that come? Until lane_time_pass(), at the turn's end. */
+bool lane_is_due(const struct lane *lane, enum lane_timer timer);
 
 /*
  * lane_look_soon - the connection has a deadline that it did not have, or an

@@ -133,6 +133,20 @@ static void take_newcomers(struct lane_thread *self, uint64_t given)
 	}
 }
 
+/* What was remembered of its receivers may be another one by it. */
+static void take_config(struct lane_thread *self)
+{
+	uint64_t number = get(&self->news->config_number);
+
+	if (number == get(&self->link.config_taken))
+		return;
+	self->config = self->news->config;
+	self->limits = self->news->limits;
+	progress_refresh(&self->lane);
+	lane_time_changed(&self->lane);
+	set(&self->link.config_taken, number);
+}
+
 static void take_news(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
@@ -143,6 +157,7 @@ static void take_news(struct lane_thread *self)
 	/* then the tail, which has reached the newcomers' positions */
 	given = get(&self->link.given);
 	tail = get(&self->news->tail);
+	take_config(self);
 	if (tail != lane->tail) {
 		lane->tail = tail;
 		busy_poll_extend(&lane->busy_poll, lane->now_ns);
@@ -186,8 +201,6 @@ static int64_t wait_ns(const struct lane_thread *self)
 		return 0;
 	if (egress_is_empty(&self->lane))
 		return BC_NS_PER_S; /* nobody to look after */
-	if (self->lane.egress.held_until_ns < until_ns)
-		until_ns = self->lane.egress.held_until_ns;
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&self->lane.busy_poll, now_ns))
 		return 0;

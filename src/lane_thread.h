@@ -20,6 +20,8 @@ struct lane_thread {
 	struct lane lane; /* the thread's; its constants are set before */
 	struct lane_link link;
 	const struct lane_news *news;
+	struct config config; /* what the lane's say: its own */
+	struct backpressure_limits limits;
 	pthread_t thread;
 	bool running;
 

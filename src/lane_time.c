@@ -79,6 +79,13 @@ bool lane_time_pass(struct lane *lane)
 	return tick;
 }
 
+void lane_time_changed(struct lane *lane)
+{
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++)
+		if (lane->conns.conns[slot].state != BC_CONN_FREE)
+			lane_look_soon(lane, &lane->conns.conns[slot]);
+}
+
 /* ---- Ten times a second ------------------------------------------------ */
 
 /* Goes round all slots, some each time. */

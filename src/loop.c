@@ -35,6 +35,7 @@
 #include "src/post.h"
 #include "src/publishing.h"
 #include "src/receivers.h"
+#include "src/reload.h"
 #include "src/roles.h"
 #include "src/send_queue.h"
 #include "src/signals.h"
@@ -166,10 +167,6 @@ static int64_t wait_ns(const struct daemon *daemon)
 	if (send_queue_has_ready(&daemon->home) || post_has_work(daemon) ||
 	    publishing_has_more(daemon))
 		return 0;
-	if (daemon->home.egress.held_until_ns < until_ns)
-		until_ns = daemon->home.egress.held_until_ns;
-	if (daemon->ingest.rate_due_ns < until_ns)
-		until_ns = daemon->ingest.rate_due_ns;
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
 		return 0;
@@ -212,7 +209,6 @@ static int turn(struct daemon *daemon)
 		closing_run(&daemon->home);
 	}
 	greeting_resume(daemon);
-	daemon->ingest.rate_due_ns = UINT64_MAX;
 	if (ingest_publish(daemon) || publishing_turn(daemon))
 		receivers_published(daemon);
 	follow_stream(daemon);
@@ -227,8 +223,10 @@ static int turn(struct daemon *daemon)
 	local_pace(daemon);
 	ingest_release(daemon);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);
-	if (lane_time_pass(&daemon->home))
+	if (lane_time_pass(&daemon->home)) {
 		tick(daemon);
+		reload_tick(daemon);
+	}
 	drain_step(daemon, signals_take());
 	lanes_arm(daemon);
 	post_arm(daemon);

@@ -37,7 +37,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 }
 
 uint64_t rates_look(struct lane *lane, const struct bc_conn *conn,
-		    enum config_rate kind, uint64_t wanted, uint64_t *due_ns)
+		    enum config_rate kind, uint64_t wanted)
 {
 	struct rates_state *state = state_of(lane, conn, kind);
 	uint64_t rate = rates_of(lane, conn, kind);
@@ -52,8 +52,8 @@ uint64_t rates_look(struct lane *lane, const struct bc_conn *conn,
 		return min_u64(allowed, wanted);
 	}
 	begin_to_wait(lane, state, kind);
-	*due_ns = min_u64(*due_ns,
-			  later(bucket_ready_ns(&state->bucket, rate, worth)));
+	lane_arm_by(lane, kind == CONFIG_RATE_EGRESS ? LANE_HELD : LANE_READ,
+		    later(bucket_ready_ns(&state->bucket, rate, worth)));
 	return 0;
 }
 

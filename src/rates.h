@@ -27,8 +27,8 @@
 #include "src/bucket.h"
 #include "src/lane.h"
 
-/* Times to go on are multiples of this: many go on together. */
-#define RATES_GRAIN_NS (UINT64_C(5) * 1000 * 1000)
+/* Times to go on are multiples of this, where other timers ring, too. */
+#define RATES_GRAIN_NS (UINT64_C(10) * 1000 * 1000)
 
 /* rates_begin - a connection is there: its buckets are full. */
 void rates_begin(struct lane *lane, const struct bc_conn *conn);
@@ -45,20 +45,19 @@ static inline uint64_t rates_of(const struct lane *lane,
 
 /* rates_look - rates_allow() where there is a limit. */
 uint64_t rates_look(struct lane *lane, const struct bc_conn *conn,
-		    enum config_rate kind, uint64_t wanted, uint64_t *due_ns);
+		    enum config_rate kind, uint64_t wanted);
 
 /*
  * rates_allow - how much may it do now, of `wanted`? 0: it has to wait, counted;
- * *due_ns is then lowered to when it need not any more.
+ * the loop wakes when it need not any more, by LANE_READ or LANE_HELD.
  */
 static inline uint64_t rates_allow(struct lane *lane,
 				   const struct bc_conn *conn,
-				   enum config_rate kind, uint64_t wanted,
-				   uint64_t *due_ns)
+				   enum config_rate kind, uint64_t wanted)
 {
 	if (rates_of(lane, conn, kind) == 0)
 		return wanted;
-	return rates_look(lane, conn, kind, wanted, due_ns);
+	return rates_look(lane, conn, kind, wanted);
 }
 
 /*

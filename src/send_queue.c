@@ -65,19 +65,14 @@ void send_queue_hold(struct lane *lane, struct bc_conn *conn)
 	bc_conn_list_push(&lane->conns, &lane->egress.held, conn);
 }
 
-static bool held_is_due(const struct lane *lane)
-{
-	return lane->now_ns >= lane->egress.held_until_ns;
-}
-
 void send_queue_begin_turn(struct lane *lane)
 {
 	struct egress *egress = &lane->egress;
 	struct bc_conn *conn;
 
-	if (!held_is_due(lane))
+	if (!lane_is_due(lane, LANE_HELD))
 		return;
-	egress->held_until_ns = UINT64_MAX;
+	lane_arm(lane, LANE_HELD, TIMERS_NEVER);
 	while ((conn = bc_conn_list_pop(&lane->conns, &egress->held)))
 		bc_conn_list_push(&lane->conns, &egress->ready, conn);
 }
@@ -98,7 +93,8 @@ void send_queue_end_turn(struct lane *lane)
 
 bool send_queue_has_ready(const struct lane *lane)
 {
-	return lane->egress.ready.head != BC_CONN_NONE || held_is_due(lane);
+	return lane->egress.ready.head != BC_CONN_NONE ||
+	       lane_is_due(lane, LANE_HELD);
 }
 
 bool send_queue_has_caught_up(const struct lane *lane)

@@ -25,7 +25,7 @@ void send_queue_nudge(struct lane *lane, struct bc_conn *conn);
 /* send_queue_postpone - a client that has nothing to send in this turn. */
 void send_queue_postpone(struct lane *lane, struct bc_conn *conn);
 
-/* send_queue_hold - its rate allows nothing now: egress.held_until_ns says so. */
+/* send_queue_hold - its rate allows nothing now; LANE_HELD is armed. */
 void send_queue_hold(struct lane *lane, struct bc_conn *conn);
 
 /*

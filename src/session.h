@@ -47,6 +47,7 @@ struct session {
 	struct outbox outbox;
 	struct bc_packet_stream in;
 	uint64_t heartbeat_ns; /* we are silent for no longer */
+	uint64_t idle_ns;      /* nor is it; both as its WELCOME says */
 	uint64_t heard_ns;     /* when something came; as the lane's clock */
 	uint64_t spoke_ns;     /* when something was sent */
 	uint64_t leave_by_ns;  /* LEAVING: with or without the last words */
@@ -64,12 +65,13 @@ struct session {
 
 	/* a subscriber: where the span ends that is being sent */
 	uint64_t span_end;
-	enum config_slow_policy policy;
+	uint16_t wish;		  /* enum bcast_wish: see lag.h */
 	uint64_t replay_since_ns; /* lag.h; 0: it never did replay */
 	bool replays;
 	bool skips; /* skip.h: from there on, until it lands */
 	struct bc_record_place skip_from;
-	unsigned char *key; /* filter.h */
+	uint64_t rest_bytes; /* of a record, in the outbox */
+	unsigned char *key;  /* filter.h */
 	uint16_t key_length;
 	struct bc_record_place filtered_from; /* sequence 0: nothing */
 	struct bc_record_place filtered_to;   /* is to be told */
@@ -83,6 +85,9 @@ int session_open(struct lane *lane, struct bc_conn *conn);
 
 /* session_move - that of a subscriber, which another lane has given up. */
 void session_move(struct lane *lane, struct bc_conn *conn);
+
+/* session_drop_rest - what a skip has copied (skip.h) is not there any more. */
+void session_drop_rest(struct lane *lane, struct session *session);
 
 /* session_end - the connection is ending, or goes to another lane. */
 void session_end(struct lane *lane, const struct bc_conn *conn);

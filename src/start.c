@@ -18,7 +18,7 @@
 #include "net/fault.h"
 #include "shm/facts.h"
 #include "shm/last_words.h"
-#include "src/admin.h"
+#include "src/admin_open.h"
 #include "src/busy_poll.h"
 #include "src/descriptors.h"
 #include "src/dev_shm.h"
@@ -95,63 +95,14 @@ static int open_backend(struct daemon *daemon)
 	return EX_OSERR;
 }
 
-/* Of all addresses where receivers come in. */
-static uint64_t least_lag(const struct config *config)
-{
-	uint64_t least = UINT64_MAX;
-
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config_role_receives(config->listens[i].role) &&
-		    config->listens[i].max_lag_bytes < least)
-			least = config->listens[i].max_lag_bytes;
-	return least == UINT64_MAX ? config->max_lag_bytes : least;
-}
-
-static int explain_admin(int error)
-{
-	log_event(LOG_LEVEL_ERROR, "start_failed",
-		  "option=--admin error=\"%s\" "
-		  "fix=\"start without it, or free memory and descriptors\"",
-		  bcast_strerror(error));
-	return EX_OSERR;
-}
-
-static int start_admin(struct daemon *daemon)
-{
-	struct admin_door doors[ADMIN_DOORS_MAX];
-	pthread_attr_t attributes;
-	unsigned count = 0;
-	int ret;
-
-	for (uint32_t i = 0; i < daemon->listener_count; i++) {
-		const struct listener *listener = &daemon->listeners[i];
-
-		if (listener->role == CONFIG_ROLE_ADMIN &&
-		    count < ADMIN_DOORS_MAX)
-			doors[count++] = (struct admin_door){
-				.fd = listener->fd,
-				.loopback = listening_is_loopback(
-					&listener->bound.storage),
-			};
-	}
-	if (count == 0)
-		return 0;
-	if (pthread_attr_init(&attributes) != 0)
-		return explain_admin(-ENOMEM);
-	lanes_choose_cpus(daemon, &attributes);
-	ret = admin_start(&daemon->admin, daemon->config.name, doors, count,
-			  &attributes);
-	(void)pthread_attr_destroy(&attributes);
-	return ret < 0 ? explain_admin(ret) : 0;
-}
-
 static int init_parts(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
-	uint64_t read_bytes = config_read_bytes(config->ring_size_bytes);
 
-	daemon->limits = backpressure_limits(config->ring_size_bytes,
-					     read_bytes, least_lag(config));
+	daemon->limits =
+		backpressure_limits(config->ring_size_bytes,
+				    config_read_bytes(config->ring_size_bytes),
+				    config_least_lag(config));
 	daemon->home.daemon = daemon;
 	daemon->home.left = roles_left;
 	daemon->home.segment = &daemon->segment;
@@ -201,7 +152,7 @@ static const char *own_options(const struct daemon *daemon,
 	return text;
 }
 
-static void state_facts(struct daemon *daemon)
+void daemon_state_facts(struct daemon *daemon)
 {
 	struct bc_segment *segment = &daemon->segment;
 	char key[32], value[256], own[96];
@@ -230,19 +181,6 @@ static void state_facts(struct daemon *daemon)
 	}
 }
 
-static void warn_of_exposure(const struct listener *listener)
-{
-	if (listener->role != CONFIG_ROLE_ADMIN ||
-	    bc_sockaddr_is_unix(&listener->bound) ||
-	    listening_is_loopback(&listener->bound.storage))
-		return;
-	log_event(LOG_LEVEL_WARN, "admin_exposed",
-		  "addr=%s reason=\"neither encrypted nor authenticated: who "
-		  "can connect sees all\" fix=\"--admin PORT, for this machine "
-		  "only, or a proxy or firewall before it\"",
-		  listener->address);
-}
-
 static void announce_listener(const struct daemon *daemon,
 			      const struct listener *listener)
 {
@@ -255,7 +193,7 @@ static void announce_listener(const struct daemon *daemon,
 
 static void announce(struct daemon *daemon)
 {
-	state_facts(daemon);
+	daemon_state_facts(daemon);
 	bc_segment_set_state(&daemon->segment, BC_STATE_LIVE);
 	memory_report(daemon);
 	if (daemon->backend_why[0])
@@ -264,10 +202,8 @@ static void announce(struct daemon *daemon)
 	else
 		log_event(LOG_LEVEL_INFO, "backend", "name=%s",
 			  daemon->backend->ops->name);
-	for (uint32_t i = 0; i < daemon->listener_count; i++) {
-		warn_of_exposure(&daemon->listeners[i]);
+	for (uint32_t i = 0; i < daemon->listener_count; i++)
 		announce_listener(daemon, &daemon->listeners[i]);
-	}
 }
 
 int daemon_start(struct daemon *daemon, const struct config *config)
@@ -314,7 +250,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		ret = lanes_start(daemon);
 	}
 	if (ret == 0)
-		ret = start_admin(daemon);
+		ret = admin_open(daemon);
 	if (ret != 0) {
 		/* the stream is not over because this try has failed */
 		if (daemon->adopted) {
@@ -334,8 +270,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 void daemon_stop(struct daemon *daemon)
 {
 	service_notify_close(daemon);
-	admin_stop(daemon->admin);
-	daemon->admin = NULL;
+	admin_close(daemon);
 	lanes_stop(daemon);
 	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);

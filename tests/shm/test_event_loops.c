@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "shm/notify.h"
+#include "shm/pause.h"
 
 #define SECOND_NET_MS 95 /* client_event.c looks after 100 ms by itself */
 
@@ -73,7 +73,7 @@ static void *publish_one_by_one(void *argument)
 		random ^= random >> 7;
 		random ^= random << 17;
 		for (unsigned spins = random % 1024; spins > 0; spins--)
-			bc_notify_pause();
+			bc_pause();
 		events_publish(&duel->scene);
 	}
 	return NULL;

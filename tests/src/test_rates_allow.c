@@ -10,7 +10,6 @@
 static struct config config;
 static struct lane lane;
 static struct bc_conn *first, *second; /* at addresses 0 and 1 */
-static uint64_t due_ns;
 
 static int setup(void **state)
 {
@@ -28,7 +27,6 @@ static int setup(void **state)
 	second->door = 1;
 	rates_begin(&lane, first);
 	rates_begin(&lane, second);
-	due_ns = UINT64_MAX;
 	return 0;
 }
 
@@ -39,9 +37,14 @@ static int teardown(void **state)
 	return 0;
 }
 
+static uint64_t due(enum lane_timer timer)
+{
+	return timers_due(&lane.timers, lane.conns.count + timer);
+}
+
 static uint64_t allow(const struct bc_conn *conn, uint64_t wanted)
 {
-	return rates_allow(&lane, conn, CONFIG_RATE_EGRESS, wanted, &due_ns);
+	return rates_allow(&lane, conn, CONFIG_RATE_EGRESS, wanted);
 }
 
 static void take(const struct bc_conn *conn, uint64_t amount)
@@ -55,7 +58,7 @@ static void no_limit_allows_all_that_is_wanted(void **state)
 	assert_int_equal(allow(first, UINT64_MAX), UINT64_MAX);
 	take(first, UINT64_MAX);
 	assert_int_equal(allow(first, 1), 1);
-	assert_int_equal(due_ns, UINT64_MAX);
+	assert_int_equal(due(LANE_HELD), TIMERS_NEVER);
 }
 
 static void limit_is_that_of_the_address_and_of_its_kind(void **state)
@@ -65,9 +68,8 @@ static void limit_is_that_of_the_address_and_of_its_kind(void **state)
 
 	assert_int_equal(allow(first, 5000), 5000);
 	assert_int_equal(allow(second, 5000), bucket_burst(1000));
-	assert_int_equal(
-		rates_allow(&lane, second, CONFIG_RATE_INGEST, 5000, &due_ns),
-		5000);
+	assert_int_equal(rates_allow(&lane, second, CONFIG_RATE_INGEST, 5000),
+			 5000);
 }
 
 /* Of a rate of 1000 a portion is 25. */
@@ -79,13 +81,17 @@ static void less_than_a_portion_is_waited_for(void **state)
 	take(first, bucket_burst(1000) - 24);
 
 	assert_int_equal(allow(first, 1000), 0);
-	assert_int_equal(due_ns, START_NS + RATES_GRAIN_NS);
+	assert_int_equal(due(LANE_HELD), START_NS + RATES_GRAIN_NS);
 	take(first, 24);
-	due_ns = UINT64_MAX;
+	lane_arm(&lane, LANE_HELD, TIMERS_NEVER);
 	assert_int_equal(allow(first, 1000), 0);
-	assert_int_equal(due_ns, START_NS + 25 * MS);
-	lane.now_ns = due_ns;
-	assert_int_equal(allow(first, 1000), 25);
+	/* 25 ms, in grains */
+	assert_int_equal(due(LANE_HELD), START_NS + 30 * MS);
+	assert_false(lane_is_due(&lane, LANE_HELD));
+	lane.now_ns = due(LANE_HELD);
+	assert_true(lane_is_due(&lane, LANE_HELD));
+	assert_int_equal(allow(first, 1000), 30);
+	assert_int_equal(due(LANE_READ), TIMERS_NEVER);
 }
 
 /* What there is suffices for one that wants no more. */
@@ -111,11 +117,26 @@ static void the_earliest_of_several_is_told(void **state)
 	take(second, 1000);
 
 	assert_int_equal(allow(first, 1000), 0);
-	assert_int_equal(due_ns, START_NS + 100 * MS);
+	assert_int_equal(due(LANE_HELD), START_NS + 100 * MS);
 	assert_int_equal(allow(second, 1000), 0);
-	assert_int_equal(due_ns, START_NS + 25 * MS);
+	assert_int_equal(due(LANE_HELD), START_NS + 30 * MS);
 	assert_int_equal(allow(first, 1000), 0);
-	assert_int_equal(due_ns, START_NS + 25 * MS);
+	assert_int_equal(due(LANE_HELD), START_NS + 30 * MS);
+}
+
+static void who_puts_in_is_woken_for_by_another_timer(void **state)
+{
+	(void)state;
+	config.listens[0].rates[CONFIG_RATE_RECORDS] = 1000;
+	rates_take(&lane, first, CONFIG_RATE_RECORDS,
+		   rates_allow(&lane, first, CONFIG_RATE_RECORDS, 1000));
+
+	assert_int_equal(rates_allow(&lane, first, CONFIG_RATE_RECORDS, 1000),
+			 0);
+
+	assert_int_equal(due(LANE_READ), START_NS + 30 * MS);
+	assert_int_equal(due(LANE_HELD), TIMERS_NEVER);
+	assert_int_equal(lane.tally.counts[BC_COUNTER_ingest_rate_waits], 1);
 }
 
 static void a_wait_is_counted_once_however_often_it_is_looked_at(void **state)
@@ -172,6 +193,7 @@ int main(void)
 		RATES_TEST(less_than_a_portion_is_waited_for),
 		RATES_TEST(little_is_not_waited_for_in_vain),
 		RATES_TEST(the_earliest_of_several_is_told),
+		RATES_TEST(who_puts_in_is_woken_for_by_another_timer),
 		RATES_TEST(
 			a_wait_is_counted_once_however_often_it_is_looked_at),
 		RATES_TEST(the_next_one_in_a_slot_begins_with_a_full_bucket),

@@ -255,9 +255,10 @@ static int basics(struct bc_json_text *json,
 	struct bcast_summary_info summary;
 	int ret = bcast_monitor_writer(monitor, &writer);
 
-	if (ret == 0)
-		ret = bcast_monitor_summary(monitor, &summary);
-	if (ret < 0)
+	if (ret != 0)
+		return ret;
+	ret = bcast_monitor_summary(monitor, &summary);
+	if (ret != 0)
 		return ret;
 	bc_json_begin(json, "stream", '{');
 	add_stream(json, stream);
@@ -276,12 +277,13 @@ static int basics(struct bc_json_text *json,
 int64_t bcast_monitor_json(const struct bcast_monitor *monitor,
 			   uint32_t sections, char *buffer, size_t size)
 {
-	struct bc_json_text json = {.buffer = buffer, .size = size};
+	struct bc_json_text json = {.size = size};
 	struct bcast_stream_info stream;
 	int ret = bcast_monitor_stream(monitor, &stream);
 
 	if (ret < 0)
 		return ret;
+	json.buffer = buffer;
 	bc_json_begin(&json, NULL, '{');
 	ret = basics(&json, monitor, &stream);
 	if (sections & BCAST_JSON_RECEIVERS)

@@ -46,6 +46,7 @@
 struct client {
 	int fd;		   /* -1: free */
 	uint64_t since_ns; /* when it came, or had its last answer */
+	size_t body_bytes; /* of this request so far */
 };
 
 struct door {
@@ -96,6 +97,14 @@ static void client_went(struct door *door, void **context)
 	*context = NULL;
 }
 
+static struct client *client_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
 /* As MHD_NotifyConnectionCallback. */
 static void on_connection(void *argument, struct MHD_Connection *connection,
 			  void **context,
@@ -111,9 +120,7 @@ static void on_connection(void *argument, struct MHD_Connection *connection,
 static void on_completed(void *argument, struct MHD_Connection *connection,
 			 void **request, enum MHD_RequestTerminationCode how)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct client *client = info ? info->socket_context : NULL;
+	struct client *client = client_of(connection);
 
 	(void)argument;
 	(void)request;
@@ -122,7 +129,7 @@ static void on_completed(void *argument, struct MHD_Connection *connection,
 		client->since_ns = bc_monotonic_ns();
 }
 
-/* As MHD_AccessHandlerCallback. */
+/* As MHD_AccessHandlerCallback: first with the head alone. */
 static enum MHD_Result on_request(void *argument,
 				  struct MHD_Connection *connection,
 				  const char *path, const char *method,
@@ -130,16 +137,25 @@ static enum MHD_Result on_request(void *argument,
 				  size_t *body_bytes, void **request)
 {
 	const struct door *door = argument;
+	struct client *client = client_of(connection);
 
 	(void)version;
 	(void)body;
+	if (!client)
+		return MHD_NO;
+	if (!*request) {
+		client->body_bytes = 0;
+		*request = client;
+		return MHD_YES;
+	}
 	return admin_routes_answer(door->admin->site, connection,
 				   &(const struct admin_request){
 					   .path = path,
 					   .method = method,
 					   .loopback = door->loopback,
+					   .thrown_away = &client->body_bytes,
 				   },
-				   body_bytes, request);
+				   body_bytes);
 }
 
 /* As UnescapeCallback: a path is taken as it stands, %00 and all. */

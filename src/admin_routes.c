@@ -9,7 +9,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -176,14 +175,13 @@ static bool is_rebound(struct MHD_Connection *connection,
 
 static enum MHD_Result answer(struct admin_site *site,
 			      struct MHD_Connection *connection,
-			      const struct admin_request *request,
-			      bool has_body)
+			      const struct admin_request *request)
 {
 	if (strcmp(request->method, MHD_HTTP_METHOD_GET) != 0 &&
 	    strcmp(request->method, MHD_HTTP_METHOD_HEAD) != 0)
 		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
 			      "only GET and HEAD: nothing can be changed here");
-	if (has_body)
+	if (*request->thrown_away > 0)
 		return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
 			      "a body is not taken");
 	if (is_rebound(connection, request))
@@ -196,23 +194,16 @@ static enum MHD_Result answer(struct admin_site *site,
 	return refuse(connection, MHD_HTTP_NOT_FOUND, "there is no such path");
 }
 
-/* *context: 1 + bytes of the body so far. */
 enum MHD_Result admin_routes_answer(struct admin_site *site,
 				    struct MHD_Connection *connection,
 				    const struct admin_request *request,
-				    size_t *body_bytes, void **context)
+				    size_t *body_bytes)
 {
-	uintptr_t seen = (uintptr_t)*context;
-
-	if (seen == 0) {
-		*context = (void *)(uintptr_t)1;
-		return MHD_YES;
-	}
 	if (*body_bytes == 0)
-		return answer(site, connection, request, seen > 1);
-	if (*body_bytes > BODY_MAX - (seen - 1))
+		return answer(site, connection, request);
+	if (*body_bytes > BODY_MAX - *request->thrown_away)
 		return MHD_NO;
-	*context = (void *)(seen + *body_bytes);
+	*request->thrown_away += *body_bytes;
 	*body_bytes = 0;
 	return MHD_YES;
 }

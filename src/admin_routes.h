@@ -16,7 +16,8 @@ struct admin_site;
 struct admin_request {
 	const char *path;
 	const char *method;
-	bool loopback; /* came in where only this machine can */
+	bool loopback;	     /* came in where only this machine can */
+	size_t *thrown_away; /* bytes of its body so far */
 };
 
 /* admin_routes_open - of this stream. Returns 0, or as bcast_monitor_open(). */
@@ -26,13 +27,12 @@ int admin_routes_open(struct admin_site **site, const char *stream);
 void admin_routes_close(struct admin_site *site);
 
 /*
- * admin_routes_answer - as libmicrohttpd calls for a request: first with its
- * head, then for each piece of a body, which is thrown away, then without one.
- * *context is NULL at first, and has no more to be freed.
+ * admin_routes_answer - for each piece of a request's body, which is thrown
+ * away, and then with *body_bytes 0, for the answer.
  */
 enum MHD_Result admin_routes_answer(struct admin_site *site,
 				    struct MHD_Connection *connection,
 				    const struct admin_request *request,
-				    size_t *body_bytes, void **context);
+				    size_t *body_bytes);
 
 #endif

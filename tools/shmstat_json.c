@@ -85,7 +85,7 @@ static void add_all(struct json_object *to, struct json_object *whole,
 static struct json_object *one(const struct shmstat_listed *listed)
 {
 	struct json_object *object = json_object_new_object();
-	struct json_object *whole;
+	struct json_object *whole = NULL;
 	int ret = listed->error;
 
 	if (ret == 0)

@@ -14,8 +14,6 @@
 #include "http.h"
 #include "support.h"
 
-#define HEAD_MAX 8192
-
 int http_connect(uint16_t port)
 {
 	const struct timeval patience = {.tv_sec = DEADLINE_MS / 1000};
@@ -65,9 +63,7 @@ static void read_head(int fd, struct http_answer *answer)
 {
 	size_t used = 0;
 
-	answer->head = calloc(1, HEAD_MAX + 1);
-	assert_non_null(answer->head);
-	while (used < HEAD_MAX && !strstr(answer->head, "\r\n\r\n") &&
+	while (used < HTTP_HEAD_MAX && !strstr(answer->head, "\r\n\r\n") &&
 	       take(fd, answer->head + used, 1) == 1)
 		used++;
 	if (sscanf(answer->head, "HTTP/1.%*d %d", &answer->status) != 1)
@@ -145,7 +141,6 @@ const char *http_header(const struct http_answer *answer, const char *name)
 
 void http_free(struct http_answer *answer)
 {
-	free(answer->head);
 	free(answer->body);
 	*answer = (struct http_answer){0};
 }

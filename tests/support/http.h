@@ -10,11 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define HTTP_HEAD_MAX 4095
+
 /* Zeroed is none. */
 struct http_answer {
-	int status; /* 0: there was no answer */
-	char *head; /* status line and headers, terminated */
-	char *body; /* terminated, as if it were a string */
+	int status;		      /* 0: there was no answer */
+	char head[HTTP_HEAD_MAX + 1]; /* status line and headers, terminated */
+	char *body;		      /* terminated, as if it were a string */
 	size_t body_bytes;
 };
 

@@ -5,7 +5,7 @@
  *
  * bench_admin_scrape PORT PATH RATE SECONDS
  *
- * Twenty connections in turns, five at once, each with one request at a time, whose answer is
+ * Fifteen connections in turns, five at once, each with one request at a time, whose answer is
  * taken when its turn comes again: so the rate does not depend on how long an
  * answer takes, and there is as little work as can be. What this program takes
  * of the processors is taken from those that are measured.
@@ -25,7 +25,7 @@
 #define NS_PER_S    UINT64_C(1000000000)
 #define ANSWER_ROOM (1u << 20)
 #define BURST	    5u	/* sent at once: fewer wake-ups of this program */
-#define CONNECTIONS 20u /* bcastd serves 32 of one peer */
+#define CONNECTIONS 15u /* of one peer 32 are served, those that end too */
 
 static char answer[ANSWER_ROOM];
 

@@ -27,6 +27,7 @@ enum config_role {
 	CONFIG_ROLE_EGRESS, /* --egress: receivers */
 	CONFIG_ROLE_PACKET, /* --packet: clients of the protocol in packet.h */
 	CONFIG_ROLE_ECHO,   /* --echo: clients that get back what they send */
+	CONFIG_ROLE_ADMIN,  /* --admin: HTTP, served by a thread of its own */
 };
 
 enum config_reassign {
@@ -96,7 +97,7 @@ struct config_listen {
 
 struct config {
 	char name[BCAST_NAME_MAX + 1];
-	/* In the order given; at least one. */
+	/* In the order given; at least one that is not for --admin. */
 	struct config_listen listens[CONFIG_LISTEN_MAX];
 	uint32_t listen_count;
 	uint64_t ring_size_bytes;  /* a power of two */
@@ -146,6 +147,8 @@ struct config {
 /* config_role_receives - do receivers come in there? */
 bool config_role_receives(enum config_role role);
 
+/* config_role_count - how many addresses have that role. */
+uint32_t config_role_count(const struct config *config, enum config_role role);
 /*
  * config_least_lag - the least --max-lag of all addresses where receivers come
  * in: nobody is to be too slow before the sender has been slowed down.

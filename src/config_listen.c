@@ -68,6 +68,8 @@ static unsigned who_comes(const struct config_listen *listen)
 		return RECEIVERS;
 	case CONFIG_ROLE_ECHO:
 		return ECHOES;
+	case CONFIG_ROLE_ADMIN:
+		return 0;
 	case CONFIG_ROLE_PACKET:
 		return SENDERS | RECEIVERS | PUBLISHERS;
 	case CONFIG_ROLE_ANY:
@@ -210,6 +212,8 @@ static int apply(const struct clause *clause)
 			key = &keys[i];
 	if (key == NULL)
 		return refuse_key(clause);
+	if (who_comes(clause->listen) == 0)
+		return refuse_place(clause, "does not concern this address");
 	if ((key->whose & who_comes(clause->listen)) == 0)
 		return refuse_place(clause, whom(key));
 	if (key->tcp_only && is_unix(clause->listen))

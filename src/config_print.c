@@ -90,19 +90,28 @@ static void print_setting(const struct setting *setting, FILE *out)
 	print_origin(setting, column + print_value(setting->text, out), out);
 }
 
+/* --admin alone leaves the default listener. */
+static bool has_listener(const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		if (options_is_address(settings->all[i].row) &&
+		    settings->all[i].row->kind != OPTION_ADMIN)
+			return true;
+	return false;
+}
+
 /* All kinds together, since the order of them all counts. */
 static bool print_addresses(const struct settings *settings, FILE *out)
 {
-	bool any = false;
+	bool any = has_listener(settings);
 
-	for (size_t i = 0; i < settings->count; i++) {
+	for (size_t i = 0; any && i < settings->count; i++) {
 		const struct setting *setting = &settings->all[i];
 
 		if (!options_is_address(setting->row) ||
 		    !settings_counts(settings, setting))
 			continue;
 		print_setting(setting, out);
-		any = true;
 	}
 	return any;
 }
@@ -116,10 +125,15 @@ static void print_row(const struct settings *settings,
 		.text = row->preset,
 		.origin = SETTING_DEFAULT,
 	};
+	bool given = false;
 
-	if (setting)
+	for (; setting; setting = settings_next(settings, row, setting)) {
 		print_setting(setting, out);
-	else if (row->preset[0] != '\0')
+		given = true;
+	}
+	if (given)
+		return;
+	if (row->preset[0] != '\0')
 		print_setting(&preset, out);
 	else
 		(void)fprintf(out, "#%s =\n", row->name);

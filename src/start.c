@@ -18,6 +18,7 @@
 #include "net/fault.h"
 #include "shm/facts.h"
 #include "shm/last_words.h"
+#include "src/admin_open.h"
 #include "src/busy_poll.h"
 #include "src/descriptors.h"
 #include "src/dev_shm.h"
@@ -275,6 +276,8 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		local_start(daemon);
 		ret = lanes_start(daemon);
 	}
+	if (ret == 0)
+		ret = admin_open(daemon);
 	if (ret != 0) {
 		/* the stream is not over because this try has failed */
 		if (daemon->adopted) {
@@ -294,6 +297,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 void daemon_stop(struct daemon *daemon)
 {
 	service_notify_close(daemon);
+	admin_close(daemon);
 	lanes_stop(daemon);
 	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);

@@ -22,7 +22,8 @@ static void arm_listeners(struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->listener_count; i++) {
 		struct listener *listener = &daemon->listeners[i];
 
-		if (!listener->armed &&
+		/* admin.c has a thread that accepts there */
+		if (!listener->armed && listener->role != CONFIG_ROLE_ADMIN &&
 		    bc_backend_accept(daemon->backend, listener->fd,
 				      bc_token_pack(BC_OP_ACCEPT, i, 0)) == 0)
 			listener->armed = true;

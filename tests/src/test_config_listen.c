@@ -100,6 +100,15 @@ static void each_option_is_taken(void **state)
 	assert_int_equal(listen->slow_policy, CONFIG_SLOW_BLOCK);
 }
 
+static void admin_takes_nothing(void **state)
+{
+	(void)state;
+	refuses("--admin", "a:1,max-lag=50%", "does not concern this address");
+	refuses("--admin", "9464,keepalive=1m",
+		"does not concern this address");
+	refuses("--admin", "9464,nothing=1", "unknown option");
+}
+
 static void echo_takes_what_concerns_its_clients(void **state)
 {
 	const struct config_listen *listen;
@@ -298,6 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_option_is_taken),
+		cmocka_unit_test(admin_takes_nothing),
 		cmocka_unit_test(echo_takes_what_concerns_its_clients),
 		cmocka_unit_test(the_daemons_own_are_the_defaults),
 		cmocka_unit_test(the_last_of_a_name_counts),

@@ -86,7 +86,8 @@ struct config_listen {
 	enum config_slow_policy slow_policy;
 	uint64_t max_lag_bytes;
 	uint32_t send_timeout_ms;     /* 0: none */
-	uint64_t rates[CONFIG_RATES]; /* a second and each; 0: no limit */
+	uint64_t rates[CONFIG_RATES]; /* a second and each; 0: no limit, or
+					 nobody comes in there who has it */
 	uint32_t sndbuf_bytes;
 	uint32_t rcvbuf_bytes;
 	uint32_t keepalive_ms;	  /* 0: none */

@@ -25,7 +25,8 @@
 #define QUOTED_MAX    320
 #define BLANKS	      " \t\r\v\f"
 #define HIDDEN	      '\1' /* a ; that is no comment */
-#define SPARE_BYTES   3	   /* an indent, a newline and a NUL */
+#define VALUE_MAX     (CONFIG_FILE_MAX + 2)
+#define SPARE_BYTES   3 /* an indent, a newline and a NUL */
 #define OTHER_FOR_RUN "is for the command line"
 
 struct reader {
@@ -42,7 +43,7 @@ struct reader {
 
 	/* what has come of a value; it is judged when all has */
 	char key[CONFIG_LINE_MAX + 1]; /* "": nothing */
-	char *value;		       /* as large as the text */
+	char *value;		       /* VALUE_MAX, as is the text */
 	unsigned key_line;
 };
 
@@ -143,13 +144,16 @@ static int on_pair(void *user, const char *section, const char *name,
 		   const char *value)
 {
 	struct reader *reader = user;
+	size_t have;
 
 	(void)section;
 	if (reader->key[0] == '\0') {
 		(void)snprintf(reader->key, sizeof(reader->key), "%s", name);
 		reader->key_line = reader->line;
 	}
-	(void)strcat(reader->value, value);
+	have = strlen(reader->value);
+	/* no more than the text, of which it is */
+	(void)snprintf(reader->value + have, VALUE_MAX - have, "%s", value);
 	return 1;
 }
 
@@ -396,8 +400,8 @@ int config_file_read(struct settings *settings, FILE *err)
 	/* settings move when one is said again */
 	(void)snprintf(path, sizeof(path), "%s", file->text);
 	reader.path = path;
-	reader.text = calloc(1, CONFIG_FILE_MAX + 2);
-	reader.value = calloc(1, CONFIG_FILE_MAX + 2);
+	reader.text = calloc(1, VALUE_MAX);
+	reader.value = calloc(1, VALUE_MAX);
 	if (reader.text && reader.value)
 		ret = read_into(&reader);
 	else

@@ -122,7 +122,7 @@ static int take(struct request *request, const struct option_row *row,
 {
 	const struct setting setting = {
 		.row = row,
-		.text = value,
+		.text = value != NULL ? value : "",
 		.origin = SETTING_COMMAND_LINE,
 	};
 	const char *why;

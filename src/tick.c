@@ -12,6 +12,7 @@
 #include "src/receivers.h"
 #include "src/remote_nodes.h"
 #include "src/signals.h"
+#include "src/successor.h"
 #include "src/tick.h"
 
 static void arm_listeners(struct daemon *daemon)
@@ -42,4 +43,6 @@ void tick(struct daemon *daemon)
 	name_watch_tick(daemon);
 	service_notify_tick(daemon);
 	signals_poll();
+	if (signals_take_succession() && daemon->phase == DAEMON_RUNNING)
+		successor_start();
 }

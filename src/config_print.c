@@ -90,20 +90,10 @@ static void print_setting(const struct setting *setting, FILE *out)
 	print_origin(setting, column + print_value(setting->text, out), out);
 }
 
-/* --admin alone leaves the default listener. */
-static bool has_listener(const struct settings *settings)
-{
-	for (size_t i = 0; i < settings->count; i++)
-		if (options_is_address(settings->all[i].row) &&
-		    settings->all[i].row->kind != OPTION_ADMIN)
-			return true;
-	return false;
-}
-
 /* All kinds together, since the order of them all counts. */
 static bool print_addresses(const struct settings *settings, FILE *out)
 {
-	bool any = has_listener(settings);
+	bool any = settings_have_listener(settings);
 
 	for (size_t i = 0; any && i < settings->count; i++) {
 		const struct setting *setting = &settings->all[i];

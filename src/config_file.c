@@ -22,12 +22,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define QUOTED_MAX    320
-#define BLANKS	      " \t\r\v\f"
-#define HIDDEN	      '\1' /* a ; that is no comment */
-#define VALUE_MAX     (CONFIG_FILE_MAX + 2)
-#define SPARE_BYTES   3 /* an indent, a newline and a NUL */
-#define OTHER_FOR_RUN "is for the command line"
+#define QUOTED_MAX  320
+#define BLANKS	    " \t\r\v\f"
+#define HIDDEN	    '\1' /* a ; that is no comment */
+#define VALUE_MAX   (CONFIG_FILE_MAX + 2)
+#define SPARE_BYTES 3 /* an indent, a newline and a NUL */
 
 struct reader {
 	struct settings *settings;
@@ -122,7 +121,8 @@ static void take(struct reader *reader)
 	} else if (!row) {
 		refuse_key(reader);
 	} else if (!options_has_value(row) || row->kind == OPTION_CONFIG) {
-		refuse(reader, reader->key_line, row->name, OTHER_FOR_RUN);
+		refuse(reader, reader->key_line, row->name,
+		       "is for the command line");
 	} else if (reader->value[0] != '\0') {
 		why = settings_add(reader->settings, &setting);
 		err = why ? complain(reader) : NULL;

@@ -199,7 +199,7 @@ int config_load(struct config *config, struct settings *settings, int argc,
 		ret = config_make(config, settings, err);
 	if (ret < 0 || !settings->check)
 		return ret;
-	config_print(settings, out);
+	config_print(config, settings, out);
 	return CONFIG_DONE;
 }
 

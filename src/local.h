@@ -16,6 +16,13 @@
 void local_start(struct daemon *daemon);
 
 /*
+ * local_inherit - instead of that, after a hot upgrade: the daemon before us
+ * has sent up to `tail`, where record `sequence` begins, and what it told the
+ * publisher holds.
+ */
+void local_inherit(struct daemon *daemon, uint64_t tail, uint64_t sequence);
+
+/*
  * local_admit - a receiver is about to join at the tail: hold the publisher to
  * what leaves that byte alone, then look at the tail anew.
  */

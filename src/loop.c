@@ -37,6 +37,7 @@
 #include "src/roles.h"
 #include "src/signals.h"
 #include "src/tick.h"
+#include "src/upgrade.h"
 
 #define EVENTS_PER_TURN 512u
 
@@ -113,7 +114,7 @@ static void on_receiver(struct daemon *daemon, struct bc_token token,
 		egress_discard(&daemon->home, talks);
 }
 
-static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
+void loop_dispatch(struct daemon *daemon, const struct bc_event *event)
 {
 	struct bc_token token = bc_token_unpack(event->token);
 
@@ -139,6 +140,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 	}
 	if (token.op == BC_OP_MAIL) {
 		post_on_event(daemon);
+		return;
+	}
+	if (token.op == BC_OP_UPGRADE) {
+		upgrade_on_event(daemon, token.slot);
 		return;
 	}
 	if (token.op == BC_OP_RECV)
@@ -202,7 +207,7 @@ static int turn(struct daemon *daemon)
 	daemon->home.now_ns = bc_monotonic_ns();
 	bc_counter_add(daemon->counters, BC_COUNTER_loop_passes, 1);
 	for (int i = 0; i < count; i++) {
-		dispatch_one(daemon, &events[i]);
+		loop_dispatch(daemon, &events[i]);
 		closing_run(&daemon->home);
 	}
 	if (ingest_publish(daemon) || publishing_turn(daemon))
@@ -224,6 +229,7 @@ static int turn(struct daemon *daemon)
 	drain_step(daemon, signals_take());
 	lanes_arm(daemon);
 	post_arm(daemon);
+	upgrade_turn(daemon);
 	return -lanes_failed(daemon);
 }
 
@@ -233,7 +239,7 @@ int loop_run(struct daemon *daemon)
 
 	daemon->home.now_ns = bc_monotonic_ns();
 	tick(daemon); /* the first arms the listeners */
-	while (daemon->phase != DAEMON_STOPPED && ret == 0)
+	while (daemon->phase < DAEMON_STOPPED && ret == 0)
 		ret = turn(daemon);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);
 	if (ret == 0)

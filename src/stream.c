@@ -23,7 +23,7 @@ int stream_take_name(struct daemon *daemon)
 
 /* ---- The segment ------------------------------------------------------- */
 
-static struct bc_segment_config wanted_segment(const struct config *config)
+struct bc_segment_config stream_wanted(const struct config *config)
 {
 	bool packets = config->format == CONFIG_FORMAT_PACKET;
 
@@ -44,7 +44,7 @@ static struct bc_segment_config wanted_segment(const struct config *config)
 
 int stream_adopt(struct daemon *daemon)
 {
-	struct bc_segment_config wanted = wanted_segment(&daemon->config);
+	struct bc_segment_config wanted = stream_wanted(&daemon->config);
 	int ret = takeover_adopt(daemon, &wanted);
 
 	return ret < 0 ? stream_error_object(&daemon->config, "", ret) : 0;
@@ -53,7 +53,7 @@ int stream_adopt(struct daemon *daemon)
 static int create_segment(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
-	struct bc_segment_config wanted = wanted_segment(config);
+	struct bc_segment_config wanted = stream_wanted(config);
 	uint64_t needed =
 		bc_segment_size(&wanted) + bc_registry_size(config->nodes);
 	struct placement placement = {.changed = false};

@@ -14,6 +14,9 @@
  */
 int stream_take_name(struct daemon *daemon);
 
+/* stream_wanted - the segment that these options ask for. */
+struct bc_segment_config stream_wanted(const struct config *config);
+
 /*
  * stream_adopt - go on with the segment of a dead daemon, if there is one and
  * it can be adopted (daemon->adopted). Needs the name. Returns as above.

@@ -20,7 +20,6 @@
 #include <bcast/monitor.h>
 
 #include "net/zerocopy.h"
-#include "shm/facts.h"
 #include "shm/peers.h"
 #include "src/lag.h"
 #include "src/log.h"
@@ -46,8 +45,9 @@ static void state(struct daemon *daemon, const char *mode, const char *why)
 {
 	char quoted[300];
 
-	(void)bc_facts_set(&daemon->segment, "zerocopy", mode);
-	(void)bc_facts_set(&daemon->segment, "zerocopy_why", why);
+	daemon->zerocopy_mode = mode;
+	(void)snprintf(daemon->zerocopy_why, sizeof(daemon->zerocopy_why), "%s",
+		       why);
 	log_event(LOG_LEVEL_INFO, "zerocopy", "mode=%s reason=%s", mode,
 		  log_quote(why, quoted, sizeof(quoted)));
 }
@@ -177,7 +177,7 @@ void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
 bool zerocopy_suits(const struct lane *lane, struct bc_conn *conn,
 		    uint64_t size)
 {
-	if (conn->zerocopy != BC_CONN_ZEROCOPY_YES ||
+	if (conn->zerocopy != BC_CONN_ZEROCOPY_YES || lane->zerocopy.held ||
 	    bc_owed_is_full(&conn->owed))
 		return false;
 	if (conn->copies > 0) {

@@ -220,7 +220,7 @@ void bcast_close(struct bcast_client *client)
 	bc_client_link_fini(&client->down);
 	bc_client_link_fini(&client->up);
 	bc_client_window_fini(&client->window);
-	bc_client_tcp_forget_letters(client);
+	bc_client_mail_forget(client);
 	bc_client_fd_close(client);
 	free(client);
 }
@@ -231,6 +231,16 @@ void bcast_close(struct bcast_client *client)
 static bool is_lost(const struct bcast_client *client)
 {
 	return client->address.shm && !client->in_shm;
+}
+
+/* Behind another door? HOST:PORT that has left shared memory connects. */
+static bool goes_on(struct bcast_client *client, int result)
+{
+	if (result != BC_CLIENT_AGAIN)
+		return false;
+	if (!client->in_shm && !client->address.shm)
+		bc_client_tcp_begin(client);
+	return true;
 }
 
 /* ---- Subscribe --------------------------------------------------------- */
@@ -254,7 +264,7 @@ static int next(struct bcast_client *client, struct bcast_packet *packet,
 		} else {
 			ret = bc_client_tcp_next(client, packet, deadline_ns);
 		}
-	} while (ret == BC_CLIENT_AGAIN);
+	} while (goes_on(client, ret));
 	return ret;
 }
 
@@ -316,7 +326,7 @@ int bcast_client_publish(struct bcast_client *client, const void *key,
 		else
 			ret = bc_client_tcp_publish(client, &payload,
 						    deadline_ns);
-	} while (ret == BC_CLIENT_AGAIN);
+	} while (goes_on(client, ret));
 	return ret;
 }
 
@@ -336,29 +346,15 @@ int bcast_client_flush(struct bcast_client *client, int timeout_ms)
 		}
 		ret = client->in_shm ? bc_client_shm_flush(client)
 				     : bc_client_tcp_flush(client, deadline_ns);
-	} while (ret == BC_CLIENT_AGAIN);
+	} while (goes_on(client, ret));
 	(void)bc_client_fd_arm(client); /* readers are next()'s to look after */
 	return ret;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 size_t bcast_client_limit(const struct bcast_client *client)
 {
-	uint64_t limit = BCAST_PAYLOAD_MAX;
-
-	if (client->publisher)
-		return bcast_publisher_limit(client->publisher);
-	if (client->window.room > 0)
-		limit = smaller(limit,
-				client->window.room -
-					sizeof(struct bcast_packet_header));
-	if (client->up.welcome.fixed.payload_max != 0)
-		limit = smaller(limit, client->up.welcome.fixed.payload_max);
-	return limit;
+	return client->publisher ? bcast_publisher_limit(client->publisher)
+				 : bc_client_tcp_limit(client);
 }
 
 uint64_t bcast_client_published(const struct bcast_client *client)
@@ -409,7 +405,7 @@ int bcast_client_recv(struct bcast_client *client,
 				bc_client_left_ms(deadline_ns));
 		else
 			ret = bc_client_tcp_recv(client, message, deadline_ns);
-	} while (ret == BC_CLIENT_AGAIN);
+	} while (goes_on(client, ret));
 	if (ret == 0)
 		(void)bc_client_fd_arm(client);
 	return ret;

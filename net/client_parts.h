@@ -6,15 +6,18 @@
  *	client_record.c, client_window.c  pure: what came, what is to be sent
  *	client_address.c	what the address says
  *	client_note.c		places, gaps, refusals, events: told in one way
+ *	client_fd.c		a descriptor for event loops
  *	client_link.c		a connection: its bytes, both ways
  *	client_hello.c		a connection: connect, HELLO, WELCOME, again
+ *	client_welcome.c	what WELCOME says
+ *	client_mail.c		messages and answers that have come
+ *	client_up.c		what comes for publishers and nodes
  *	client_shm.c		the door of shared memory: open, read
  *	client_shm_node.c	the same: publish, messages
  *	client_tcp.c		the connections of a client together: time, waiting
  *	client_tcp_read.c	records and gaps out of what came
- *	client_tcp_publish.c	the window, acknowledgements
- *	client_tcp_node.c	messages, results, who is there, PING
- *	client_fd.c		a descriptor for event loops
+ *	client_tcp_publish.c	records into the window
+ *	client_tcp_node.c	messages, questions, PING
  *	client.c		options, and which door a call goes through
  *
  * Times are CLOCK_MONOTONIC in ns; UINT64_MAX is never.
@@ -289,6 +292,39 @@ void bc_client_link_end(struct bc_client_link *link, int result,
  */
 uint64_t bc_client_link_work(struct bc_client_link *link, uint64_t now_ns);
 
+/* ---- client_welcome.c -------------------------------------------------- */
+
+/* bc_client_welcome_down - a subscriber goes on there. 0 or -EPROTO. */
+int bc_client_welcome_down(struct bcast_client *client);
+
+/* bc_client_welcome_up - the daemon has this of a publisher. 0 or -EPROTO. */
+int bc_client_welcome_up(struct bcast_client *client);
+
+/* bc_client_accept - and this, by an ACK. 0 or -EPROTO. */
+int bc_client_accept(struct bcast_client *client, uint64_t accepted);
+
+/* ---- client_mail.c ----------------------------------------------------- */
+
+/* bc_client_mail_hear - MESSAGE, RESULT, NODES or PONG. 0, -EPROTO, -ENOMEM. */
+int bc_client_mail_hear(struct bcast_client *client,
+			const struct bc_client_record *record);
+
+/* bc_client_mail_answered - the question has its answer. */
+void bc_client_mail_answered(struct bcast_client *client, int32_t result);
+
+/* bc_client_mail_is_full - no more is to be read until some are taken. */
+bool bc_client_mail_is_full(const struct bcast_client *client);
+
+/* bc_client_mail_take - the first; its data is there until the next call. */
+bool bc_client_mail_take(struct bcast_client *client,
+			 struct bcast_message *message);
+void bc_client_mail_forget(struct bcast_client *client);
+
+/* ---- client_up.c ------------------------------------------------------- */
+
+/* bc_client_up_read - all that has come by the link up. */
+void bc_client_up_read(struct bcast_client *client);
+
 /* ---- client_shm.c ------------------------------------------------------ */
 
 /*
@@ -351,30 +387,22 @@ struct bc_client_link *bc_client_tcp_up(struct bcast_client *client);
 
 /* ---- client_tcp_read.c ------------------------------------------------- */
 
-/* By client_hello.c: WELCOME says where it goes on. 0 or -EPROTO. */
-int bc_client_tcp_welcome_down(struct bcast_client *client);
-
 int bc_client_tcp_next(struct bcast_client *client, struct bcast_packet *packet,
 		       uint64_t deadline_ns);
 void bc_client_tcp_consume(struct bcast_client *client);
 
 /* ---- client_tcp_publish.c ---------------------------------------------- */
 
-int bc_client_tcp_welcome_up(struct bcast_client *client);
+/* bc_client_tcp_limit - the largest payload with its key. */
+size_t bc_client_tcp_limit(const struct bcast_client *client);
+
 int bc_client_tcp_publish(struct bcast_client *client,
 			  const struct bc_client_payload *payload,
 			  uint64_t deadline_ns);
 int bc_client_tcp_flush(struct bcast_client *client, uint64_t deadline_ns);
 
-/* bc_client_tcp_read_up - all that has come by the link up. */
-void bc_client_tcp_read_up(struct bcast_client *client);
-
 /* ---- client_tcp_node.c ------------------------------------------------- */
 
-/* bc_client_tcp_hear - a record that is of nodes: MESSAGE, RESULT, NODES ... */
-int bc_client_tcp_hear(struct bcast_client *client,
-		       const struct bc_client_record *record);
-bool bc_client_tcp_is_full(const struct bcast_client *client);
 int bc_client_tcp_send(struct bcast_client *client, const char *to_id,
 		       uint16_t type, const void *data, size_t size,
 		       int timeout_ms);
@@ -385,8 +413,6 @@ int bc_client_tcp_nodes(struct bcast_client *client,
 			int timeout_ms);
 int bc_client_tcp_ping(struct bcast_client *client, int timeout_ms,
 		       uint64_t *round_trip_ns);
-void bc_client_tcp_forget_letters(struct bcast_client *client);
-
 /* ---- client_fd.c ------------------------------------------------------- */
 
 /*

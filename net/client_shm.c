@@ -242,8 +242,6 @@ int bc_client_shm_ended(struct bcast_client *client)
 	client->shm_try_ns = 0;
 	bc_client_tell(client, BCAST_CLIENT_DISCONNECTED, 0, BCAST_ECLOSED,
 		       bcast_strerror(BCAST_ECLOSED));
-	if (!client->address.shm)
-		bc_client_tcp_begin(client);
 	return BC_CLIENT_AGAIN;
 }
 

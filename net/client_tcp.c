@@ -104,7 +104,7 @@ static void decide(struct bcast_client *client, struct bc_client_link *scout)
 		client->pending == BCAST_EEPOCH ||
 		(!client->placed && client->options.from == BCAST_START_OLDEST);
 
-	if (reads && bc_client_tcp_welcome_down(client) < 0) {
+	if (reads && bc_client_welcome_down(client) < 0) {
 		bc_client_link_fail(scout, -EPROTO,
 				    "WELCOME has an impossible position");
 		return;
@@ -144,8 +144,8 @@ static void on_welcome(struct bcast_client *client, struct bc_client_link *link)
 	if (client->undecided) {
 		decide(client, link);
 	} else {
-		ret = link == &client->down ? bc_client_tcp_welcome_down(client)
-					    : bc_client_tcp_welcome_up(client);
+		ret = link == &client->down ? bc_client_welcome_down(client)
+					    : bc_client_welcome_up(client);
 		if (ret < 0) {
 			bc_client_link_fail(link, ret,
 					    "WELCOME says what cannot be");
@@ -187,7 +187,7 @@ void bc_client_tcp_work(struct bcast_client *client)
 	if (client->in_shm)
 		return;
 	if (client->up.state == BC_LINK_UP)
-		bc_client_tcp_read_up(client);
+		bc_client_up_read(client);
 	up_ns = work_link(client, &client->up);
 	if (client->undecided && client->up.state == BC_LINK_ENDED)
 		give_up_scouting(client);
@@ -226,7 +226,7 @@ static struct pollfd events_of(const struct bc_client_link *link,
 		events.events = POLLIN;
 	if (link->state == BC_LINK_UP &&
 	    (is_waited_for ||
-	     (link == &client->up && !bc_client_tcp_is_full(client))))
+	     (link == &client->up && !bc_client_mail_is_full(client))))
 		events.events = POLLIN;
 	if (link->state == BC_LINK_UP && bc_client_link_has_unsent(link))
 		events.events |= POLLOUT;

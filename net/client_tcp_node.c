@@ -2,11 +2,7 @@
 /*
  * client_tcp_node.c - the door of TCP: messages, who is there, PING.
  *
- * What is asked is numbered, one question at a time, and an answer counts if it
- * has that number; late ones to questions that were given up are dropped.
- * Messages that come while something else is waited for are kept, up to a
- * bound; then nothing is read from this connection until they are taken, so
- * that the daemon, and who sends them, can tell.
+ * What is asked is numbered, one question at a time. What comes: client_mail.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,138 +10,9 @@
 
 #include "net/client_parts.h"
 #include "shm/clock.h"
-#include "shm/name.h"
 
 #define ANSWER_MS 5000
 #define FULL_NS	  ((uint64_t)(10 * BC_NS_PER_MS)) /* until asked again */
-
-/* ---- What comes -------------------------------------------------------- */
-
-/* Whoever relays it vouches for the id; we see to it that it is one. */
-static int on_message(struct bcast_client *client,
-		      const struct bc_client_record *record)
-{
-	size_t key = record->header.key_length;
-	size_t size = record->header.length - key;
-	struct bc_client_letter *letter;
-
-	if (key == 0 || key > BCAST_NODE_ID_MAX)
-		return -EPROTO;
-	letter = aligned_alloc(64, (sizeof(*letter) + size + 63) / 64 * 64);
-	if (!letter)
-		return -ENOMEM;
-	letter->next = NULL;
-	letter->size = sizeof(*letter) + size;
-	letter->message = (struct bcast_message){
-		.type = record->header.source,
-		.size = size,
-		.data = letter->bytes,
-	};
-	memcpy(letter->message.from, record->payload, key);
-	if (!bc_name_id_valid(letter->message.from)) {
-		free(letter);
-		return -EPROTO;
-	}
-	if (size > 0)
-		memcpy(letter->bytes, record->payload + key, size);
-	*client->letters_end = letter;
-	client->letters_end = &letter->next;
-	client->letter_bytes += letter->size;
-	return 0;
-}
-
-static bool is_answer(const struct bcast_client *client, uint64_t sequence)
-{
-	return sequence == client->question.sequence &&
-	       !client->question.answered;
-}
-
-static void answered(struct bcast_client *client, int32_t result)
-{
-	client->question.answered = true;
-	client->question.result = result;
-	client->question.answered_ns = bc_client_now();
-}
-
-static int on_result(struct bcast_client *client,
-		     const struct bc_client_record *record)
-{
-	struct bcast_result result;
-
-	if (record->header.length < sizeof(result))
-		return -EPROTO;
-	memcpy(&result, record->payload, sizeof(result));
-	if (is_answer(client, result.sequence))
-		answered(client, result.result);
-	return 0;
-}
-
-static void on_entry(struct bc_client_question *question,
-		     const unsigned char *bytes)
-{
-	struct bcast_node_entry *entry;
-
-	if (question->count++ >= question->max)
-		return;
-	entry = &question->entries[question->count - 1];
-	memcpy(entry, bytes, sizeof(*entry));
-	entry->id[sizeof(entry->id) - 1] = '\0';
-}
-
-static int on_nodes(struct bcast_client *client,
-		    const struct bc_client_record *record)
-{
-	struct bc_client_question *question = &client->question;
-	size_t count = record->header.length / sizeof(struct bcast_node_entry);
-
-	if (record->header.length % sizeof(struct bcast_node_entry) != 0)
-		return -EPROTO;
-	if (!is_answer(client, record->header.sequence))
-		return 0;
-	for (size_t i = 0; i < count; i++)
-		on_entry(question,
-			 record->payload + i * sizeof(struct bcast_node_entry));
-	if (count == 0)
-		answered(client, question->count);
-	return 0;
-}
-
-int bc_client_tcp_hear(struct bcast_client *client,
-		       const struct bc_client_record *record)
-{
-	switch (record->header.type) {
-	case BCAST_PACKET_MESSAGE:
-		return on_message(client, record);
-	case BCAST_PACKET_RESULT:
-		return on_result(client, record);
-	case BCAST_PACKET_NODES:
-		return on_nodes(client, record);
-	case BCAST_PACKET_PONG:
-		if (is_answer(client, record->header.sequence))
-			answered(client, 0);
-		return 0;
-	}
-	return 0;
-}
-
-bool bc_client_tcp_is_full(const struct bcast_client *client)
-{
-	return client->letter_bytes >= BC_CLIENT_MESSAGES_MAX;
-}
-
-void bc_client_tcp_forget_letters(struct bcast_client *client)
-{
-	while (client->letters) {
-		struct bc_client_letter *letter = client->letters;
-
-		client->letters = letter->next;
-		free(letter);
-	}
-	free(client->read_letter);
-	client->read_letter = NULL;
-	client->letters_end = &client->letters;
-	client->letter_bytes = 0;
-}
 
 /* ---- Ask --------------------------------------------------------------- */
 
@@ -278,30 +145,13 @@ int bc_client_tcp_send(struct bcast_client *client, const char *to_id,
 	return ret;
 }
 
-static bool take_letter(struct bcast_client *client,
-			struct bcast_message *message)
-{
-	struct bc_client_letter *letter = client->letters;
-
-	if (!letter)
-		return false;
-	free(client->read_letter);
-	client->read_letter = letter;
-	client->letters = letter->next;
-	if (!client->letters)
-		client->letters_end = &client->letters;
-	client->letter_bytes -= letter->size;
-	*message = letter->message;
-	return true;
-}
-
 int bc_client_tcp_recv(struct bcast_client *client,
 		       struct bcast_message *message, uint64_t deadline_ns)
 {
 	int ret = 0;
 
 	for (;;) {
-		if (take_letter(client, message))
+		if (bc_client_mail_take(client, message))
 			return 1;
 		if (ret == 1)
 			return 0;
@@ -366,7 +216,7 @@ static int await_pong(struct bc_client_link *link, uint64_t deadline_ns)
 		if (link->state != BC_LINK_UP)
 			return -ECONNRESET;
 		if (has_pong(link)) {
-			answered(client, 0);
+			bc_client_mail_answered(client, 0);
 			return 0;
 		}
 		if (have >= BC_CLIENT_BUFFER)

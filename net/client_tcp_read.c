@@ -13,78 +13,6 @@
 
 #define SKIPS_AT_ONCE 1024 /* then the deadline is looked at */
 
-/* ---- WELCOME ----------------------------------------------------------- */
-
-static void note_gap(struct bcast_client *client, uint64_t from,
-		     uint64_t from_sequence)
-{
-	const struct bcast_welcome *welcome = &client->down.welcome.fixed;
-	const struct bcast_gap gap = {
-		.from = from,
-		.to = welcome->position,
-		.from_sequence = from_sequence,
-		.to_sequence = welcome->sequence,
-		.reason = BCAST_GAP_OVERWRITTEN,
-	};
-
-	bc_client_lost_pending(client, &gap);
-}
-
-/* Where it was asked to begin, and where it does. */
-static int compare_places(struct bcast_client *client,
-			  const struct bc_client_start *start)
-{
-	const struct bcast_welcome *welcome = &client->down.welcome.fixed;
-	bool names_epoch = start->from == BCAST_START_POSITION ||
-			   start->from == BCAST_START_SEQUENCE;
-
-	if (names_epoch && start->epoch != 0 &&
-	    start->epoch != welcome->epoch) {
-		bc_client_epoch_pending(client);
-		return 0;
-	}
-	if (start->from == BCAST_START_POSITION) {
-		if (welcome->position < start->position)
-			return -EPROTO;
-		if (welcome->position > start->position)
-			note_gap(client, start->position, start->sequence);
-	}
-	if (start->from == BCAST_START_SEQUENCE &&
-	    welcome->sequence > start->sequence)
-		note_gap(client, welcome->position, start->sequence);
-	return 0;
-}
-
-int bc_client_tcp_welcome_down(struct bcast_client *client)
-{
-	const struct bcast_welcome *welcome = &client->down.welcome.fixed;
-	const struct bc_client_start start = bc_client_start(client);
-	struct bc_client_count *count = &client->down.count;
-	int ret;
-
-	if (welcome->position % BCAST_PACKET_ALIGN != 0 || welcome->epoch == 0)
-		return -EPROTO;
-	ret = compare_places(client, &start);
-	if (ret < 0)
-		return ret;
-	client->place = (struct bcast_client_place){
-		.epoch = welcome->epoch,
-		.position = welcome->position,
-		.sequence = welcome->sequence,
-	};
-	client->placed = true;
-	client->stats.tail = welcome->tail;
-	count->position = welcome->position;
-	count->sequence = welcome->sequence;
-	count->begun = false;
-	count->limits.data_max = welcome->payload_max != 0
-					 ? welcome->payload_max
-					 : BCAST_PAYLOAD_MAX;
-	return 0;
-}
-
-/* ---- Records ----------------------------------------------------------- */
-
 static void move_to(struct bcast_client *client, uint64_t position,
 		    uint64_t sequence)
 {
@@ -202,7 +130,7 @@ static int on_record(struct bcast_client *client,
 		bc_client_link_rejected(link, record);
 		return 0;
 	case BCAST_PACKET_PONG:
-		return bc_client_tcp_hear(client, record);
+		return bc_client_mail_hear(client, record);
 	}
 	bc_client_link_answer(link, record);
 	return 0;

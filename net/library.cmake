@@ -40,8 +40,27 @@ add_custom_command(OUTPUT ${archive}
 	COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(bcast_archive ALL DEPENDS ${archive})
 
+# How others find it: pkg-config, and find_package(bcast) for bcast::bcast.
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bcast)
 configure_file(bcast.pc.in ${CMAKE_CURRENT_BINARY_DIR}/bcast.pc @ONLY)
-install(TARGETS bcast LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+configure_package_config_file(bcast-config.cmake.in
+	${CMAKE_CURRENT_BINARY_DIR}/bcast-config.cmake
+	INSTALL_DESTINATION ${package_dir}
+	PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
+write_basic_package_version_file(
+	${CMAKE_CURRENT_BINARY_DIR}/bcast-config-version.cmake
+	COMPATIBILITY SameMajorVersion)
+
+install(TARGETS bcast bcast_layer_include EXPORT bcast
+	LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library
+		NAMELINK_COMPONENT development)
+install(EXPORT bcast NAMESPACE bcast:: FILE bcast-targets.cmake
+	DESTINATION ${package_dir} COMPONENT development)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/bcast-config.cmake
+	${CMAKE_CURRENT_BINARY_DIR}/bcast-config-version.cmake
+	DESTINATION ${package_dir} COMPONENT development)
+install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR}
+	COMPONENT development)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/bcast.pc
-	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

@@ -33,6 +33,7 @@
 #include "net/signal_gap.h"
 #include "net/uring_compat.h"
 #include "net/uring_setup.h"
+#include "net/uring_why.h"
 #include "shm/assert.h"
 #include "shm/clock.h"
 #include "shm/notify.h"
@@ -471,7 +472,7 @@ static int init(struct uring *uring, unsigned connections, bool small,
 		&setup, small ? SMALL_ENTRIES : QUEUE_ENTRIES, &params);
 
 	if (ret < 0) {
-		bc_uring_setup_explain(ret, why, why_size);
+		bc_uring_why_explain(ret, why, why_size);
 		return ret;
 	}
 	uring->has_futex = uring->has_futex && setup.has_futex;
@@ -481,7 +482,7 @@ static int init(struct uring *uring, unsigned connections, bool small,
 	if (ret == 0)
 		ret = bc_uring_setup_enable(&setup);
 	if (ret < 0)
-		bc_uring_setup_explain(ret, why, why_size);
+		bc_uring_why_explain(ret, why, why_size);
 	if (ret == 0 && !uring->has_futex) {
 		ret = bc_word_watch_open(&uring->watch);
 		if (ret < 0)
@@ -502,7 +503,7 @@ int bc_uring_open(struct bc_backend **backend, unsigned connections,
 	int ret;
 
 	if (!uring) {
-		bc_uring_setup_explain(-ENOMEM, why, why_size);
+		bc_uring_why_explain(-ENOMEM, why, why_size);
 		return -ENOMEM;
 	}
 	uring->backend.ops = &uring_ops;

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* uring_setup.c - see uring_setup.h. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "net/uring_setup.h"
@@ -28,109 +24,6 @@ static const uint8_t registrations[] = {
 	IORING_UNREGISTER_BUFFERS,   IORING_REGISTER_PBUF_RING,
 	IORING_UNREGISTER_PBUF_RING,
 };
-
-/* ---- Why not ----------------------------------------------------------- */
-
-static int read_sysctl_disabled(void)
-{
-	int fd = open("/proc/sys/kernel/io_uring_disabled",
-		      O_RDONLY | O_CLOEXEC);
-	char digit = '0';
-
-	if (fd < 0)
-		return 0;
-	if (read(fd, &digit, 1) != 1)
-		digit = '0';
-	(void)close(fd);
-	return digit - '0';
-}
-
-/* Whether a seccomp filter is in force, and so the most likely culprit. */
-static bool is_filtered(void)
-{
-	FILE *file = fopen("/proc/self/status", "re");
-	char line[256];
-	int mode = 0;
-
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "Seccomp: %d", &mode) == 1)
-			break;
-	(void)fclose(file);
-	return mode != 0;
-}
-
-static bool is_new_enough(struct utsname *kernel)
-{
-	int major = 0, minor = 0;
-
-	(void)uname(kernel);
-	(void)sscanf(kernel->release, "%d.%d", &major, &minor);
-	return major > 6 || (major == 6 && minor >= 1);
-}
-
-/* Not forbidden, but not there. */
-static void explain_missing(char *why, size_t size)
-{
-	struct utsname kernel = {0};
-
-	if (!is_new_enough(&kernel))
-		snprintf(why, size,
-			 "the io_uring of Linux %.32s is missing or too old: "
-			 "Linux 6.1 or newer is needed",
-			 kernel.release);
-	else if (is_filtered())
-		snprintf(why, size,
-			 "io_uring is hidden, most likely by a container's "
-			 "seccomp profile: allow io_uring_setup, "
-			 "io_uring_enter and io_uring_register in it");
-	else
-		snprintf(why, size,
-			 "this kernel, Linux %.32s, was built without io_uring "
-			 "(CONFIG_IO_URING), or with less of it than is needed",
-			 kernel.release);
-}
-
-static void explain_denied(char *why, size_t size)
-{
-	int disabled = read_sysctl_disabled();
-
-	if (disabled > 0)
-		snprintf(why, size,
-			 "the sysctl kernel.io_uring_disabled is %d: set it "
-			 "to 0, or put the daemon's group into "
-			 "kernel.io_uring_group and set it to 1",
-			 disabled);
-	else if (is_filtered())
-		snprintf(why, size,
-			 "io_uring is denied, most likely by a container's "
-			 "seccomp profile: allow io_uring_setup, "
-			 "io_uring_enter and io_uring_register in it");
-	else
-		snprintf(why, size,
-			 "io_uring is denied, most likely by a security module "
-			 "(SELinux, AppArmor): allow it for bcastd");
-}
-
-void bc_uring_setup_explain(int error, char *why, size_t size)
-{
-	if (error == -EPERM || error == -EACCES)
-		explain_denied(why, size);
-	else if (error == -ENOSYS || error == -EINVAL)
-		explain_missing(why, size);
-	else if (error == -ENOMEM)
-		snprintf(why, size,
-			 "not enough memory may be locked for io_uring: raise "
-			 "the limit (ulimit -l, LimitMEMLOCK=)");
-	else if (error == -EMFILE || error == -ENFILE)
-		snprintf(why, size,
-			 "too many open files: raise ulimit -n (LimitNOFILE=) "
-			 "or fs.file-max");
-	else
-		snprintf(why, size, "io_uring cannot be set up: %s",
-			 strerror(-error));
-}
 
 /* ---- Make -------------------------------------------------------------- */
 

@@ -35,7 +35,4 @@ int bc_uring_setup_make(struct bc_uring_setup *setup, unsigned entries,
 /* bc_uring_setup_enable - by the thread that submits. Returns 0, or -errno. */
 int bc_uring_setup_enable(struct bc_uring_setup *setup);
 
-/* bc_uring_setup_explain - one line on what this error means, and the fix. */
-void bc_uring_setup_explain(int error, char *why, size_t size);
-
 #endif

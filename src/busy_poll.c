@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* busy_poll.c - see busy_poll.h. */
-#include <sched.h>
-
 #include "src/busy_poll.h"
+#include "src/check_system.h"
 #include "src/log.h"
 
-static bool has_one_cpu(void)
+void busy_poll_check(const struct config *config)
 {
-	cpu_set_t usable;
+	struct check_result result = {0};
+	struct check_processors_facts facts;
 
-	return sched_getaffinity(0, sizeof(usable), &usable) == 0 &&
-	       CPU_COUNT(&usable) == 1;
-}
-
-void busy_poll_check(uint32_t microseconds)
-{
-	if (microseconds > 0 && has_one_cpu())
+	if (!check_processors_read(config, &facts))
+		return;
+	check_processors_judge(&facts, &result);
+	if (result.state == CHECK_WARN)
 		log_event(LOG_LEVEL_WARN, "busy_poll_harmful",
-			  "option=--busy-poll error=\"there is one CPU: what "
-			  "is waited for cannot run meanwhile\" "
-			  "fix=\"drop --busy-poll\"");
+			  "option=--busy-poll error=\"%s\" fix=\"%s\"",
+			  result.means, result.fix);
 }

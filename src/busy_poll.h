@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "src/config.h"
+
 /* Zeroed: sleeps at once. */
 struct busy_poll {
 	uint64_t budget_ns;
@@ -23,7 +25,7 @@ struct busy_poll {
  * busy_poll_check - warn if it can only do harm. Before we bind ourselves to
  * one of several CPUs.
  */
-void busy_poll_check(uint32_t microseconds);
+void busy_poll_check(const struct config *config);
 
 /* busy_poll_extend - something has happened. */
 static inline void busy_poll_extend(struct busy_poll *busy_poll,

@@ -14,8 +14,9 @@
 #include "src/closing.h"
 #include "src/egress.h"
 #include "src/log.h"
-#include "src/publishers.h"
+#include "src/publisher.h"
 #include "src/request.h"
+#include "src/send_queue.h"
 #include "src/session.h"
 
 #define DROP_ROUNDS_MAX 256u
@@ -160,17 +161,17 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 		egress_remove(lane, conn);
 		bc_tally_add(&lane->tally, counter_of(conn->close_reason), 1);
 	}
-	if (conn->session && conn->session->publisher)
-		publishers_left(lane->daemon, conn);
-	if (conn->session)
+	if (conn->session) {
+		send_queue_remove(lane, conn);
 		session_end(lane, conn);
+	}
 	bc_conn_begin_close(conn);
 	log_end(lane, conn);
 	remember(lane, conn);
 	bc_peers_close(conn->shown);
 	/* last: the next in line is shown to join after this one has left */
-	if (!receiver && !conn->session)
-		lane->sender_left(lane->daemon, conn);
+	if (lane->left)
+		lane->left(lane->daemon, conn);
 	request_cancel(lane, conn, conn->in_flight);
 	closing_settle(lane, conn);
 }
@@ -196,7 +197,9 @@ void closing_settle(struct lane *lane, struct bc_conn *conn)
 	}
 	if (conn->fd >= 0)
 		end_socket(conn);
-	session_close(conn);
+	if (conn->session)
+		publisher_free(conn->session->publisher);
+	session_free(conn);
 	bc_conn_release(&lane->conns, conn);
 }
 

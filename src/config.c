@@ -1,36 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.c - from argv to struct config, or to one line that says what is
- * wrong.
+ * config.c - from argv, the environment and a file to struct config, or to lines
+ * that say what is wrong.
  *
- * getopt_long() only takes argv apart, silenced and without its reordering; all
- * checks and words come from the rows of options.def, and config_value.c turns
- * texts into values. Defaults go the same way, as if typed first. --max-lag
- * depends on --ring-size, so it is kept aside until all has been read.
+ * All of them give texts for the rows of options.def, which are checked one by
+ * one as they come (settings.c), also those that do not count in the end: what
+ * is wrong today in the file is found today. config_make.c puts together what
+ * counts. The command line is first, since it has --config and --help;
+ * getopt_long() only takes argv apart, silenced and without its reordering.
  */
 #include "src/config.h"
-#include "src/config_listen.h"
-#include "src/config_value.h"
-#include "src/options.h"
-#include "src/parse.h"
+#include "src/config_load.h"
+#include "src/config_make.h"
+#include "src/config_source.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sysexits.h>
 
 /* What getopt_long() returns for row i: FIRST_OPTION + i, beyond any char. */
 #define FIRST_OPTION 256
 
-/* What is known only once all options have been read. */
 struct request {
-	struct config *config;
+	struct settings *settings;
 	FILE *out;
 	FILE *err;
-	const char *max_lag; /* as given */
-	/* of each address, what stands behind it, or NULL */
-	const char *listen_options[CONFIG_LISTEN_MAX];
 };
 
 uint64_t config_read_bytes(uint64_t ring_size_bytes)
@@ -78,12 +74,13 @@ static int refuse_value(const struct request *request,
 			const struct option_row *row, const char *value,
 			const char *why)
 {
-	char quoted[QUOTED_MAX];
-	char allowed[OPTIONS_TEXT_MAX];
+	const struct setting setting = {
+		.row = row,
+		.text = value,
+		.origin = SETTING_COMMAND_LINE,
+	};
 
-	(void)fprintf(request->err, "bcastd: --%s: %s %s (allowed: %s)\n",
-		      row->name, log_quote(value, quoted, sizeof(quoted)), why,
-		      options_allowed(row, allowed, sizeof(allowed)));
+	settings_refuse(request->settings, &setting, why, request->err);
 	return -EINVAL;
 }
 
@@ -135,161 +132,7 @@ static int refuse_stray(const struct request *request, const char *word)
 	return -EINVAL;
 }
 
-/* ---- All of it ---- */
-
-static const char *set(struct request *request, const struct option_row *row,
-		       const char *text)
-{
-	uint32_t before = request->config->listen_count;
-	const char *why;
-
-	if (row->kind == OPTION_LAG)
-		request->max_lag = text;
-	why = config_value_set(request->config, row, text);
-	if (request->config->listen_count > before)
-		request->listen_options[before] = strchr(text, ',');
-	return why;
-}
-
-static void start(struct config *config)
-{
-	memset(config, 0, sizeof(*config));
-	config->gid = (gid_t)-1;
-	config->user_timeout_ms = CONFIG_AUTO;
-}
-
-static bool is_listener(const struct option_row *row)
-{
-	return row->kind == OPTION_LISTEN || row->kind == OPTION_INGEST ||
-	       row->kind == OPTION_EGRESS || row->kind == OPTION_PACKET ||
-	       row->kind == OPTION_ECHO;
-}
-
-/* As if each default had been typed. Addresses wait: they would add up. */
-static int apply_defaults(struct request *request, bool listeners)
-{
-	for (int i = 0; i < OPTIONS_COUNT; i++) {
-		const struct option_row *row = &options_table[i];
-		const char *why;
-
-		if (row->kind == OPTION_HEADING || row->preset[0] == '\0' ||
-		    is_listener(row) != listeners)
-			continue;
-		why = set(request, row, row->preset);
-		if (why != NULL)
-			return refuse_value(request, row, row->preset, why);
-	}
-	return 0;
-}
-
-static int resolve_lag(struct request *request)
-{
-	struct config *config = request->config;
-	uint64_t ring = config->ring_size_bytes;
-	char quoted[QUOTED_MAX];
-	char text[3][PARSE_TEXT_MAX];
-	uint64_t bytes = 0; /* if not a lag at all, which set() has refused */
-	uint64_t low, high;
-
-	config_value_lag_range(ring, &low, &high);
-	(void)config_value_lag(request->max_lag, ring, &bytes);
-	if (bytes >= low && bytes <= high) {
-		config->max_lag_bytes = bytes;
-		return 0;
-	}
-	(void)fprintf(
-		request->err,
-		"bcastd: --max-lag: %s is out of range (allowed: from %s to %s "
-		"for a ring of %s, in bytes or as a percentage)\n",
-		log_quote(request->max_lag, quoted, sizeof(quoted)),
-		parse_print_size(low, text[0], sizeof(text[0])),
-		parse_print_size(high, text[1], sizeof(text[1])),
-		parse_print_size(ring, text[2], sizeof(text[2])));
-	return -EINVAL;
-}
-
-static int resolve_listens(struct request *request)
-{
-	int ret = 0;
-
-	for (uint32_t i = 0; i < request->config->listen_count && ret == 0; i++)
-		ret = config_listen_resolve(request->config, i,
-					    request->listen_options[i],
-					    request->err);
-	return ret;
-}
-
-/* Who is no client cannot be told. */
-static bool any_skips(const struct config *config)
-{
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].slow_policy == CONFIG_SLOW_SKIP &&
-		    config->listens[i].role != CONFIG_ROLE_PACKET)
-			return true;
-	return false;
-}
-
-/* What a stream of bytes cannot have. */
-static int check_no_clients(const struct request *request)
-{
-	const struct config *config = request->config;
-
-	for (uint32_t i = 0; i < config->listen_count; i++) {
-		if (config->listens[i].role != CONFIG_ROLE_PACKET)
-			continue;
-		(void)fprintf(request->err,
-			      "bcastd: --packet: clients need records "
-			      "(allowed: with --format packet)\n");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* What a stream of packets cannot have. */
-static int check_format(const struct request *request)
-{
-	const struct config *config = request->config;
-	const char *what = NULL;
-
-	if (config->format == CONFIG_FORMAT_RAW)
-		return check_no_clients(request);
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].role == CONFIG_ROLE_INGEST)
-			what = "--ingest: senders (who publishes packets by "
-			       "TCP comes in at --packet)";
-	if (any_skips(config))
-		what = "--slow-policy skip: it would cut a record in two "
-		       "(allowed: disconnect, block; at --packet addresses, "
-		       "skip)";
-	if (what == NULL)
-		return 0;
-	(void)fprintf(request->err,
-		      "bcastd: --format packet does not go with %s\n", what);
-	return -EINVAL;
-}
-
-/* Threads cannot be without receivers, nor give one back to be a sender. */
-static int check_threads(const struct request *request)
-{
-	const struct config *config = request->config;
-
-	if (config->egress_threads == 0)
-		return 0;
-	if (config->reassign == CONFIG_REASSIGN_ANY) {
-		(void)fprintf(request->err,
-			      "bcastd: --egress-threads does not go with "
-			      "--reassign any (allowed: new)\n");
-		return -EINVAL;
-	}
-	if (config->egress_threads <= config->max_receivers)
-		return 0;
-	(void)fprintf(request->err,
-		      "bcastd: --egress-threads %" PRIu32
-		      ": not allowed (allowed: up to one a receiver, with "
-		      "--max-receivers %" PRIu32 ")\n",
-		      config->egress_threads, config->max_receivers);
-	return -EINVAL;
-}
+/* ---- The command line ---- */
 
 static void fill_table(struct option table[OPTIONS_COUNT + 1])
 {
@@ -314,6 +157,11 @@ static void fill_table(struct option table[OPTIONS_COUNT + 1])
 static int take(struct request *request, const struct option_row *row,
 		const char *value)
 {
+	const struct setting setting = {
+		.row = row,
+		.text = value ? value : "", /* of a flag */
+		.origin = SETTING_COMMAND_LINE,
+	};
 	const char *why;
 
 	if (row->kind == OPTION_HELP) {
@@ -324,7 +172,11 @@ static int take(struct request *request, const struct option_row *row,
 		(void)fprintf(request->out, "bcastd %s\n", BCAST_VERSION);
 		return CONFIG_DONE;
 	}
-	why = set(request, row, value);
+	if (row->kind == OPTION_CHECK) {
+		request->settings->check = true;
+		return CONFIG_RUN;
+	}
+	why = settings_add(request->settings, &setting);
 	return why == NULL ? CONFIG_RUN
 			   : refuse_value(request, row, value, why);
 }
@@ -357,26 +209,58 @@ static int read_options(struct request *request, int argc, char *const argv[])
 	return optind < argc ? refuse_stray(request, argv[optind]) : CONFIG_RUN;
 }
 
-int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
-		 FILE *err)
-{
-	struct request request = {.config = config, .out = out, .err = err};
-	int ret;
+/* ---- All of them ---- */
 
-	start(config);
-	ret = apply_defaults(&request, false);
+/* Both are read to their ends, so that all mistakes are told. */
+static int read_elsewhere(const struct request *request)
+{
+	int ret = config_env_read(request->settings, request->err);
+	int file = config_file_read(request->settings, request->err);
+
+	return file < 0 ? file : ret;
+}
+
+int config_load(struct config *config, struct settings *settings, int argc,
+		char *const argv[], FILE *out, FILE *err)
+{
+	struct request request = {.settings = settings, .out = out, .err = err};
+	int ret = CONFIG_RUN;
+
 	/* An exec() without arguments leaves no argv[0] to step over. */
-	if (ret == 0 && argc > 0)
+	if (argc > 0)
 		ret = read_options(&request, argc, argv);
 	if (ret != CONFIG_RUN)
 		return ret;
-	if (config->listen_count == 0)
-		ret = apply_defaults(&request, true);
+	ret = read_elsewhere(&request);
 	if (ret == 0)
-		ret = resolve_lag(&request);
-	if (ret == 0)
-		ret = resolve_listens(&request);
-	if (ret == 0)
-		ret = check_format(&request);
-	return ret < 0 ? ret : check_threads(&request);
+		ret = config_make(config, settings, err);
+	if (ret < 0 || !settings->check)
+		return ret;
+	config_print(settings, out);
+	return CONFIG_DONE;
+}
+
+int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
+		 FILE *err)
+{
+	struct settings settings = {.count = 0};
+	int ret = config_load(config, &settings, argc, argv, out, err);
+
+	settings_fini(&settings);
+	return ret;
+}
+
+int config_exit_code(int ret)
+{
+	switch (ret) {
+	case CONFIG_RUN:
+	case CONFIG_DONE:
+		return EX_OK;
+	case -ENOENT:
+		return EX_NOINPUT;
+	case -EBADMSG:
+		return EX_CONFIG;
+	default:
+		return EX_USAGE;
+	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.h - what the command line asks bcastd to do, checked and typed.
+ * config.h - what the command line, the environment and a file ask bcastd to do,
+ * checked and typed.
  *
  * The options are the rows of options.def and nothing else: names, defaults,
  * ranges, --help, error texts and the manual's list come from there. What is
@@ -131,6 +132,7 @@ struct config {
 	uint64_t log_rotate_bytes;
 	uint32_t log_keep;
 	uint32_t log_rate; /* lines a second and event */
+	char config_file[256];
 };
 
 /* config_parse() also returns these. */
@@ -138,18 +140,28 @@ struct config {
 #define CONFIG_DONE 1 /* --help or --version was printed to `out` */
 
 /*
- * config_parse - read the command line, argc and argv as main() got them.
+ * config_parse - read the command line, argc and argv as main() got them, the
+ * environment, and the file of --config.
  *
- * Returns CONFIG_RUN, CONFIG_DONE, or -EINVAL after printing exactly one line
- * to `err` that names the option, the value and what is allowed. *config is
- * filled on CONFIG_RUN and unspecified otherwise. Of an option given twice the
- * last counts, except that addresses add up. What an address says after it, as
- * in "*:7401,slow-policy=skip", holds for it alone. Calls getopt_long(), so one
+ * Returns CONFIG_RUN; CONFIG_DONE; -EINVAL after printing exactly one line to
+ * `err` that names the option of the command line, the value and what is
+ * allowed; or, after one line for each mistake, -EBADMSG for what the
+ * environment or the file says, -ENOENT for a file that cannot be read. With
+ * CONFIG_RUN, lines in `err` are warnings. *config is filled on CONFIG_RUN and
+ * unspecified otherwise.
+ *
+ * What counts is what the command line says of an option, else the environment,
+ * else the file, else the default; within one of them the last, except that
+ * addresses add up. What an address says after it, as in
+ * "*:7401,slow-policy=skip", holds for it alone. Calls getopt_long(), so one
  * thread at a time; may be called again and again. Looks up --group, so it may
- * block on the system's name service.
+ * block on the system's name service, and on the file.
  */
 int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
 		 FILE *err);
+
+/* config_exit_code - the exit status for what that has returned. */
+int config_exit_code(int ret);
 
 /* config_role_receives - do receivers come in there? */
 bool config_role_receives(enum config_role role);

@@ -42,6 +42,8 @@ static const struct key {
 struct clause {
 	const struct config *config;
 	struct config_listen *listen;
+	const struct settings *settings;
+	const struct setting *setting;
 	char name[VALUE_MAX];
 	char value[VALUE_MAX];
 	FILE *err;
@@ -69,31 +71,15 @@ static unsigned who_comes(const struct config_listen *listen)
 	return SENDERS | RECEIVERS;
 }
 
-static const char *option_name(const struct config_listen *listen)
-{
-	switch (listen->role) {
-	case CONFIG_ROLE_INGEST:
-		return "ingest";
-	case CONFIG_ROLE_EGRESS:
-		return "egress";
-	case CONFIG_ROLE_PACKET:
-		return "packet";
-	case CONFIG_ROLE_ECHO:
-		return "echo";
-	case CONFIG_ROLE_ANY:
-		break;
-	}
-	return "listen";
-}
-
 /* ---- The one line ------------------------------------------------------ */
 
 static void begin_line(const struct clause *clause)
 {
 	char quoted[QUOTED_MAX];
 
+	settings_say_where(clause->settings, clause->setting, clause->err);
 	(void)fprintf(
-		clause->err, "bcastd: --%s %s: ", option_name(clause->listen),
+		clause->err, " %s: ",
 		log_quote(clause->listen->address, quoted, sizeof(quoted)));
 }
 
@@ -248,10 +234,18 @@ static uint32_t usual_user_timeout_ms(const struct config_listen *listen)
 }
 
 int config_listen_resolve(struct config *config, uint32_t index,
-			  const char *text, FILE *err)
+			  const struct settings *settings,
+			  const struct setting *setting, FILE *err)
 {
 	struct config_listen *listen = &config->listens[index];
-	struct clause clause = {.config = config, .listen = listen, .err = err};
+	const char *text = strchr(setting->text, ',');
+	struct clause clause = {
+		.config = config,
+		.listen = listen,
+		.settings = settings,
+		.setting = setting,
+		.err = err,
+	};
 	int ret = 0;
 
 	take_from(listen, config);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdbool.h>
 #include <string.h>
 
 static const char not_in_range[] = "is out of range";
@@ -198,12 +199,21 @@ static const char *set_group(struct config *config,
 	return NULL;
 }
 
+/* No line of a file could say it. */
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
 static const char *set_file(struct config *config, const struct option_row *row,
 			    const char *text)
 {
 	size_t length = strlen(text);
 
-	if (length < (size_t)row->minimum)
+	if (length < (size_t)row->minimum || has_control(text))
 		return "is not a path";
 	if (length > (size_t)row->maximum)
 		return "is too long";
@@ -214,13 +224,13 @@ static const char *set_file(struct config *config, const struct option_row *row,
 static const char *add_listen(struct config *config, enum config_role role,
 			      const char *text)
 {
-	char address[sizeof(((struct config_listen *)NULL)->address)];
+	char address[sizeof(((struct config_listen *)NULL)->address)] = "";
 	/* its options begin there: see config_listen.h */
 	size_t length = strcspn(text, ",");
 	struct config_listen *listen;
 	int ret;
 
-	if (length >= sizeof(address))
+	if (length >= sizeof(address) || has_control(text))
 		return "is not an address";
 	memcpy(address, text, length);
 	address[length] = '\0';
@@ -287,6 +297,7 @@ const char *config_value_set(struct config *config,
 	case OPTION_LIMIT:
 		return set_size(config, row, text);
 	case OPTION_FILE:
+	case OPTION_CONFIG:
 		return set_file(config, row, text);
 	case OPTION_BYTES:
 		return set_bytes(config, row, text);
@@ -310,6 +321,7 @@ const char *config_value_set(struct config *config,
 		*(bool *)((unsigned char *)config + row->field) = true;
 		return NULL;
 	case OPTION_HEADING:
+	case OPTION_CHECK:
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		break;

@@ -56,6 +56,7 @@
 #include "src/config.h"
 #include "src/echo.h"
 #include "src/lane.h"
+#include "src/service_notify.h"
 
 #define DAEMON_LISTENERS_MAX 64u
 #define DAEMON_SENDERS_MAX   16u /* one writes, the others wait their turn */
@@ -85,7 +86,7 @@ struct ingest {
 
 struct publisher;
 
-/* Clients that publish. Only publish*.c write it. */
+/* Clients that publish. Only publish*.c and commit.c write it. */
 struct publishing {
 	struct publisher *all[BC_PUBLISHER_SLOTS];
 	uint32_t count;
@@ -198,6 +199,7 @@ struct daemon {
 	struct gating gating;
 	struct echo echo;
 	struct name_watch name_watch;
+	struct service_notify service;
 	enum daemon_phase phase;
 	uint64_t next_tick_ns;
 	uint64_t drain_began_ns;

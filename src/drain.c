@@ -51,6 +51,7 @@ static void begin(struct daemon *daemon, int signal_number)
 	atomic_store_explicit(&daemon->segment.control->owner.end_reason,
 			      (uint32_t)signal_number, memory_order_relaxed);
 	bc_segment_set_state(&daemon->segment, BC_STATE_DRAINING);
+	service_notify_stopping(daemon);
 	/* not when this turn began, which may have been a while ago */
 	daemon->drain_began_ns = bc_monotonic_ns();
 	stop_listening(daemon);

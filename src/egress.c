@@ -12,23 +12,17 @@
 #include "src/log.h"
 #include "src/progress.h"
 #include "src/request.h"
+#include "src/send_queue.h"
 #include "src/session.h"
+#include "src/session_beat.h"
+#include "src/session_span.h"
+#include "src/session_speak.h"
+#include "src/slow.h"
 #include "src/zerocopy.h"
 
-#define LIST_READY     2u
-#define LIST_CAUGHT_UP 3u
-#define LIST_LATER     4u
 #define SENDS_PER_TURN 256u
 #define SEND_BYTES_MAX (UINT64_C(1) << 20)
 #define DISCARD_BYTES  (256u * 1024u)
-
-void egress_init(struct egress *egress)
-{
-	*egress = (struct egress){.patience = UINT64_MAX};
-	bc_conn_list_init(&egress->ready, LIST_READY);
-	bc_conn_list_init(&egress->caught_up, LIST_CAUGHT_UP);
-	bc_conn_list_init(&egress->later, LIST_LATER);
-}
 
 /* ---- Coming and going -------------------------------------------------- */
 
@@ -37,29 +31,12 @@ static void watch(struct lane *lane, struct bc_conn *conn)
 	(void)request_watch(lane, conn, &lane->egress.watch_byte);
 }
 
-/* No request is in flight: put it where it belongs. */
-static void make_idle(struct lane *lane, struct bc_conn *conn)
-{
-	struct egress *egress = &lane->egress;
-
-	if (conn->session && session_has_words(conn)) {
-		bc_conn_list_push(&lane->conns, &egress->ready, conn);
-		return;
-	}
-	if (conn->role != BCAST_ROLE_RECEIVER)
-		return; /* a client that has been told all */
-	bc_conn_list_push(&lane->conns,
-			  conn->cursor == lane->tail ? &egress->caught_up
-						     : &egress->ready,
-			  conn);
-}
-
 void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 {
 	conn->role = BCAST_ROLE_RECEIVER;
 	conn->cursor = position;
 	progress_begin(lane, conn);
-	egress_nudge(lane, conn);
+	send_queue_nudge(lane, conn);
 	if (!conn->session)
 		watch(lane, conn);
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers_joined, 1);
@@ -68,53 +45,15 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 		  conn->peer, (unsigned long long)conn->cursor);
 }
 
-void egress_forget(struct lane *lane, struct bc_conn *conn)
-{
-	bc_conn_list_remove(&lane->conns, &lane->egress.ready, conn);
-	bc_conn_list_remove(&lane->conns, &lane->egress.caught_up, conn);
-}
-
-void egress_nudge(struct lane *lane, struct bc_conn *conn)
-{
-	if (conn->state != BC_CONN_OPEN || conn->in_flight & BC_CONN_SENDS)
-		return;
-	egress_forget(lane, conn);
-	make_idle(lane, conn);
-}
-
 void egress_remove(struct lane *lane, struct bc_conn *conn)
 {
-	egress_forget(lane, conn);
+	send_queue_remove(lane, conn);
 	progress_end(lane, conn);
 	/* one less */
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers, UINT64_MAX);
 }
 
 /* ---- Sending ----------------------------------------------------------- */
-
-void egress_on_published(struct lane *lane)
-{
-	struct egress *egress = &lane->egress;
-	struct bc_conn *conn;
-
-	while ((conn = bc_conn_list_pop(&lane->conns, &egress->caught_up)))
-		bc_conn_list_push(&lane->conns, &egress->ready, conn);
-}
-
-/* A client that has nothing to send now. */
-static void postpone(struct lane *lane, struct bc_conn *conn)
-{
-	struct egress *egress = &lane->egress;
-
-	/* it has words, or has been told that it goes, or is to be told more */
-	if (conn->list != 0 || conn->session->state != SESSION_SERVING ||
-	    conn->session->skips)
-		return;
-	bc_conn_list_push(&lane->conns,
-			  conn->cursor == lane->tail ? &egress->caught_up
-						     : &egress->later,
-			  conn);
-}
 
 static void send_next(struct lane *lane, struct bc_conn *conn)
 {
@@ -125,9 +64,9 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 
 	if (size == 0) {
 		if (conn->session)
-			postpone(lane, conn);
+			send_queue_postpone(lane, conn);
 		else
-			make_idle(lane, conn);
+			send_queue_put(lane, conn);
 		return;
 	}
 	if (size > SEND_BYTES_MAX)
@@ -140,7 +79,7 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 	else
 		ret = request_send(lane, conn, bytes, size);
 	if (ret < 0)
-		make_idle(lane, conn);
+		send_queue_put(lane, conn);
 	else
 		lane->egress.sending++;
 }
@@ -151,17 +90,16 @@ static void tell(struct lane *lane, struct bc_conn *conn)
 	if (session_speak(lane, conn) == 0)
 		lane->egress.sending++;
 	else
-		make_idle(lane, conn);
+		send_queue_put(lane, conn);
 }
 
 void egress_pump(struct lane *lane)
 {
-	struct egress *egress = &lane->egress;
 	struct bc_conn *conn;
 
-	egress->looks = FILTER_RECORDS_LANE;
+	lane->egress.looks = FILTER_RECORDS_LANE;
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
-		conn = bc_conn_list_pop(&lane->conns, &egress->ready);
+		conn = send_queue_next(lane);
 		if (!conn)
 			break;
 		if (conn->session && session_has_words(conn))
@@ -169,8 +107,7 @@ void egress_pump(struct lane *lane)
 		else
 			send_next(lane, conn);
 	}
-	while ((conn = bc_conn_list_pop(&lane->conns, &egress->later)))
-		bc_conn_list_push(&lane->conns, &egress->ready, conn);
+	send_queue_end_turn(lane);
 }
 
 uint64_t egress_headway(struct lane *lane)
@@ -179,18 +116,8 @@ uint64_t egress_headway(struct lane *lane)
 
 	if (lane->tail - lane->egress.floor <= half)
 		return half;
-	egress_refresh_floor(lane);
+	progress_refresh(lane);
 	return lane->tail - lane->egress.floor > half ? 0 : half;
-}
-
-bool egress_has_ready(const struct lane *lane)
-{
-	return lane->egress.ready.head != BC_CONN_NONE;
-}
-
-bool egress_has_caught_up(const struct lane *lane)
-{
-	return lane->egress.caught_up.head != BC_CONN_NONE;
 }
 
 static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
@@ -203,7 +130,7 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 	conn->owed_since_ns = 0;
 	conn->overdue = false;
 	bc_peers_progress(conn->shown, conn->cursor, bytes, lane->now_ns);
-	egress_on_progress(lane, conn);
+	progress_made(lane, conn);
 	bc_tally_add(&lane->tally, BC_COUNTER_bytes_out, bytes);
 	bc_tally_add(&lane->tally, BC_COUNTER_sends, 1);
 	if (bytes < conn->offered) {
@@ -217,7 +144,7 @@ void egress_on_sent(struct lane *lane, struct bc_conn *conn, int result)
 	lane->egress.sending--;
 	if (conn->session && conn->session->speaking) {
 		session_on_spoken(lane, conn, result);
-		egress_nudge(lane, conn);
+		send_queue_nudge(lane, conn);
 		return;
 	}
 	if (conn->role != BCAST_ROLE_RECEIVER)
@@ -232,8 +159,8 @@ void egress_on_sent(struct lane *lane, struct bc_conn *conn, int result)
 		return;
 	}
 	if (conn->skip)
-		progress_go_live(lane, conn);
-	egress_nudge(lane, conn);
+		slow_go_live(lane, conn);
+	send_queue_nudge(lane, conn);
 }
 
 /* ---- What receivers send us -------------------------------------------- */

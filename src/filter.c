@@ -6,9 +6,10 @@
 
 #include "shm/peers.h"
 #include "shm/record.h"
-#include "src/egress.h"
 #include "src/filter.h"
+#include "src/progress.h"
 #include "src/session.h"
+#include "src/session_tell.h"
 
 int filter_open(struct bc_conn *conn, const struct bc_hello *hello)
 {
@@ -89,7 +90,7 @@ static void pass(struct lane *lane, struct bc_conn *conn,
 	conn->owed_since_ns = 0;
 	atomic_store_explicit(&conn->shown->cursor, to.position,
 			      memory_order_relaxed);
-	egress_on_progress(lane, conn);
+	progress_made(lane, conn);
 }
 
 static void pass_unwanted(struct lane *lane, struct bc_conn *conn,

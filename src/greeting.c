@@ -8,7 +8,6 @@
 
 #include "shm/clock.h"
 #include "shm/record.h"
-#include "src/egress.h"
 #include "src/filter.h"
 #include "src/greeting.h"
 #include "src/introduce.h"
@@ -19,7 +18,10 @@
 #include "src/publishers.h"
 #include "src/remote_nodes.h"
 #include "src/request.h"
+#include "src/send_queue.h"
 #include "src/session.h"
+#include "src/session_input.h"
+#include "src/session_tell.h"
 #include "src/start_place.h"
 
 #define HEADER	   ((uint32_t)sizeof(struct bcast_packet_header))
@@ -108,7 +110,7 @@ static void answer(struct daemon *daemon, struct bc_conn *conn,
 	fill_welcome(daemon, conn, welcome);
 	(void)outbox_add_bytes(&conn->session->outbox, frame,
 			       bc_welcome_write(frame, welcome));
-	egress_nudge(&daemon->home, conn);
+	send_queue_nudge(&daemon->home, conn);
 	bc_counter_add(daemon->counters, BC_COUNTER_clients_welcomed, 1);
 	log_event(LOG_LEVEL_INFO, "client_welcomed", "peer=%s roles=%s%s%s",
 		  conn->peer,
@@ -216,6 +218,9 @@ void greeting_resume(struct daemon *daemon)
 {
 	struct bc_conn_table *conns = &daemon->home.conns;
 
+	if (!daemon->publishing.waited_for || daemon->publishing.receiving)
+		return;
+	daemon->publishing.waited_for = false;
 	for (uint32_t slot = 0; slot < conns->count; slot++) {
 		struct bc_conn *conn = &conns->conns[slot];
 

@@ -14,11 +14,11 @@
 
 #include "shm/lease.h"
 #include "shm/peers.h"
-#include "src/gating.h"
 #include "src/follow.h"
+#include "src/gating.h"
 #include "src/ingest.h"
 #include "src/log.h"
-#include "src/publishing.h"
+#include "src/publisher.h"
 #include "src/receivers.h"
 #include "src/request.h"
 
@@ -172,7 +172,7 @@ bool ingest_is_over(const struct daemon *daemon)
 	const struct ingest *ingest = &daemon->ingest;
 
 	return ingest->line_count == 0 && !ingest->receiving &&
-	       ingest->received == 0 && publishing_is_over(daemon);
+	       ingest->received == 0 && publisher_none(daemon);
 }
 
 void ingest_release(struct daemon *daemon)

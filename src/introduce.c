@@ -11,8 +11,9 @@
 #include "shm/peers.h"
 #include "src/egress.h"
 #include "src/introduce.h"
+#include "src/publisher.h"
 #include "src/session.h"
-#include "src/session.h"
+#include "src/session_input.h"
 #include "src/zerocopy.h"
 
 /* cubic is 1.7 times bbr between processes of one machine (bench/fanout). */

@@ -184,14 +184,29 @@ bool ipc_removal_expected(const char *root, uid_t user)
 	return !lingers(root, user) && is_configured(root);
 }
 
+void ipc_removal_judge(bool expected, uid_t user, struct check_result *result)
+{
+	check_found(result, "segments of user %lu %s when it logs out",
+		    (unsigned long)user, expected ? "go" : "stay");
+	if (!expected) {
+		check_is(result, CHECK_OK, "");
+		return;
+	}
+	check_is(result, CHECK_WARN,
+		 "systemd-logind deletes the segment when the last session of "
+		 "this user ends: let the user linger, set RemoveIPC=no in "
+		 "/etc/systemd/logind.conf, or run as a system user");
+	check_fix(result, "loginctl enable-linger %lu", (unsigned long)user);
+}
+
 void ipc_removal_warn(void)
 {
-	if (!ipc_removal_expected("", geteuid()))
-		return;
-	log_event(LOG_LEVEL_WARN, "ipc_removal",
-		  "uid=%lu error=\"systemd-logind deletes the segment when the "
-		  "last session of this user ends\" fix=\"RemoveIPC=no in "
-		  "/etc/systemd/logind.conf, or loginctl enable-linger, or run "
-		  "as a system user\"",
-		  (unsigned long)geteuid());
+	struct check_result result = {0};
+
+	ipc_removal_judge(ipc_removal_expected("", geteuid()), geteuid(),
+			  &result);
+	if (result.state == CHECK_WARN)
+		log_event(LOG_LEVEL_WARN, "ipc_removal",
+			  "uid=%lu error=\"%s\" fix=\"%s\"",
+			  (unsigned long)geteuid(), result.means, result.fix);
 }

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "src/check.h"
+
 /*
  * ipc_removal_expected - whether logind would do that to this user's objects:
  * it runs here, RemoveIPC= is not off, and the user is a regular one without
@@ -20,6 +22,9 @@
  * directory for tests.
  */
 bool ipc_removal_expected(const char *root, uid_t user);
+
+/* ipc_removal_judge - what that means for a daemon of this user. */
+void ipc_removal_judge(bool expected, uid_t user, struct check_result *result);
 
 /* ipc_removal_warn - log one warning, with the remedy, if it is expected. */
 void ipc_removal_warn(void);

@@ -25,7 +25,7 @@
 #include "src/config.h"
 #include "src/socket_memory.h"
 
-/* The receivers' side. Only egress.c writes it. */
+/* The receivers' side: the lists are send_queue.c's, the rest progress.c's. */
 struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
@@ -61,7 +61,8 @@ struct daemon;
 struct lane {
 	/* constant while it runs */
 	struct daemon *daemon; /* of the home lane; else NULL: no senders */
-	void (*sender_left)(struct daemon *daemon, struct bc_conn *conn);
+	/* a connection is ending, and in no list of the lane's; or NULL */
+	void (*left)(struct daemon *daemon, struct bc_conn *conn);
 	struct bc_segment *segment;
 	const struct config *config;
 	const struct backpressure_limits *limits;

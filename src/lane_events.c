@@ -4,7 +4,10 @@
 #include "src/closing.h"
 #include "src/egress.h"
 #include "src/lane_events.h"
-#include "src/session.h"
+#include "src/progress.h"
+#include "src/session_input.h"
+#include "src/session_tick.h"
+#include "src/slow.h"
 #include "src/zerocopy.h"
 #include "src/zerocopy_settle.h"
 
@@ -100,7 +103,8 @@ void lane_events_tick(struct lane *lane)
 		probes++;
 		closing_probe(lane, conn);
 	}
-	egress_tick(lane);
+	progress_tick(lane);
+	slow_tick(lane);
 	session_tick(lane);
 	closing_run(lane);
 	closing_press(lane, false);

@@ -14,11 +14,10 @@
 
 #include "shm/peers.h"
 #include "src/closing.h"
-#include "src/egress.h"
-#include "src/greeting.h"
 #include "src/lane_still.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/zerocopy.h"
 
 bool lane_still_press(struct lane *lane)
 {
@@ -78,20 +77,19 @@ bool lane_still_swallow(struct lane *lane, const struct bc_event *event)
 	return true;
 }
 
-/* A client that publishes is asked by publishing.c. */
+/* A client that publishes is asked by publishing.c, a new one by greeting.c. */
 static void resume_client(struct lane *lane, struct bc_conn *conn)
 {
 	const struct session *session = conn->session;
 
-	if (session->state == SESSION_GREETING && !session->waits)
-		greeting_on_recv(lane->daemon, conn, -EAGAIN);
-	else if (session->state == SESSION_SERVING && !session->publisher &&
-		 request_each(lane, conn) < 0)
+	if (session->state == SESSION_SERVING && !session->publisher &&
+	    request_each(lane, conn) < 0)
 		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_RESET, -ENOMEM);
 }
 
 void lane_still_resume(struct lane *lane)
 {
+	zerocopy_resume(lane);
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		struct bc_conn *conn = &lane->conns.conns[slot];
 

@@ -23,6 +23,9 @@
 #include "src/lane_still.h"
 #include "src/lane_thread.h"
 #include "src/log.h"
+#include "src/progress.h"
+#include "src/send_queue.h"
+#include "src/slow.h"
 #include "src/tick.h"
 #include "src/zerocopy.h"
 
@@ -51,11 +54,11 @@ static struct backpressure_positions claims_of(struct lane *lane)
 {
 	struct backpressure_positions at = {.tail = lane->tail};
 
-	egress_claims(lane, &at);
+	progress_claims(lane, &at);
 	if (!backpressure_will_do(lane->limits, &at, true) ||
 	    bc_lease_wants_room(lane->segment)) {
-		egress_refresh_floor(lane);
-		egress_claims(lane, &at);
+		progress_refresh(lane);
+		progress_claims(lane, &at);
 	}
 	if (egress_is_empty(lane))
 		return (struct backpressure_positions){.floor = LANE_NO_FLOOR};
@@ -64,7 +67,8 @@ static struct backpressure_positions claims_of(struct lane *lane)
 
 static uint64_t leader_of(struct lane *lane)
 {
-	return egress_has_leader(lane) ? egress_leader(lane) : LANE_NO_LEADER;
+	return progress_has_leader(lane) ? progress_leader(lane)
+					 : LANE_NO_LEADER;
 }
 
 static void tell(const struct lane_link *link)
@@ -152,7 +156,7 @@ static void take_news(struct lane_thread *self)
 	if (tail != lane->tail) {
 		lane->tail = tail;
 		busy_poll_extend(&lane->busy_poll, lane->now_ns);
-		egress_on_published(lane);
+		send_queue_published(lane);
 	}
 	take_newcomers(self, given);
 }
@@ -187,7 +191,7 @@ static int64_t wait_ns(const struct lane_thread *self)
 {
 	uint64_t now_ns;
 
-	if (egress_has_ready(&self->lane) || is_over(self))
+	if (send_queue_has_ready(&self->lane) || is_over(self))
 		return 0;
 	if (egress_is_empty(&self->lane))
 		return BC_NS_PER_S; /* nobody to look after */
@@ -231,7 +235,7 @@ static void tick_lane(struct lane_thread *self)
 		return;
 	self->next_tick_ns = lane->now_ns + TICK_NS;
 	lane_events_tick(lane);
-	set(&self->link.lag_max, egress_lag_max(lane));
+	set(&self->link.lag_max, progress_lag_max(lane));
 }
 
 static void drain(struct lane_thread *self)
@@ -264,14 +268,14 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 	int count;
 
 	take_news(self);
-	egress_enforce_lag(lane, lag_limit(self));
+	slow_enforce(lane, lag_limit(self));
 	closing_run(lane);
 	drain(self);
-	posted = egress_has_ready(lane);
+	posted = send_queue_has_ready(lane);
 	egress_pump(lane);
 	if (!posted)
 		set_bound(self);
-	if (!egress_has_ready(lane))
+	if (!send_queue_has_ready(lane))
 		arm(self, seen);
 	tick_lane(self);
 	report(self);

@@ -14,6 +14,7 @@
 #include "src/lane_thread.h"
 #include "src/lanes.h"
 #include "src/log.h"
+#include "src/send_queue.h"
 #include "src/session.h"
 
 static uint64_t get(const bc_u64 *word)
@@ -116,6 +117,7 @@ void lanes_take_over(struct daemon *daemon, struct bc_conn *conn,
 				: 0,
 	};
 
+	send_queue_remove(home, conn);
 	session_end(home, conn);
 	conn->session = NULL;
 	bc_peers_close(conn->shown);

@@ -11,6 +11,7 @@
 
 #include "net/listener.h"
 #include "net/unix_listener.h"
+#include "src/check_network.h"
 #include "src/listening.h"
 #include "src/log.h"
 #include "src/upgrade.h"
@@ -315,15 +316,16 @@ static int open_addresses(struct daemon *daemon,
 
 /* ---- All --------------------------------------------------------------- */
 
-static void check_backlog(void)
+static void warn_of_backlog(void)
 {
 	unsigned backlog = bc_listener_backlog();
+	struct check_result result = {0};
 
-	if (backlog < BC_LISTENER_BACKLOG)
+	check_backlog_judge(backlog, &result);
+	if (result.state == CHECK_WARN)
 		log_event(LOG_LEVEL_WARN, "small_backlog",
-			  "limit=%u wanted=%u fix=\"sysctl "
-			  "net.core.somaxconn=%u\"",
-			  backlog, BC_LISTENER_BACKLOG, BC_LISTENER_BACKLOG);
+			  "limit=%u wanted=%u fix=\"%s\"", backlog,
+			  BC_LISTENER_BACKLOG, result.fix);
 }
 
 int listening_open(struct daemon *daemon)
@@ -336,7 +338,7 @@ int listening_open(struct daemon *daemon)
 		if (ret != 0)
 			return ret;
 	}
-	check_backlog();
+	warn_of_backlog();
 	return 0;
 }
 

@@ -35,7 +35,9 @@
 #include "src/publishing.h"
 #include "src/receivers.h"
 #include "src/roles.h"
+#include "src/send_queue.h"
 #include "src/signals.h"
+#include "src/slow.h"
 #include "src/tick.h"
 #include "src/upgrade.h"
 
@@ -114,7 +116,7 @@ static void on_receiver(struct daemon *daemon, struct bc_token token,
 		egress_discard(&daemon->home, talks);
 }
 
-void loop_dispatch(struct daemon *daemon, const struct bc_event *event)
+static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 {
 	struct bc_token token = bc_token_unpack(event->token);
 
@@ -166,7 +168,7 @@ static int64_t wait_ns(const struct daemon *daemon)
 	uint64_t until_ns = daemon->next_tick_ns;
 	uint64_t now_ns;
 
-	if (egress_has_ready(&daemon->home) || post_has_work(daemon) ||
+	if (send_queue_has_ready(&daemon->home) || post_has_work(daemon) ||
 	    publishing_has_more(daemon))
 		return 0;
 	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
@@ -207,15 +209,16 @@ static int turn(struct daemon *daemon)
 	daemon->home.now_ns = bc_monotonic_ns();
 	bc_counter_add(daemon->counters, BC_COUNTER_loop_passes, 1);
 	for (int i = 0; i < count; i++) {
-		loop_dispatch(daemon, &events[i]);
+		dispatch_one(daemon, &events[i]);
 		closing_run(&daemon->home);
 	}
+	greeting_resume(daemon);
 	if (ingest_publish(daemon) || publishing_turn(daemon))
 		receivers_published(daemon);
 	follow_stream(daemon);
 	if (count > 0 || daemon_tail(daemon) != tail)
 		busy_poll_extend(&daemon->home.busy_poll, daemon->home.now_ns);
-	egress_enforce_lag(&daemon->home, receivers_lag_limit(daemon));
+	slow_enforce(&daemon->home, receivers_lag_limit(daemon));
 	closing_run(&daemon->home);
 	post_pump(daemon);
 	egress_pump(&daemon->home);
@@ -229,7 +232,7 @@ static int turn(struct daemon *daemon)
 	drain_step(daemon, signals_take());
 	lanes_arm(daemon);
 	post_arm(daemon);
-	upgrade_turn(daemon);
+	upgrade_turn(daemon, dispatch_one);
 	return -lanes_failed(daemon);
 }
 

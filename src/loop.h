@@ -11,7 +11,4 @@
  */
 int loop_run(struct daemon *daemon);
 
-/* loop_dispatch - something has completed. */
-void loop_dispatch(struct daemon *daemon, const struct bc_event *event);
-
 #endif

@@ -70,7 +70,7 @@ int main(int argc, char *argv[])
 	if (ret == CONFIG_DONE)
 		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 	if (ret != CONFIG_RUN)
-		return EX_USAGE;
+		return config_exit_code(ret);
 	signals_open();
 	ret = start_log(&config);
 	if (ret == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mkman.c - fill in the manual: `mkman bcastd.8.in bcastd.8`, at build time.
+ * mkman.c - fill in the manual: `mkman bcastd.8.in bcastd.8`, at build time; and
+ * write the example of a configuration file: `mkman bcast.conf`.
  *
  * Copies the first file to the second. A line "@OPTIONS@" is replaced by the
  * list of options in roff, and "@VERSION@" within a line by the version. The
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 /* A hyphen would be typeset as a dash; a dot or ' would begin a request. */
 static void put_text(FILE *out, const char *text)
@@ -93,34 +95,52 @@ static void put_line(FILE *out, const char *line)
 	}
 }
 
-int main(int argc, char *argv[])
+static int finish(FILE *target, const char *name, bool failed)
 {
-	char line[512];
-	FILE *source;
-	FILE *target;
-	bool failed;
-
-	if (argc != 3) {
-		(void)fputs("usage: mkman TEMPLATE OUTPUT\n", stderr);
-		return 64;
-	}
-	source = fopen(argv[1], "re");
-	if (source == NULL) {
-		perror(argv[1]);
-		return 66;
-	}
-	target = fopen(argv[2], "we");
-	if (target == NULL) {
-		perror(argv[2]);
-		(void)fclose(source);
-		return 73;
-	}
-	while (fgets(line, sizeof(line), source) != NULL)
-		put_line(target, line);
-	failed = ferror(source) != 0 || ferror(target) != 0;
-	(void)fclose(source);
+	failed = failed || ferror(target) != 0;
 	failed = fclose(target) != 0 || failed;
 	if (failed)
-		(void)fprintf(stderr, "mkman: cannot write %s\n", argv[2]);
-	return failed ? 74 : 0;
+		(void)fprintf(stderr, "mkman: cannot write %s\n", name);
+	return failed ? EX_IOERR : EX_OK;
+}
+
+static int write_manual(FILE *source, FILE *target, const char *name)
+{
+	char line[512];
+	bool failed;
+
+	while (fgets(line, sizeof(line), source) != NULL)
+		put_line(target, line);
+	failed = ferror(source) != 0;
+	(void)fclose(source);
+	return finish(target, name, failed);
+}
+
+int main(int argc, char *argv[])
+{
+	const char *name = argc > 1 ? argv[argc - 1] : "";
+	FILE *source = NULL;
+	FILE *target;
+
+	if (argc != 2 && argc != 3) {
+		(void)fputs("usage: mkman [TEMPLATE] OUTPUT\n", stderr);
+		return EX_USAGE;
+	}
+	if (argc == 3)
+		source = fopen(argv[1], "re");
+	if (argc == 3 && source == NULL) {
+		perror(argv[1]);
+		return EX_NOINPUT;
+	}
+	target = fopen(name, "we");
+	if (target == NULL) {
+		perror(name);
+		if (source != NULL)
+			(void)fclose(source);
+		return EX_CANTCREAT;
+	}
+	if (source != NULL)
+		return write_manual(source, target, name);
+	options_print_example(target);
+	return finish(target, name, false);
 }

@@ -4,6 +4,7 @@
 
 #include "shm/node_info.h"
 #include "src/node_listing.h"
+#include "src/remote_node.h"
 #include "src/session.h"
 
 #define LISTING_SLOTS 64u
@@ -26,7 +27,7 @@ static bool is_known(const struct daemon *daemon, uint32_t slot)
 		memory_order_acquire);
 
 	return daemon->nodes.watches[slot].claim == claim ||
-	       remote_nodes_own(daemon, slot);
+	       remote_node_in(daemon, slot);
 }
 
 static bool read_entry(const struct daemon *daemon, uint32_t slot,

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "src/remote_nodes.h"
+#include "src/remote_node.h"
 
 /*
  * node_listing_ask - the client has asked. Returns false if BCAST_QUESTIONS_MAX

@@ -39,7 +39,7 @@
 #include "shm/text.h"
 #include "src/log.h"
 #include "src/nodes.h"
-#include "src/remote_nodes.h"
+#include "src/remote_node.h"
 
 #define LOOKS_PER_TICK 64u
 
@@ -183,7 +183,7 @@ static void watch_process(struct daemon *daemon, uint32_t slot, uint32_t pid)
 	struct node_watch *watch = &nodes->watches[slot];
 
 	/* no need of one for ourselves */
-	if (pid == 0 || pid > INT32_MAX || remote_nodes_own(daemon, slot))
+	if (pid == 0 || pid > INT32_MAX || remote_node_in(daemon, slot))
 		return;
 	watch->pidfd = pidfd_open((pid_t)pid, 0);
 	if (watch->pidfd < 0)
@@ -272,7 +272,7 @@ static int look_around(struct daemon *daemon)
 		nodes->next = (slot + 1) % nodes->count;
 		look(daemon, slot);
 		if (nodes->watches[slot].pidfd >= 0 ||
-		    remote_nodes_own(daemon, slot) ||
+		    remote_node_in(daemon, slot) ||
 		    bc_node_claim_state(claim_of(nodes, slot)) == BC_NODE_FREE)
 			continue;
 		ret = bury(daemon, slot);

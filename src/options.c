@@ -45,6 +45,27 @@ const struct option_row options_table[OPTIONS_COUNT] = {
 #include "src/options.def"
 };
 
+bool options_is_address(const struct option_row *row)
+{
+	return row->kind == OPTION_LISTEN || row->kind == OPTION_INGEST ||
+	       row->kind == OPTION_EGRESS || row->kind == OPTION_PACKET ||
+	       row->kind == OPTION_ECHO;
+}
+
+bool options_has_value(const struct option_row *row)
+{
+	return row->kind != OPTION_HEADING && row->argument != NULL;
+}
+
+const struct option_row *options_find(const char *name)
+{
+	for (int i = 0; i < OPTIONS_COUNT; i++)
+		if (options_table[i].kind != OPTION_HEADING &&
+		    strcmp(options_table[i].name, name) == 0)
+			return &options_table[i];
+	return NULL;
+}
+
 /* "a|b|c" as "a, b or c". */
 static void list_words(const char *words, char *buffer, size_t size)
 {
@@ -72,6 +93,7 @@ static const char *allowed_always(enum option_kind kind)
 	switch (kind) {
 	case OPTION_HEADING:
 	case OPTION_FLAG:
+	case OPTION_CHECK:
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		return "no value";
@@ -96,6 +118,7 @@ static const char *allowed_always(enum option_kind kind)
 		return "auto, system, or a name of up to 15 letters, digits, _ "
 		       "and -";
 	case OPTION_FILE:
+	case OPTION_CONFIG:
 		return "a path of up to 255 bytes";
 	case OPTION_MODE:
 	case OPTION_RING:
@@ -236,6 +259,7 @@ bool options_range_shown(const struct option_row *row)
 	switch (row->kind) {
 	case OPTION_HEADING:
 	case OPTION_FLAG:
+	case OPTION_CHECK:
 	case OPTION_HELP:
 	case OPTION_VERSION:
 	case OPTION_WORD:   /* the argument lists them */
@@ -250,6 +274,7 @@ bool options_range_shown(const struct option_row *row)
 	case OPTION_SIZE:
 	case OPTION_LIMIT:
 	case OPTION_FILE:
+	case OPTION_CONFIG:
 	case OPTION_BYTES:
 	case OPTION_LAG:
 	case OPTION_DURATION:
@@ -328,7 +353,64 @@ void options_print_help(FILE *out)
 		else
 			print_row(out, row);
 	}
-	(void)fputs("\nSizes take K, M, G and T, powers of 1024. See "
-		    "bcastd(8).\n",
-		    out);
+	(void)fputs(
+		"\nSizes take K, M, G and T, powers of 1024. An option with "
+		"a value can also stand\nin the environment "
+		"(BCASTD_RING_SIZE=64M) or in the file of --config\n"
+		"(ring-size = 64M); the command line comes first, then "
+		"the environment, then\nthe file. See bcastd(8).\n",
+		out);
+}
+
+/* ---- An example -------------------------------------------------------- */
+
+/* In lines that begin with "# ". */
+static void print_comment(FILE *out, const char *text)
+{
+	int column = fprintf(out, "#");
+
+	while (*text != '\0') {
+		int length = (int)strcspn(text, " ");
+
+		if (column + 1 + length > HELP_WIDTH)
+			column = fprintf(out, "\n#") - 1;
+		column += fprintf(out, " %.*s", length, text);
+		text += length;
+		text += strspn(text, " ");
+	}
+	(void)fputc('\n', out);
+}
+
+static void print_example(FILE *out, const struct option_row *row)
+{
+	char allowed[OPTIONS_TEXT_MAX] = "";
+	char text[3 * OPTIONS_TEXT_MAX];
+	bool told = options_range_shown(row) || row->kind == OPTION_WORD;
+
+	if (told)
+		options_allowed(row, allowed, sizeof(allowed));
+	(void)snprintf(text, sizeof(text), "%s%s%s%s", row->help,
+		       told ? " Allowed: " : "", allowed, told ? "." : "");
+	(void)fputc('\n', out);
+	print_comment(out, text);
+	(void)fprintf(out, "#%s =%s%s\n", row->name,
+		      row->preset[0] != '\0' ? " " : "", row->preset);
+}
+
+void options_print_example(FILE *out)
+{
+	print_comment(
+		out,
+		"Options of bcastd, one stream's: bcastd --config FILE. "
+		"All of them, with their defaults; remove the # of what is "
+		"to differ. bcastd --check-config --config FILE checks it. "
+		"See CONFIGURATION in bcastd(8).");
+	for (int i = 0; i < OPTIONS_COUNT; i++) {
+		const struct option_row *row = &options_table[i];
+
+		if (row->kind == OPTION_HEADING)
+			(void)fprintf(out, "\n## %s\n", row->name);
+		else if (options_has_value(row) && row->kind != OPTION_CONFIG)
+			print_example(out, row);
+	}
 }

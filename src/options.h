@@ -25,6 +25,7 @@ enum option_kind {
 	OPTION_BYTES, /* a size in the range */
 	OPTION_LIMIT, /* likewise, or 0 for none */
 	OPTION_FILE,
+	OPTION_CONFIG, /* likewise a path, and not for that file itself */
 	OPTION_LAG,
 	OPTION_DURATION, /* in milliseconds */
 	OPTION_INTERVAL, /* in microseconds */
@@ -33,7 +34,8 @@ enum option_kind {
 	OPTION_MODE,
 	OPTION_GROUP,
 	OPTION_CONGESTION,
-	OPTION_FLAG, /* takes no value: true if given */
+	OPTION_FLAG,
+	OPTION_CHECK,
 	OPTION_HELP,
 	OPTION_VERSION,
 };
@@ -88,6 +90,18 @@ bool options_range_shown(const struct option_row *row);
  * likely means, or NULL if none is near.
  */
 const struct option_row *options_nearest(const char *name);
+
+/* options_is_address - is it one of those that add up? */
+bool options_is_address(const struct option_row *row);
+
+/* options_has_value - is it an option, and one with a value? */
+bool options_has_value(const struct option_row *row);
+
+/* options_find - the row of this name, without dashes; NULL: there is none. */
+const struct option_row *options_find(const char *name);
+
+/* options_print_example - a configuration file with all defaults, explained. */
+void options_print_example(FILE *out);
 
 /* options_print_help - the text of --help, at most 80 columns wide. */
 void options_print_help(FILE *out);

@@ -7,11 +7,14 @@
 #include "shm/clock.h"
 #include "shm/name.h"
 #include "shm/record.h"
-#include "src/egress.h"
 #include "src/node_listing.h"
 #include "src/nodes.h"
 #include "src/post.h"
+#include "src/publisher.h"
+#include "src/remote_node.h"
+#include "src/send_queue.h"
 #include "src/session.h"
+#include "src/session_tell.h"
 
 #define BATCH_BYTES (64u * 1024u)
 #define BATCH_TAKES 256u /* damaged ones, too */
@@ -127,7 +130,7 @@ static void answer(struct lane *lane, struct bc_conn *conn, uint64_t sequence,
 	if (sequence == 0)
 		return;
 	if (outbox_add(&conn->session->outbox, &header, &payload) == 0)
-		egress_nudge(lane, conn);
+		send_queue_nudge(lane, conn);
 	else
 		session_reject(lane, conn, BCAST_REJECT_SLOW,
 			       "too many RESULTs wait to be read", 1);
@@ -334,7 +337,7 @@ static bool serve(struct daemon *daemon, struct remote_node *node)
 		daemon->remote->failed = node;
 	else if (outbox_is_empty(outbox))
 		return fall_asleep(daemon->remote, node);
-	egress_nudge(&daemon->home, conn);
+	send_queue_nudge(&daemon->home, conn);
 	return true;
 }
 

@@ -26,7 +26,7 @@
 #define SRC_POST_H
 
 #include "net/packet_stream.h"
-#include "src/remote_nodes.h"
+#include "src/remote_node.h"
 
 /* post_limit - the longest message of and for this client; 0: it is no node. */
 uint32_t post_limit(const struct bc_conn *conn);

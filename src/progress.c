@@ -23,13 +23,10 @@
 
 #include "shm/clock.h"
 #include "shm/peers.h"
-#include "src/egress.h"
 #include "src/lag.h"
 #include "src/log.h"
 #include "src/progress.h"
-#include "src/request.h"
 #include "src/session.h"
-#include "src/skip.h"
 
 #define STEADY_PATIENCE_NS (UINT64_C(100) * 1000 * 1000)
 
@@ -42,12 +39,6 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 static bool is_steady(const struct lane *lane, const struct bc_conn *conn)
 {
 	return conn->bytes >= lane->limits->pace_bytes;
-}
-
-static const struct config_listen *door_of(const struct lane *lane,
-					   const struct bc_conn *conn)
-{
-	return &lane->config->listens[conn->door];
 }
 
 /* May it be the furthest, by which the sender goes? */
@@ -93,9 +84,9 @@ void progress_begin(struct lane *lane, struct bc_conn *conn)
 	if (position < egress->floor)
 		egress->floor = position;
 	if (!lag_replays(conn) &&
-	    (position >= egress->leader || !egress_has_leader(lane))) {
+	    (position >= egress->leader || !progress_has_leader(lane))) {
 		/* and nobody has shown anything yet */
-		if (!egress_has_leader(lane))
+		if (!progress_has_leader(lane))
 			egress->steady = 0;
 		egress->leader = position;
 		egress->leader_valid = true;
@@ -115,7 +106,7 @@ void progress_end(struct lane *lane, struct bc_conn *conn)
 		egress->leader_valid = false;
 }
 
-void egress_on_progress(struct lane *lane, struct bc_conn *conn)
+void progress_made(struct lane *lane, struct bc_conn *conn)
 {
 	struct egress *egress = &lane->egress;
 	uint64_t floor = bc_conn_floor(conn);
@@ -132,32 +123,6 @@ void egress_on_progress(struct lane *lane, struct bc_conn *conn)
 	}
 	egress->last_progress_ns = lane->now_ns;
 	bc_peers_set_release(conn->shown, floor);
-}
-
-static void skip_to_live(struct lane *lane, struct bc_conn *conn)
-{
-	uint64_t tail = lane->tail;
-	uint64_t bytes = tail - conn->cursor;
-
-	conn->skip = false;
-	conn->cursor = tail;
-	bc_peers_add(&conn->shown->skipped, bytes);
-	atomic_store_explicit(&conn->shown->cursor, tail, memory_order_relaxed);
-	bc_peers_set_release(conn->shown, bc_conn_floor(conn));
-	bc_tally_add(&lane->tally, BC_COUNTER_receivers_skips, 1);
-	bc_tally_add(&lane->tally, BC_COUNTER_skipped_bytes, bytes);
-	log_event(LOG_LEVEL_WARN, "receiver_skipped",
-		  "peer=%s skipped_bytes=%llu position=%llu", conn->peer,
-		  (unsigned long long)bytes, (unsigned long long)tail);
-}
-
-/* A client has to be told, and between records. */
-void progress_go_live(struct lane *lane, struct bc_conn *conn)
-{
-	if (conn->session)
-		skip_client(lane, conn);
-	else
-		skip_to_live(lane, conn);
 }
 
 /* ---- Who is too far behind --------------------------------------------- */
@@ -194,67 +159,7 @@ static void recompute_leader(struct lane *lane)
 	egress->leader_valid = true;
 }
 
-/* Would a skip, now? */
-static bool gives_back(const struct lane *lane, const struct bc_conn *conn,
-		       uint64_t max_lag_bytes)
-{
-	return conn->owed.count == 0 ||
-	       backpressure_is_slow(max_lag_bytes, lane->tail, conn->cursor);
-}
-
-/*
- * What the kernel has taken without a copy is not given back by a skip. So who
- * holds bytes in this way is skipped too, has some time to acknowledge, and
- * then has to go.
- */
-static bool skip_will_do(const struct lane *lane, const struct bc_conn *conn,
-			 uint64_t max_lag_bytes)
-{
-	return gives_back(lane, conn, max_lag_bytes) ||
-	       lane->now_ns - conn->settled_ns < BACKPRESSURE_STALL_NS;
-}
-
-static void skip(struct lane *lane, struct bc_conn *conn)
-{
-	bool speaking = conn->session && conn->session->speaking;
-
-	if (conn->skip)
-		return;
-	if ((conn->in_flight & BC_CONN_SENDS) != 0 && !speaking) {
-		/* its bytes are free once the cancelled send is back */
-		conn->skip = true;
-		request_cancel(lane, conn, BC_CONN_SENDS);
-		return;
-	}
-	egress_forget(lane, conn);
-	progress_go_live(lane, conn);
-	egress_nudge(lane, conn);
-}
-
-static uint64_t lag_limit(const struct lane *lane, const struct bc_conn *conn,
-			  uint64_t lag_limit_bytes)
-{
-	uint64_t own = lag_allowed(lane, conn);
-
-	/* a record that wants room has to wait while somebody replays */
-	return lag_limit_bytes < own && !lag_is_excused(lane, conn)
-		       ? lag_limit_bytes
-		       : own;
-}
-
-static void punish(struct lane *lane, struct bc_conn *conn,
-		   uint64_t lag_limit_bytes)
-{
-	uint64_t limit = lag_limit(lane, conn, lag_limit_bytes);
-
-	if (lag_policy(lane, conn) == CONFIG_SLOW_DISCONNECT ||
-	    !skip_will_do(lane, conn, limit))
-		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SLOW, 0);
-	else if (gives_back(lane, conn, limit))
-		skip(lane, conn);
-}
-
-void egress_refresh_floor(struct lane *lane)
+void progress_refresh(struct lane *lane)
 {
 	struct egress *egress = &lane->egress;
 
@@ -272,14 +177,14 @@ void egress_refresh_floor(struct lane *lane)
 	}
 }
 
-void egress_claims(const struct lane *lane, struct backpressure_positions *at)
+void progress_claims(const struct lane *lane, struct backpressure_positions *at)
 {
 	at->floor = lane->egress.floor;
 	at->hold = lane->egress.hold;
 	at->hold_floor = lane->egress.hold_floor;
 }
 
-uint64_t egress_lag_max(const struct lane *lane)
+uint64_t progress_lag_max(const struct lane *lane)
 {
 	uint64_t lag_max = 0;
 
@@ -292,14 +197,14 @@ uint64_t egress_lag_max(const struct lane *lane)
 	return lag_max;
 }
 
-bool egress_has_leader(const struct lane *lane)
+bool progress_has_leader(const struct lane *lane)
 {
 	return lane->egress.receivers > lane->egress.replaying;
 }
 
-uint64_t egress_leader(struct lane *lane)
+uint64_t progress_leader(struct lane *lane)
 {
-	if (!egress_has_leader(lane))
+	if (!progress_has_leader(lane))
 		return lane->tail;
 	if (!lane->egress.leader_valid)
 		recompute_leader(lane);
@@ -309,54 +214,8 @@ uint64_t egress_leader(struct lane *lane)
 	return lane->egress.leader;
 }
 
-static bool is_slow(const struct lane *lane, const struct bc_conn *conn,
-		    uint64_t lag_limit_bytes)
-{
-	return lag_policy(lane, conn) != CONFIG_SLOW_BLOCK &&
-	       backpressure_is_slow(lag_limit(lane, conn, lag_limit_bytes),
-				    lane->tail, bc_conn_floor(conn));
-}
-
-void egress_enforce_lag(struct lane *lane, uint64_t lag_limit_bytes)
-{
-	const struct egress *egress = &lane->egress;
-
-	if (egress->patience == UINT64_MAX ||
-	    (lane->tail <= egress->patience &&
-	     !backpressure_is_slow(lag_limit_bytes, lane->tail, egress->floor)))
-		return;
-	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
-		struct bc_conn *conn = &lane->conns.conns[slot];
-
-		if (is_receiver(conn) && is_slow(lane, conn, lag_limit_bytes))
-			punish(lane, conn, lag_limit_bytes);
-	}
-	egress_refresh_floor(lane);
-}
-
-/* ---- Who takes nothing ------------------------------------------------- */
-
-/*
- * Twice beyond the timeout, a tick apart: of who is sent something after a
- * pause, the event may not have been here by the first time.
- */
-static void check_progress(struct lane *lane, struct bc_conn *conn)
-{
-	uint64_t timeout_ns =
-		door_of(lane, conn)->send_timeout_ms * (uint64_t)BC_NS_PER_MS;
-	bool owed = conn->cursor != lane->tail && conn->owed_since_ns != 0;
-
-	if (timeout_ns == 0 || !owed ||
-	    lane->now_ns - conn->owed_since_ns < timeout_ns)
-		conn->overdue = false;
-	else if (conn->overdue)
-		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SEND_TIMEOUT, 0);
-	else
-		conn->overdue = true;
-}
-
 /* What they may lag shrinks with time, whether they move or not. */
-static void check_replays(struct lane *lane)
+void progress_tick(struct lane *lane)
 {
 	if (lane->egress.replaying == 0)
 		return;
@@ -369,21 +228,5 @@ static void check_replays(struct lane *lane)
 		lag_end(lane, conn);
 		lane->egress.leader_valid = false;
 	}
-	egress_refresh_floor(lane);
-}
-
-void egress_tick(struct lane *lane)
-{
-	bool any = false;
-
-	check_replays(lane);
-
-	for (uint32_t i = 0; i < lane->config->listen_count; i++)
-		any = any || lane->config->listens[i].send_timeout_ms != 0;
-	for (uint32_t slot = 0; any && slot < lane->conns.count; slot++) {
-		struct bc_conn *conn = &lane->conns.conns[slot];
-
-		if (is_receiver(conn))
-			check_progress(lane, conn);
-	}
+	progress_refresh(lane);
 }

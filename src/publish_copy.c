@@ -6,10 +6,13 @@
 #include <bcast/monitor.h>
 
 #include "shm/clock.h"
+#include "src/commit.h"
 #include "src/gating.h"
 #include "src/publish_copy.h"
+#include "src/publisher.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/session_input.h"
 
 /*
  * One that fills its buffer gets a larger one. Each receive becomes a send to
@@ -105,7 +108,7 @@ static int take_all(struct daemon *daemon, struct publisher *publisher,
 	int ret = 1;
 
 	session->in.limits.data_max = publisher->rules.limits.data_max;
-	while (ret >= 0 && publishers_is_live(publisher)) {
+	while (ret >= 0 && publisher_is_live(publisher)) {
 		ret = bc_packet_stream_next(&session->in, &publisher->piece,
 					    &frame);
 		if (ret != 1)
@@ -133,11 +136,11 @@ static uint64_t begun(const struct publisher *publisher)
 static void receive(struct daemon *daemon, struct publisher *publisher)
 {
 	struct bc_conn *conn = publisher->conn;
-	uint64_t size = publishing_read_size(daemon, begun(publisher));
+	uint64_t size = commit_read_size(daemon, begun(publisher));
 
 	if (daemon->phase != DAEMON_RUNNING || publisher->piece.size > 0 ||
 	    (conn->in_flight & BC_CONN_PUBLISH) || publisher->error < 0 ||
-	    !publishers_is_live(publisher))
+	    !publisher_is_live(publisher))
 		return;
 	grow(publisher);
 	if (size > publisher->buffer_room)
@@ -164,7 +167,7 @@ static bool serve(struct daemon *daemon, struct publisher *publisher,
 		publishing->more = true;
 		return false;
 	}
-	if (!publishing_may_write(daemon, need)) {
+	if (!commit_may_write(daemon, need)) {
 		publishing->held = true;
 		return false;
 	}
@@ -206,7 +209,7 @@ static void refuse_the_wrong(struct daemon *daemon)
 
 		if (publisher->error == 0)
 			continue;
-		publishing_refuse(daemon, publisher, publisher->error);
+		commit_refuse(daemon, publisher, publisher->error);
 		publisher->error = 0;
 	}
 }
@@ -227,7 +230,7 @@ bool publish_copy_turn(struct daemon *daemon)
 		daemon->local.sequence + harvest.records,
 	};
 	if (harvest.bytes > 0)
-		publishing_flush(daemon, to);
+		commit_flush(daemon, to);
 	refuse_the_wrong(daemon);
 	return harvest.bytes > 0;
 }

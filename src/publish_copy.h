@@ -14,7 +14,7 @@
 #ifndef SRC_PUBLISH_COPY_H
 #define SRC_PUBLISH_COPY_H
 
-#include "src/publishing.h"
+#include "src/publisher.h"
 
 /* publish_copy_open - get it its buffer. Returns 0 or -ENOMEM. */
 int publish_copy_open(struct daemon *daemon, struct publisher *publisher);

@@ -3,11 +3,13 @@
 #include <errno.h>
 
 #include "shm/clock.h"
+#include "src/commit.h"
 #include "src/gating.h"
 #include "src/publish_direct.h"
+#include "src/publisher.h"
 #include "src/receivers.h"
 #include "src/request.h"
-#include "src/session.h"
+#include "src/session_input.h"
 
 static struct publish_span span_of(const struct daemon *daemon,
 				   const struct publisher *publisher,
@@ -33,7 +35,7 @@ static int check(struct daemon *daemon, struct publisher *publisher,
 	while ((ret = publish_span_next(span, &publisher->rules, &control)) ==
 	       1) {
 		session_take(&daemon->home, publisher->conn, &control);
-		if (!publishers_is_live(publisher))
+		if (!publisher_is_live(publisher))
 			break;
 	}
 	return ret;
@@ -59,7 +61,7 @@ void publish_direct_take(struct daemon *daemon, struct publisher *publisher,
 	/* told in this order */
 	if (publish_direct_publish(daemon))
 		receivers_published(daemon);
-	publishing_refuse(daemon, publisher, ret);
+	commit_refuse(daemon, publisher, ret);
 }
 
 bool publish_direct_publish(struct daemon *daemon)
@@ -69,12 +71,11 @@ bool publish_direct_publish(struct daemon *daemon)
 
 	if (publishing->done == 0)
 		return false;
-	publishing_flush(daemon,
-			 (struct bc_record_place){
-				 daemon_tail(daemon) + publishing->done,
-				 daemon->local.sequence + publisher->taken -
-					 publisher->accepted,
-			 });
+	commit_flush(daemon, (struct bc_record_place){
+				     daemon_tail(daemon) + publishing->done,
+				     daemon->local.sequence + publisher->taken -
+					     publisher->accepted,
+			     });
 	publishing->have -= publishing->done;
 	publishing->done = 0;
 	return true;
@@ -84,13 +85,13 @@ static bool wants_to_read(const struct daemon *daemon)
 {
 	return !daemon->publishing.receiving &&
 	       daemon->phase == DAEMON_RUNNING &&
-	       publishers_is_live(daemon->publishing.direct);
+	       publisher_is_live(daemon->publishing.direct);
 }
 
 void publish_direct_arm(struct daemon *daemon)
 {
 	struct publishing *publishing = &daemon->publishing;
-	uint64_t size = publishing_read_size(daemon, publishing->have);
+	uint64_t size = commit_read_size(daemon, publishing->have);
 	/* the header behind it is written too: bc_record_publish() */
 	uint64_t need = publishing->have + size + BC_RECORD_HEADER;
 	unsigned char *at;
@@ -99,7 +100,7 @@ void publish_direct_arm(struct daemon *daemon)
 		gating_pass(daemon);
 		return;
 	}
-	if (!publishing_may_write(daemon, need))
+	if (!commit_may_write(daemon, need))
 		return;
 	at = bc_ring_reserve(&daemon->segment.ring, need);
 	if (request_recv(&daemon->home, publishing->direct->conn,

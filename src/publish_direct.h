@@ -17,7 +17,7 @@
 #ifndef SRC_PUBLISH_DIRECT_H
 #define SRC_PUBLISH_DIRECT_H
 
-#include "src/publishing.h"
+#include "src/publisher.h"
 
 /* publish_direct_take - so many bytes more have come: check what is whole. */
 void publish_direct_take(struct daemon *daemon, struct publisher *publisher,

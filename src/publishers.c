@@ -8,29 +8,24 @@
 #include "shm/lease.h"
 #include "shm/publisher_table.h"
 #include "shm/record.h"
+#include "src/commit.h"
 #include "src/follow.h"
 #include "src/log.h"
 #include "src/nodes.h"
 #include "src/publish_copy.h"
 #include "src/publish_direct.h"
+#include "src/publisher.h"
 #include "src/publishers.h"
-#include "src/publishing.h"
 #include "src/receivers.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/session_tell.h"
 
 #define RETRY_MS 1000u
 
 static struct bc_lease_shm *lease_of(const struct daemon *daemon)
 {
 	return &daemon->segment.control->lease;
-}
-
-bool publishers_is_live(const struct publisher *publisher)
-{
-	return publisher->index != PUBLISHER_GONE &&
-	       publisher->conn->state == BC_CONN_OPEN &&
-	       publisher->conn->session->state == SESSION_SERVING;
 }
 
 /* ---- Coming ------------------------------------------------------------ */
@@ -167,7 +162,7 @@ static struct publisher *make(struct daemon *daemon, struct bc_conn *conn,
 		daemon->config.publishers == CONFIG_PUBLISHERS_ONE &&
 		hello->roles == BCAST_CLIENT_PUBLISH;
 	if (!publisher->direct && publish_copy_open(daemon, publisher) < 0) {
-		publishers_free(publisher);
+		publisher_free(publisher);
 		return NULL;
 	}
 	return publisher;
@@ -243,14 +238,6 @@ bool publishers_admit(struct daemon *daemon, struct bc_conn *conn,
 
 /* ---- Going ------------------------------------------------------------- */
 
-void publishers_free(struct publisher *publisher)
-{
-	if (!publisher)
-		return;
-	free(publisher->buffer);
-	free(publisher);
-}
-
 static const char *reason_of(const struct publisher *publisher)
 {
 	const struct bc_conn *conn = publisher->conn;
@@ -272,7 +259,7 @@ static void forget(struct daemon *daemon, struct publisher *publisher)
 	publishing->in_use[publisher->slot / 64] &=
 		~(UINT64_C(1) << (publisher->slot % 64));
 	if (publishing->count == 0)
-		publishing_rest(daemon);
+		commit_rest(daemon);
 }
 
 /* What it has in the ring and is good is published; the rest is gone. */
@@ -300,6 +287,8 @@ void publishers_drop(struct daemon *daemon, struct publisher *publisher)
 
 void publishers_left(struct daemon *daemon, struct bc_conn *conn)
 {
-	if (conn->session->publisher->index != PUBLISHER_GONE)
-		publishers_drop(daemon, conn->session->publisher);
+	struct publisher *publisher = conn->session->publisher;
+
+	if (publisher && publisher->index != PUBLISHER_GONE)
+		publishers_drop(daemon, publisher);
 }

@@ -18,29 +18,7 @@
 
 #include "net/hello.h"
 #include "src/daemon.h"
-#include "src/publish_span.h"
-
-#define PUBLISHER_GONE UINT32_MAX
-
-/* A client that publishes, or did: it belongs to its session. */
-struct publisher {
-	struct bc_conn *conn;
-	uint64_t id;
-	uint32_t index; /* in publishing.all, or PUBLISHER_GONE */
-	uint32_t slot;	/* in the segment's table */
-	struct publish_rules rules;
-	uint64_t taken;	   /* its last number that was found good */
-	uint64_t accepted; /* its last one below the tail */
-	uint64_t acked;	   /* its last one that it was told */
-	bool direct;
-
-	/* publish_copy.c */
-	unsigned char *buffer;
-	size_t buffer_room;
-	bool buffer_filled;	      /* by the last receive */
-	struct bc_packet_piece piece; /* of it, not looked at yet */
-	int error;		      /* what was wrong; 0: nothing */
-};
+#include "src/publisher.h"
 
 /*
  * publishers_admit - may this client have the roles that it asks for? If it
@@ -59,16 +37,10 @@ bool publishers_admit(struct daemon *daemon, struct bc_conn *conn,
 void publishers_set_rules(const struct daemon *daemon,
 			  struct publisher *publisher, bool checksums);
 
-/* publishers_left - the connection is ending: it publishes no more. */
+/* publishers_left - the client is going: if it publishes, no more. */
 void publishers_left(struct daemon *daemon, struct bc_conn *conn);
 
 /* publishers_drop - it publishes no more, though its connection goes on. */
 void publishers_drop(struct daemon *daemon, struct publisher *publisher);
-
-/* publishers_free - what a session holds of it. NULL is allowed. */
-void publishers_free(struct publisher *publisher);
-
-/* publishers_is_live - does it still publish? */
-bool publishers_is_live(const struct publisher *publisher);
 
 #endif

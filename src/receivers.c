@@ -5,7 +5,9 @@
 #include "src/egress.h"
 #include "src/lane_link.h"
 #include "src/lanes.h"
+#include "src/progress.h"
 #include "src/receivers.h"
+#include "src/send_queue.h"
 
 uint32_t receivers_count(const struct daemon *daemon)
 {
@@ -39,13 +41,13 @@ static struct backpressure_positions home_positions(struct daemon *daemon)
 		.need = daemon->ingest.need_bytes,
 	};
 
-	egress_claims(home, &at);
+	progress_claims(home, &at);
 	/* closing connections can hold bytes after the last has left */
 	if (!will_do(daemon, &at)) {
-		egress_refresh_floor(home);
-		egress_claims(home, &at);
+		progress_refresh(home);
+		progress_claims(home, &at);
 	}
-	at.leader = egress_leader(home);
+	at.leader = progress_leader(home);
 	return at;
 }
 
@@ -53,7 +55,7 @@ struct backpressure_positions receivers_positions(struct daemon *daemon)
 {
 	struct backpressure_positions home = home_positions(daemon);
 	struct backpressure_positions at = home;
-	bool has_leader = egress_has_leader(&daemon->home);
+	bool has_leader = progress_has_leader(&daemon->home);
 
 	if (daemon->lanes.count == 0)
 		return at;
@@ -93,13 +95,13 @@ uint64_t receivers_last_progress_ns(const struct daemon *daemon)
 
 bool receivers_want_news(const struct daemon *daemon)
 {
-	return egress_has_caught_up(&daemon->home) ||
+	return send_queue_has_caught_up(&daemon->home) ||
 	       lanes_receivers(daemon) > 0;
 }
 
 void receivers_published(struct daemon *daemon)
 {
-	egress_on_published(&daemon->home);
+	send_queue_published(&daemon->home);
 	lanes_publish(daemon);
 }
 
@@ -107,7 +109,7 @@ void receivers_published(struct daemon *daemon)
 
 void receivers_tick(struct daemon *daemon)
 {
-	uint64_t home_lag = egress_lag_max(&daemon->home);
+	uint64_t home_lag = progress_lag_max(&daemon->home);
 	uint64_t lanes_lag = lanes_lag_max(daemon);
 
 	bc_counter_set(daemon->counters, BC_COUNTER_lag_max_bytes,

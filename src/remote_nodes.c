@@ -18,8 +18,10 @@
 #include "src/log.h"
 #include "src/nodes.h"
 #include "src/post.h"
+#include "src/remote_node.h"
 #include "src/remote_nodes.h"
 #include "src/session.h"
+#include "src/session_tell.h"
 
 #define ALIGN	       64u
 #define RETRY_SOON_MS  100
@@ -121,6 +123,14 @@ static struct remote_node *find(const struct remote_nodes *remote,
 	return NULL;
 }
 
+/* Its slot is free at once, whether or not it reads why. */
+static void send_away(struct daemon *daemon, struct bc_conn *conn,
+		      uint32_t code, const char *why, uint32_t retry_ms)
+{
+	session_reject(&daemon->home, conn, code, why, retry_ms);
+	remote_nodes_leave(daemon, conn);
+}
+
 /* If this client has been here before, that is over. */
 static void replace(struct daemon *daemon, const struct bc_hello *hello)
 {
@@ -128,9 +138,8 @@ static void replace(struct daemon *daemon, const struct bc_hello *hello)
 
 	if (before && before->publisher_id != 0 &&
 	    before->publisher_id == hello->fixed.publisher_id)
-		session_reject(&daemon->home, before->conn,
-			       BCAST_REJECT_REPLACED,
-			       "the same node has come again", 0);
+		send_away(daemon, before->conn, BCAST_REJECT_REPLACED,
+			  "the same node has come again", 0);
 }
 
 static void refuse(struct daemon *daemon, struct bc_conn *conn,
@@ -256,10 +265,9 @@ bool remote_nodes_join(struct daemon *daemon, struct bc_conn *conn,
 
 /* ---- Leave ------------------------------------------------------------- */
 
-void remote_nodes_leave(struct lane *lane, struct bc_conn *conn)
+void remote_nodes_leave(struct daemon *daemon, struct bc_conn *conn)
 {
 	struct remote_node *node = conn->session->node;
-	struct daemon *daemon = lane->daemon;
 	struct remote_nodes *remote;
 
 	if (!node)
@@ -276,11 +284,6 @@ void remote_nodes_leave(struct lane *lane, struct bc_conn *conn)
 	/* last: who sees it finds the slot free */
 	bc_counter_set(daemon->counters, BC_COUNTER_remote_nodes,
 		       remote->count);
-}
-
-bool remote_nodes_own(const struct daemon *daemon, uint32_t slot)
-{
-	return daemon->remote && daemon->remote->by_slot[slot];
 }
 
 /* ---- Time -------------------------------------------------------------- */
@@ -321,9 +324,9 @@ static void end_all(struct daemon *daemon)
 
 	for (uint32_t i = 0; i < remote->slots; i++)
 		if (remote->by_slot[i])
-			session_reject(&daemon->home, remote->by_slot[i]->conn,
-				       BCAST_REJECT_ROLE,
-				       "the registry of nodes was damaged", 0);
+			send_away(daemon, remote->by_slot[i]->conn,
+				  BCAST_REJECT_ROLE,
+				  "the registry of nodes was damaged", 0);
 }
 
 void remote_nodes_tick(struct daemon *daemon)
@@ -336,10 +339,9 @@ void remote_nodes_tick(struct daemon *daemon)
 	if (!nodes_guarded(daemon, tick_inside, 0))
 		end_all(daemon);
 	else if (remote->leaving)
-		session_reject(&daemon->home, remote->leaving->conn,
-			       BCAST_REJECT_LIMIT,
-			       "the node's slot was overwritten; join again",
-			       RETRY_SOON_MS);
+		send_away(daemon, remote->leaving->conn, BCAST_REJECT_LIMIT,
+			  "the node's slot was overwritten; join again",
+			  RETRY_SOON_MS);
 }
 
 /* ---- The end ----------------------------------------------------------- */
@@ -367,8 +369,7 @@ void remote_nodes_stop(struct daemon *daemon)
 	/* a stop in order has ended all connections; another one does not */
 	for (uint32_t i = 0; i < remote->slots; i++)
 		if (remote->by_slot[i])
-			remote_nodes_leave(&daemon->home,
-					   remote->by_slot[i]->conn);
+			remote_nodes_leave(daemon, remote->by_slot[i]->conn);
 	mail_watch_close(&remote->watch);
 	free_all(remote);
 	daemon->remote = NULL;

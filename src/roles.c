@@ -14,7 +14,9 @@
 #include "src/lanes.h"
 #include "src/local.h"
 #include "src/log.h"
+#include "src/publishers.h"
 #include "src/receivers.h"
+#include "src/remote_nodes.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/roles.h"
@@ -159,4 +161,16 @@ bool roles_offer_promotion(struct daemon *daemon, struct bc_conn *conn)
 	bc_peers_set_role(conn->shown, conn->role, daemon_tail(daemon));
 	ingest_join(daemon, conn);
 	return true;
+}
+
+/* ---- The end ----------------------------------------------------------- */
+
+void roles_left(struct daemon *daemon, struct bc_conn *conn)
+{
+	if (conn->session) {
+		publishers_left(daemon, conn);
+		remote_nodes_leave(daemon, conn);
+	} else if (conn->role != BCAST_ROLE_RECEIVER) {
+		ingest_remove(daemon, conn);
+	}
 }

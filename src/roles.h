@@ -22,4 +22,7 @@ void roles_accepted(struct daemon *daemon, uint32_t listener_index, int fd);
  */
 bool roles_offer_promotion(struct daemon *daemon, struct bc_conn *conn);
 
+/* roles_left - a connection of the home lane is ending: so is what it did. */
+void roles_left(struct daemon *daemon, struct bc_conn *conn);
+
 #endif

@@ -84,75 +84,16 @@ int session_open(struct lane *lane, struct bc_conn *conn);
 /* session_move - that of a subscriber, which another lane has given up. */
 void session_move(struct lane *lane, struct bc_conn *conn);
 
-/* session_end - the connection is ending: it is in no list any more. */
-void session_end(struct lane *lane, struct bc_conn *conn);
+/* session_end - the connection is ending, or goes to another lane. */
+void session_end(struct lane *lane, const struct bc_conn *conn);
 
-/* session_close - the slot is about to be free: so is this. NULL is allowed. */
-void session_close(struct bc_conn *conn);
+/* session_free - the slot is about to be free: so is this. NULL is allowed. */
+void session_free(struct bc_conn *conn);
 
 /* session_is_between - may it be told something now? */
 bool session_is_between(const struct bc_conn *conn);
 
 /* session_has_words - is there something to tell it, and may it be told? */
 bool session_has_words(const struct bc_conn *conn);
-
-/* session_speak - post a send of the outbox. Returns 0 or -errno. */
-int session_speak(struct lane *lane, struct bc_conn *conn);
-
-/* session_on_spoken - that send has ended. */
-void session_on_spoken(struct lane *lane, struct bc_conn *conn, int result);
-
-/*
- * session_span - of a subscriber: how many bytes of the ring to send now, up to
- * where a record ends; 0: none.
- */
-uint64_t session_span(struct lane *lane, struct bc_conn *conn);
-
-/* session_on_sent - `bytes` of the span have been sent; the cursor has moved. */
-void session_on_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes);
-
-/* session_tell - put a control record into the outbox, and have it sent. */
-void session_tell(struct lane *lane, struct bc_conn *conn, uint16_t type,
-		  uint64_t sequence, const void *payload, uint32_t length);
-
-/*
- * session_tell_gap - the same for a GAP, which must not be left out: there are
- * never more than two of them waiting.
- */
-void session_tell_gap(struct lane *lane, struct bc_conn *conn,
-		      const struct bcast_gap *gap);
-
-/*
- * session_reject - tell it why not, log it, and end it. `why` is one line for a
- * person; retry_after_ms is 0 if trying again is of no use.
- */
-void session_reject(struct lane *lane, struct bc_conn *conn, uint32_t code,
-		    const char *why, uint32_t retry_after_ms);
-
-/*
- * session_may_end - the stream is over, and this client has all of it: has it
- * been told so?
- */
-bool session_may_end(struct lane *lane, struct bc_conn *conn);
-
-/* session_serve - it is welcome: take what it says from now on. */
-void session_serve(struct lane *lane, struct bc_conn *conn);
-
-/* session_take - it has said this, which is not of the stream. */
-void session_take(struct lane *lane, struct bc_conn *conn,
-		  const struct bc_packet_frame *frame);
-
-/* session_explain - reject it for what bc_packet_stream_next() has returned. */
-void session_explain(struct lane *lane, struct bc_conn *conn, int error);
-
-/* session_leave - end it, for this reason, when it has been told all. */
-void session_leave(struct lane *lane, struct bc_conn *conn, uint32_t reason);
-
-/* session_on_bytes - it has said something, or ended. */
-void session_on_bytes(struct lane *lane, struct bc_conn *conn,
-		      const struct bc_event *event);
-
-/* session_tick - ten times a second: heartbeats, and who has gone silent. */
-void session_tick(struct lane *lane);
 
 #endif

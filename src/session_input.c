@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * session_input.c - session.h, what a client says after its HELLO. It comes in
- * pieces of the backend's, and each record is dealt with where it lies.
- */
+/* session_input.c - see session_input.h. */
 #include <errno.h>
 
 #include <bcast/monitor.h>
 
 #include "src/post.h"
+#include "src/publisher.h"
 #include "src/request.h"
 #include "src/session.h"
+#include "src/session_input.h"
+#include "src/session_tell.h"
 
 static void arm(struct lane *lane, struct bc_conn *conn)
 {

@@ -8,6 +8,7 @@
 #include "src/filter.h"
 #include "src/log.h"
 #include "src/session.h"
+#include "src/session_tell.h"
 #include "src/skip.h"
 
 /*

@@ -38,11 +38,8 @@
 /* The kernel counts its own records too, and so doubles what is asked for. */
 #define KERNEL_FACTOR 2u
 
-bool socket_memory_three(FILE *file, uint64_t numbers[3])
-{
-	return fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &numbers[0],
-		      &numbers[1], &numbers[2]) == 3;
-}
+#define SOCKET_MEMORY_PAGES "/proc/sys/net/ipv4/tcp_mem"
+#define SOCKET_MEMORY_SEND  "/proc/sys/net/ipv4/tcp_wmem"
 
 uint64_t socket_memory_share(const struct socket_memory *memory,
 			     uint32_t receivers)
@@ -93,41 +90,14 @@ uint64_t socket_memory_worst(const struct socket_memory *memory,
 
 /* ---- At the start ------------------------------------------------------ */
 
-static bool ask(const char *path, uint64_t numbers[3])
-{
-	FILE *file = fopen(path, "re");
-	bool told;
-
-	if (!file)
-		return false;
-	told = socket_memory_three(file, numbers);
-	(void)fclose(file);
-	return told;
-}
-
-static void warn(const struct socket_memory *memory,
-		 const struct config *config, uint64_t worst)
-{
-	log_event(LOG_LEVEL_WARN, "little_socket_memory",
-		  "max_receivers=%" PRIu32 " worst_bytes=%" PRIu64
-		  " tcp_mem_pressure_bytes=%" PRIu64
-		  " tcp_mem_limit_bytes=%" PRIu64
-		  " error=\"stalled receivers can hold up every TCP connection "
-		  "of this machine\" fix=\"%slower --max-receivers, or raise "
-		  "net.ipv4.tcp_mem (tools/tune.sh)\"",
-		  config->max_receivers, worst, memory->pressure_bytes,
-		  memory->limit_bytes,
-		  config->sndbuf_bytes > 0 ? "lower or drop --sndbuf, " : "");
-}
-
-void socket_memory_ask(struct socket_memory *memory)
+void socket_memory_ask(const char *root, struct socket_memory *memory)
 {
 	uint64_t pages[3], buffers[3];
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
 	*memory = (struct socket_memory){0};
-	if (!ask("/proc/sys/net/ipv4/tcp_mem", pages) ||
-	    !ask("/proc/sys/net/ipv4/tcp_wmem", buffers))
+	if (!check_numbers(root, SOCKET_MEMORY_PAGES, pages, 3) ||
+	    !check_numbers(root, SOCKET_MEMORY_SEND, buffers, 3))
 		return;
 	memory->calm_bytes = pages[0] * page;
 	memory->pressure_bytes = pages[1] * page;
@@ -135,15 +105,60 @@ void socket_memory_ask(struct socket_memory *memory)
 	memory->largest_bytes = buffers[2];
 }
 
+/* What the kernel shall allow instead, in its own proportions. */
+static void propose(uint64_t worst, struct check_result *result)
+{
+	uint64_t pages = worst / (uint64_t)sysconf(_SC_PAGESIZE) + 1;
+
+	check_fix(result,
+		  "sysctl -w net.ipv4.tcp_mem='%" PRIu64 " %" PRIu64 " %" PRIu64
+		  "'",
+		  pages / 4 * 3, pages, pages / 2 * 3);
+}
+
+void socket_memory_judge(const struct socket_memory *memory,
+			 const struct config *config,
+			 struct check_result *result)
+{
+	uint64_t worst = socket_memory_worst(memory, config);
+	char text[2][CHECK_SIZE_MAX];
+
+	if (memory->largest_bytes == 0) {
+		check_unknown(result, SOCKET_MEMORY_PAGES);
+		return;
+	}
+	check_found(result,
+		    "pressure from %s on, %s at worst for %" PRIu32
+		    " receivers",
+		    check_bytes(memory->pressure_bytes, text[0]),
+		    check_bytes(worst, text[1]), config->max_receivers);
+	check_is(result, CHECK_OK, "");
+	if (worst <= memory->pressure_bytes)
+		return;
+	check_is(result, CHECK_WARN,
+		 "stalled receivers can hold up every TCP connection of this "
+		 "machine: lower --max-receivers or --sndbuf, or raise tcp_mem "
+		 "(see tools/tune.sh)");
+	propose(worst, result);
+}
+
 void socket_memory_check(const struct config *config)
 {
+	struct check_result result = {0};
 	struct socket_memory memory;
-	uint64_t worst;
 
-	socket_memory_ask(&memory);
-	worst = socket_memory_worst(&memory, config);
-	if (memory.largest_bytes > 0 && worst > memory.pressure_bytes)
-		warn(&memory, config, worst);
+	socket_memory_ask("", &memory);
+	socket_memory_judge(&memory, config, &result);
+	if (result.state == CHECK_WARN)
+		log_event(LOG_LEVEL_WARN, "little_socket_memory",
+			  "max_receivers=%" PRIu32 " worst_bytes=%" PRIu64
+			  " tcp_mem_pressure_bytes=%" PRIu64
+			  " tcp_mem_limit_bytes=%" PRIu64
+			  " error=\"%s\" fix=\"%s\"",
+			  config->max_receivers,
+			  socket_memory_worst(&memory, config),
+			  memory.pressure_bytes, memory.limit_bytes,
+			  result.means, result.fix);
 }
 
 /* ---- Receivers --------------------------------------------------------- */

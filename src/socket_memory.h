@@ -11,9 +11,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "src/config.h"
+#include "src/check.h"
 
 struct bc_conn;
 struct lane;
@@ -29,9 +28,6 @@ struct socket_memory {
 	uint32_t planned_for;	 /* receivers; a power of two, or 0 */
 	uint64_t share_bytes;	 /* of each; 0: the system's choice */
 };
-
-/* socket_memory_three - three numbers, as in /proc/sys/net/ipv4/tcp_mem. */
-bool socket_memory_three(FILE *file, uint64_t numbers[3]);
 
 /*
  * socket_memory_share - the send buffer that each of so many receivers may
@@ -54,9 +50,15 @@ uint64_t socket_memory_worst(const struct socket_memory *memory,
 			     const struct config *config);
 
 /*
- * socket_memory_ask - ask the kernel. Where it does not say, there is no share.
+ * socket_memory_ask - ask the kernel; `root` as in check.h. Where it does not
+ * say, all is 0 and there is no share.
  */
-void socket_memory_ask(struct socket_memory *memory);
+void socket_memory_ask(const char *root, struct socket_memory *memory);
+
+/* socket_memory_judge - is the worst too much for the kernel? */
+void socket_memory_judge(const struct socket_memory *memory,
+			 const struct config *config,
+			 struct check_result *result);
 
 /* socket_memory_check - warn if the worst is too much for the kernel. */
 void socket_memory_check(const struct config *config);

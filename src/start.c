@@ -13,12 +13,12 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "net/fault.h"
 #include "shm/facts.h"
 #include "src/busy_poll.h"
+#include "src/descriptors.h"
 #include "src/dev_shm.h"
 #include "src/gating.h"
 #include "src/ingest.h"
@@ -32,14 +32,11 @@
 #include "src/nodes.h"
 #include "src/placement.h"
 #include "src/remote_nodes.h"
+#include "src/roles.h"
 #include "src/start.h"
 #include "src/stream.h"
 #include "src/upgrade.h"
 #include "src/zerocopy.h"
-
-#define DESCRIPTORS_SPARE      64u
-#define DESCRIPTORS_PER_THREAD 4u /* backend, its watch, peer sockets */
-#define DESCRIPTORS_PER_NODE   2u /* a node's pidfd; a remote one's own two */
 
 /* ---- The process ------------------------------------------------------- */
 
@@ -58,28 +55,6 @@ static int bind_to_cpu(int cpu)
 		  "fix=\"choose one of the CPUs that nproc counts\"",
 		  cpu, strerror(errno));
 	return EX_UNAVAILABLE;
-}
-
-/* Take what we may, and say if it is too few. */
-static void raise_descriptor_limit(const struct config *config)
-{
-	rlim_t needed = config->max_receivers + DAEMON_SENDERS_MAX +
-			config->nodes * DESCRIPTORS_PER_NODE +
-			DESCRIPTORS_SPARE + config_echo_clients(config) +
-			config->egress_threads * DESCRIPTORS_PER_THREAD;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_max < needed)
-		log_event(LOG_LEVEL_WARN, "few_descriptors",
-			  "limit=%llu needed=%llu fix=\"raise ulimit -n "
-			  "(LimitNOFILE=) or lower --max-receivers, --nodes or "
-			  "--echo-max-clients\"",
-			  (unsigned long long)limit.rlim_max,
-			  (unsigned long long)needed);
 }
 
 /* ---- The rest ---------------------------------------------------------- */
@@ -139,7 +114,7 @@ static int init_parts(struct daemon *daemon)
 	daemon->limits = backpressure_limits(config->ring_size_bytes,
 					     read_bytes, least_lag(config));
 	daemon->home.daemon = daemon;
-	daemon->home.sender_left = ingest_remove;
+	daemon->home.left = roles_left;
 	daemon->home.segment = &daemon->segment;
 	daemon->home.config = config;
 	daemon->home.limits = &daemon->limits;
@@ -313,15 +288,16 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 		.segment.fd = -1,
 		.home.peer_socket.fd = -1,
 		.nodes.table = {.fd = -1, .segment.fd = -1},
+		.service.fd = -1,
 		.lanes.eventfd = -1,
 		.lanes.closed_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	(void)sched_getaffinity(0, sizeof(daemon->lanes.cpus),
 				&daemon->lanes.cpus);
-	raise_descriptor_limit(config);
+	descriptors_raise(config);
 	socket_memory_check(config);
 	dev_shm_check();
-	busy_poll_check(config->busy_poll_us);
+	busy_poll_check(config);
 	ret = bind_to_cpu(config->cpu);
 	if (ret == 0)
 		ret = placement_check(config->numa_node);
@@ -336,11 +312,13 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	ipc_removal_warn();
 	upgrade_open(daemon);
 	announce(daemon);
+	service_notify_ready(daemon);
 	return 0;
 }
 
 void daemon_stop(struct daemon *daemon)
 {
+	service_notify_close(daemon);
 	lanes_stop(daemon);
 	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);

@@ -50,17 +50,34 @@ int stream_adopt(struct daemon *daemon)
 	return ret < 0 ? stream_error_object(&daemon->config, "", ret) : 0;
 }
 
+uint64_t stream_size(const struct config *config)
+{
+	struct bc_segment_config wanted = stream_wanted(config);
+
+	return bc_segment_size(&wanted) + bc_registry_size(config->nodes);
+}
+
+static bool has_room(const struct config *config, uint64_t needed)
+{
+	struct dev_shm_room room = {.needed = needed};
+	struct check_result result = {0};
+
+	if (!dev_shm_read_room(config->name, &room))
+		return true; /* making it will tell */
+	dev_shm_judge_room(&room, &result);
+	return result.state != CHECK_FAIL;
+}
+
 static int create_segment(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
 	struct bc_segment_config wanted = stream_wanted(config);
-	uint64_t needed =
-		bc_segment_size(&wanted) + bc_registry_size(config->nodes);
+	uint64_t needed = stream_size(config);
 	struct placement placement = {.changed = false};
 	int ret;
 
 	/* before the dead daemon's is gone, which is the evidence */
-	if (dev_shm_missing(config->name, needed) > 0)
+	if (!has_room(config, needed))
 		return stream_error_space(config, needed);
 	ret = takeover_retire(daemon);
 	if (ret >= 0) {

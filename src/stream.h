@@ -8,6 +8,9 @@
 
 #include "src/daemon.h"
 
+/* stream_size - bytes of /dev/shm that a stream takes when it is made. */
+uint64_t stream_size(const struct config *config);
+
 /*
  * stream_take_name - become the one daemon of this name. Returns 0, or an exit
  * code of sysexits.h after logging why.

@@ -4,11 +4,11 @@
 #include <stdbool.h>
 #include <sysexits.h>
 
+#include <bcast/bcast.h>
+
 #include "shm/name.h"
-#include "shm/segment.h"
 #include "src/dev_shm.h"
 #include "src/log.h"
-#include "src/parse.h"
 #include "src/stream_error.h"
 
 /* ---- What others have put there ---------------------------------------- */
@@ -75,38 +75,19 @@ int stream_error_name(const struct config *config, int error)
 
 /* ---- No space ---------------------------------------------------------- */
 
-/* The largest ring for which there is room: "" if there is for none. */
-static const char *largest_ring(const struct config *config, uint64_t missing,
-				char *buffer, size_t size)
-{
-	uint64_t ring = config->ring_size_bytes;
-
-	/* the tables stay as they are, whatever the ring */
-	for (uint64_t less = ring / 2; less >= BCAST_RING_MIN; less /= 2)
-		if (ring - less >= missing)
-			return parse_print_size(less, buffer, size);
-	return "";
-}
-
 int stream_error_space(const struct config *config, uint64_t needed)
 {
-	uint64_t missing = dev_shm_missing(config->name, needed);
-	uint64_t total = 0, available = 0;
-	char text[PARSE_TEXT_MAX];
-	const char *ring;
+	struct dev_shm_room room = {.needed = needed,
+				    .ring = config->ring_size_bytes};
+	struct check_result result = {0};
 
-	(void)bc_segment_space(&total, &available);
-	ring = largest_ring(config, missing, text, sizeof(text));
+	(void)dev_shm_read_room(config->name, &room);
+	dev_shm_too_small(&room, &result);
 	log_event(LOG_LEVEL_ERROR, "start_failed",
-		  "name=%s error=\"/dev/shm is too small\" needed_bytes=%llu "
-		  "free_bytes=%llu size_bytes=%llu fix=\"%s%s%senlarge it: "
-		  "mount -o remount,size=%lluM /dev/shm (containers: docker "
-		  "run --shm-size=%llum)\"",
-		  config->name, (unsigned long long)needed,
-		  (unsigned long long)available, (unsigned long long)total,
-		  *ring ? "--ring-size " : "", ring,
-		  *ring ? " would fit; or " : "",
-		  (unsigned long long)((total + needed) >> 20) + 1,
-		  (unsigned long long)(needed >> 20) + 64);
+		  "name=%s error=\"%s\" needed_bytes=%llu "
+		  "free_bytes=%llu size_bytes=%llu fix=\"%s\"",
+		  config->name, result.means, (unsigned long long)needed,
+		  (unsigned long long)room.available,
+		  (unsigned long long)room.total, result.fix);
 	return EX_CANTCREAT;
 }

@@ -13,7 +13,6 @@
 #include "src/remote_nodes.h"
 #include "src/signals.h"
 #include "src/tick.h"
-#include "src/upgrade.h"
 
 static void arm_listeners(struct daemon *daemon)
 {
@@ -41,7 +40,7 @@ void tick(struct daemon *daemon)
 	gating_tick(daemon);
 	local_tick(daemon);
 	name_watch_tick(daemon);
-	upgrade_tick(daemon);
+	service_notify_tick(daemon);
 	signals_poll();
 	if (signals_take_hangup())
 		log_reopen();

@@ -11,6 +11,9 @@
 #include <bcast/bcast.h>
 
 #include "shm/clock.h"
+#include "src/greeting.h"
+#include "src/lane_still.h"
+#include "src/session.h"
 #include "src/upgrade.h"
 
 int upgrade_make(struct daemon *daemon)
@@ -40,6 +43,22 @@ socklen_t upgrade_address(const struct bc_segment *segment,
 					       memory_order_relaxed));
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
 			   (size_t)length);
+}
+
+/* Who has not said yet what it wants is asked on, the others by the lane. */
+void upgrade_resume(struct daemon *daemon)
+{
+	struct lane *home = &daemon->home;
+
+	lane_still_resume(home);
+	for (uint32_t slot = 0; slot < home->conns.count; slot++) {
+		struct bc_conn *conn = &home->conns.conns[slot];
+
+		if (conn->state == BC_CONN_OPEN && conn->session &&
+		    conn->session->state == SESSION_GREETING &&
+		    !conn->session->waits)
+			greeting_on_recv(daemon, conn, -EAGAIN);
+	}
 }
 
 bool upgrade_is_trusted(int fd)

@@ -87,6 +87,7 @@ struct upgrade {
 	bool giving;
 	enum upgrade_stage stage;
 	uint64_t deadline_ns;
+	uint64_t next_look_ns; /* at the control socket */
 
 	/* the side that takes: upgrade_take.c, until it has all */
 	int giver_fd;
@@ -102,18 +103,18 @@ void upgrade_open(struct daemon *daemon);
 /* upgrade_close - no more, and free what there is of it. */
 void upgrade_close(struct daemon *daemon);
 
-/* upgrade_tick - ten times a second. */
-void upgrade_tick(struct daemon *daemon);
-
 /* upgrade_on_event - BC_OP_UPGRADE. */
 void upgrade_on_event(struct daemon *daemon, uint32_t slot);
 
 /*
- * upgrade_turn - at the end of a turn of the loop: if it was asked for, and can
- * be, hand everything over. The phase is then DAEMON_GIVEN, and the process is
- * to end without a further touch of anything.
+ * upgrade_turn - at the end of a turn of the loop, of which there is one with
+ * each tick: if it was asked for, and can be, hand everything over. The phase is then DAEMON_GIVEN, and the process is
+ * to end without a further touch of anything. What ends meanwhile is given to
+ * `dispatch`, the loop's.
  */
-void upgrade_turn(struct daemon *daemon);
+void upgrade_turn(struct daemon *daemon,
+		  void (*dispatch)(struct daemon *daemon,
+				   const struct bc_event *event));
 
 /* ---- To take ----------------------------------------------------------- */
 
@@ -151,6 +152,9 @@ int upgrade_make(struct daemon *daemon);
 /* upgrade_address - the control socket of this segment's owner. */
 socklen_t upgrade_address(const struct bc_segment *segment,
 			  struct sockaddr_un *address);
+
+/* upgrade_resume - the home lane goes on from where it stands. */
+void upgrade_resume(struct daemon *daemon);
 
 /* upgrade_is_trusted - is the other side of our user, or root? */
 bool upgrade_is_trusted(int fd);

@@ -28,9 +28,10 @@
 #include "src/lanes_rest.h"
 #include "src/log.h"
 #include "src/log_segment.h"
-#include "src/loop.h"
 #include "src/publishing.h"
 #include "src/receivers.h"
+#include "src/service_notify.h"
+#include "src/tick.h"
 #include "src/upgrade.h"
 #include "src/upgrade_state.h"
 #include "src/zerocopy.h"
@@ -39,6 +40,10 @@
 #define EVENTS_PER_LOOK 256u
 #define LOOK_NS		((int64_t)BC_NS_PER_MS)
 #define ACCEPTS_MAX	16u
+
+/* The loop's, which is above us. */
+typedef void dispatch_function(struct daemon *daemon,
+			       const struct bc_event *event);
 
 /* ---- Who asks ---------------------------------------------------------- */
 
@@ -225,16 +230,9 @@ static bool listeners_are_still(struct daemon *daemon)
 	return still;
 }
 
-/*
- * What has been received is published; a HELLO that waits stays, since to take
- * it up means to ask for more.
- */
+/* What has been received is published. */
 static void publish_all(struct daemon *daemon)
 {
-	struct publishing *publishing = &daemon->publishing;
-	bool waited_for = publishing->waited_for;
-
-	publishing->waited_for = false;
 	daemon->phase = DAEMON_STILL;
 	if (ingest_publish(daemon) || publishing_turn(daemon)) {
 		receivers_published(daemon);
@@ -242,10 +240,9 @@ static void publish_all(struct daemon *daemon)
 		(void)bc_notify_wake(&daemon->segment.ring.head->publish_count);
 	}
 	daemon->phase = DAEMON_RUNNING;
-	publishing->waited_for = waited_for;
 }
 
-static int look(struct daemon *daemon)
+static int look(struct daemon *daemon, dispatch_function *dispatch)
 {
 	struct bc_event events[EVENTS_PER_LOOK];
 	sigset_t mask;
@@ -258,14 +255,15 @@ static int look(struct daemon *daemon)
 	daemon->home.now_ns = bc_monotonic_ns();
 	for (int i = 0; i < count; i++) {
 		if (!lane_still_swallow(&daemon->home, &events[i]))
-			loop_dispatch(daemon, &events[i]);
+			dispatch(daemon, &events[i]);
 		closing_run(&daemon->home);
 	}
 	return count < 0 ? count : 0;
 }
 
 /* Returns 0, -ETIMEDOUT, or -errno of the backend. */
-static int stand_still(struct daemon *daemon, uint64_t deadline_ns)
+static int stand_still(struct daemon *daemon, dispatch_function *dispatch,
+		       uint64_t deadline_ns)
 {
 	int ret = 0;
 
@@ -280,7 +278,7 @@ static int stand_still(struct daemon *daemon, uint64_t deadline_ns)
 		}
 		if (bc_monotonic_ns() >= deadline_ns)
 			return -ETIMEDOUT;
-		ret = look(daemon);
+		ret = look(daemon, dispatch);
 	}
 	return ret;
 }
@@ -288,7 +286,7 @@ static int stand_still(struct daemon *daemon, uint64_t deadline_ns)
 static void go_on(struct daemon *daemon)
 {
 	lanes_resume(daemon);
-	lane_still_resume(&daemon->home);
+	upgrade_resume(daemon);
 	/* the accepts, with the next tick: which is now */
 	daemon->next_tick_ns = 0;
 }
@@ -389,15 +387,15 @@ static int await_ready(int socket_fd, uint64_t deadline_ns)
 	return message.head.type == UPGRADE_READY ? 0 : -EPROTO;
 }
 
-static int hand_over(struct daemon *daemon, uint64_t stopped_ns,
-		     struct upgrade_packed *packed)
+static int hand_over(struct daemon *daemon, dispatch_function *dispatch,
+		     uint64_t stopped_ns, struct upgrade_packed *packed)
 {
 	int socket_fd = daemon->upgrade->taker_fd;
 	uint64_t deadline_ns = stopped_ns + UPGRADE_STILL_NS;
 	int ret;
 
 	/* in this order: who comes in meanwhile may be the threads' */
-	ret = stand_still(daemon, deadline_ns);
+	ret = stand_still(daemon, dispatch, deadline_ns);
 	if (ret == 0)
 		lanes_rest(daemon);
 	if (ret == 0)
@@ -431,17 +429,30 @@ static const char *reason_of(int error)
 	}
 }
 
-static void give(struct daemon *daemon)
+/* Who is the service now; it believes us only, and only while we are. */
+static void tell_manager(struct daemon *daemon)
+{
+	struct ucred peer = {.pid = 0};
+	socklen_t length = sizeof(peer);
+
+	if (getsockopt(daemon->upgrade->taker_fd, SOL_SOCKET, SO_PEERCRED,
+		       &peer, &length) == 0 &&
+	    peer.pid > 0)
+		(void)service_notify_main_pid(daemon, peer.pid);
+}
+
+static void give(struct daemon *daemon, dispatch_function *dispatch)
 {
 	struct upgrade_packed packed = {0};
 	uint64_t stopped_ns = bc_monotonic_ns();
 	int ret;
 
 	daemon->upgrade->giving = true;
-	ret = hand_over(daemon, stopped_ns, &packed);
+	ret = hand_over(daemon, dispatch, stopped_ns, &packed);
 	daemon->upgrade->giving = false;
 	if (ret == 0) {
 		daemon->phase = DAEMON_GIVEN;
+		tell_manager(daemon);
 		log_event(
 			LOG_LEVEL_INFO, "upgrade_given",
 			"name=%s connections=%u left_behind=%u ms=%llu",
@@ -486,45 +497,56 @@ static void poll_taker(struct daemon *daemon)
 		upgrade->taker_armed = true;
 }
 
-void upgrade_turn(struct daemon *daemon)
+/* No more often than this, whoever knocks. */
+static void poll_control(struct daemon *daemon)
 {
 	struct upgrade *upgrade = daemon->upgrade;
 
-	if (!upgrade || upgrade->taker_fd < 0 || upgrade->taker_dropped)
+	if (upgrade->control_fd < 0 || upgrade->control_armed ||
+	    daemon->home.now_ns < upgrade->next_look_ns ||
+	    daemon->phase != DAEMON_RUNNING)
 		return;
-	if (upgrade->stage == UPGRADE_ASKED &&
-	    daemon->phase == DAEMON_RUNNING &&
-	    daemon->home.zerocopy.owed == 0 && !lanes_owe(daemon))
-		give(daemon);
-	if (daemon->phase != DAEMON_GIVEN)
-		poll_taker(daemon);
+	upgrade->next_look_ns = daemon->home.now_ns + TICK_NS;
+	if (bc_backend_poll(daemon->backend, upgrade->control_fd,
+			    bc_token_pack(BC_OP_UPGRADE, 0, 0)) == 0)
+		upgrade->control_armed = true;
 }
 
-/* The control socket is looked at no more often than this. */
-void upgrade_tick(struct daemon *daemon)
+static void check_time(struct daemon *daemon)
+{
+	struct upgrade *upgrade = daemon->upgrade;
+	bool asked = upgrade->stage == UPGRADE_ASKED;
+
+	if (daemon->phase != DAEMON_RUNNING)
+		fail(daemon, "the daemon is stopping", "start the other");
+	else if (daemon->home.now_ns >= upgrade->deadline_ns)
+		fail(daemon,
+		     asked ? "zero-copy sends are not acknowledged"
+			   : "it took too long",
+		     asked ? "try again, or drop who takes nothing "
+			     "(--send-timeout)"
+			   : "try again");
+}
+
+void upgrade_turn(struct daemon *daemon,
+		  void (*dispatch)(struct daemon *daemon,
+				   const struct bc_event *event))
 {
 	struct upgrade *upgrade = daemon->upgrade;
 
 	if (!upgrade)
 		return;
-	if (upgrade->control_fd >= 0 && !upgrade->control_armed &&
-	    daemon->phase == DAEMON_RUNNING &&
-	    bc_backend_poll(daemon->backend, upgrade->control_fd,
-			    bc_token_pack(BC_OP_UPGRADE, 0, 0)) == 0)
-		upgrade->control_armed = true;
+	poll_control(daemon);
 	if (upgrade->taker_fd < 0 || upgrade->taker_dropped)
 		return;
-	if (daemon->phase != DAEMON_RUNNING)
-		fail(daemon, "the daemon is stopping", "start the other");
-	else if (daemon->home.now_ns >= upgrade->deadline_ns)
-		fail(daemon,
-		     upgrade->stage == UPGRADE_ASKED
-			     ? "zero-copy sends are not acknowledged"
-			     : "it took too long",
-		     upgrade->stage == UPGRADE_ASKED
-			     ? "try again, or drop who takes nothing "
-			       "(--send-timeout)"
-			     : "try again");
+	if (upgrade->stage == UPGRADE_ASKED &&
+	    daemon->phase == DAEMON_RUNNING &&
+	    daemon->home.zerocopy.owed == 0 && !lanes_owe(daemon))
+		give(daemon, dispatch);
+	else
+		check_time(daemon);
+	if (daemon->phase != DAEMON_GIVEN)
+		poll_taker(daemon);
 }
 
 static int open_control(const struct bc_segment *segment)

@@ -25,9 +25,8 @@
 #include "shm/facts.h"
 #include "shm/peers.h"
 #include "shm/segment_inherit.h"
-#include "src/egress.h"
+#include "src/progress.h"
 #include "src/gating.h"
-#include "src/lane_still.h"
 #include "src/lanes_rest.h"
 #include "src/local.h"
 #include "src/log.h"
@@ -487,7 +486,7 @@ static void finish_lane(struct lane *lane)
 {
 	lane->egress.steady_ns = lane->now_ns;
 	lane->egress.leader_valid = false;
-	egress_refresh_floor(lane);
+	progress_refresh(lane);
 }
 
 static void each_lane(struct daemon *daemon, void (*work)(struct lane *))
@@ -665,7 +664,7 @@ static void introduce_zerocopy(const struct upgrade_unpacked *one)
 				  &local_length);
 		(void)getpeername(conn->fd, (struct sockaddr *)&peer,
 				  &peer_length);
-		zerocopy_introduce(one->lane, conn, &local, &peer);
+		zerocopy_choose(one->lane, conn, &local, &peer);
 		if (one->copied && conn->zerocopy == BC_CONN_ZEROCOPY_YES)
 			conn->zerocopy = BC_CONN_ZEROCOPY_COPIED;
 	}
@@ -702,7 +701,7 @@ static void become_owner(struct daemon *daemon, struct taking *taking)
 	make_all_blocking(daemon, taking);
 	for (uint32_t i = 0; i < taking->count; i++)
 		introduce_zerocopy(&taking->all[i]);
-	lane_still_resume(&daemon->home);
+	upgrade_resume(daemon);
 	lanes_resume(daemon);
 	close_unused(daemon->upgrade);
 	(void)close(daemon->upgrade->giver_fd);

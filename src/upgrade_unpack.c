@@ -13,7 +13,7 @@
 #include <bcast/monitor.h>
 
 #include "shm/record.h"
-#include "src/egress.h"
+#include "src/send_queue.h"
 #include "src/lag.h"
 #include "src/lanes_rest.h"
 #include "src/post.h"
@@ -389,7 +389,7 @@ int upgrade_state_unpack(struct daemon *daemon,
 		return ret;
 	if (receives)
 		join_receivers(&it);
-	egress_nudge(it.lane, it.conn);
+	send_queue_nudge(it.lane, it.conn);
 	*unpacked = (struct upgrade_unpacked){
 		.lane = it.lane,
 		.conn = it.conn,

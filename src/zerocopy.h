@@ -41,6 +41,15 @@ void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
 			const struct sockaddr_storage *local,
 			const struct sockaddr_storage *peer);
 
+/*
+ * zerocopy_choose - the same, by another thread than the lane's, which stands
+ * still: zerocopy_resume() follows, by its own.
+ */
+void zerocopy_choose(const struct lane *lane, struct bc_conn *conn,
+		     const struct sockaddr_storage *local,
+		     const struct sockaddr_storage *peer);
+void zerocopy_resume(struct lane *lane);
+
 /* zerocopy_suits - this one, with so many bytes, now? */
 bool zerocopy_suits(const struct lane *lane, struct bc_conn *conn,
 		    uint64_t size);

@@ -6,6 +6,7 @@
 
 #include "src/egress.h"
 #include "src/log.h"
+#include "src/progress.h"
 #include "src/zerocopy.h"
 #include "src/zerocopy_settle.h"
 
@@ -20,7 +21,7 @@ static bool settle(struct lane *lane, struct bc_conn *conn, uint32_t number)
 	lane->zerocopy.owed--;
 	conn->settled_ns = lane->now_ns;
 	if (taken && conn->role == BCAST_ROLE_RECEIVER)
-		egress_on_progress(lane, conn);
+		progress_made(lane, conn);
 	if (conn->owed.count == 0)
 		egress_on_settled(lane, conn);
 	return taken;

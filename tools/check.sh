@@ -87,14 +87,23 @@ fixed_addresses() {
 	fi
 }
 
-# Many tests mostly wait, so twice as many as there are processors.
+# Many tests mostly wait, so twice as many as there are processors. One that
+# fails is run once more, since a machine may be held up for seconds; it is
+# named at the end all the same (unsteady).
 run_ctest() {
 	local name=$1
 	shift
 
 	UBSAN_OPTIONS=print_stacktrace=1 fixed_addresses \
 		ctest --test-dir "$root/build/$name" -j "$((2 * $(nproc)))" \
-		--output-on-failure --no-tests=error "$@"
+		--output-on-failure --no-tests=error --repeat until-pass:2 "$@"
+}
+
+# unsteady NAME - tests of that build that passed only when run once more.
+unsteady() {
+	sed -n 's/.* Test *#[0-9]*: \([^ ]*\) .*\*\*\*\(Failed\|Timeout\|Exception\).*/\1/p' \
+		"$logs/$1-tests.log" | sort -u |
+		sed 's/^/    passed only when run again: /'
 }
 
 # tests NAME [CTEST OPTION...]
@@ -102,7 +111,8 @@ tests() {
 	local name=$1
 
 	step "$name-tests" run_ctest "$@"
-	summaries+=("$(grep -h 'tests passed' "$logs/$name-tests.log")")
+	summaries+=("$(grep -h 'tests passed' "$logs/$name-tests.log"
+		unsteady "$name")")
 }
 
 build_and_test() {

@@ -7,7 +7,7 @@
 # the tests install and what the README says to install cannot differ much.
 
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config liburing-dev
-	libisal-dev libjson-c-dev libncurses-dev libnuma-dev)
+	libinih-dev libisal-dev libjson-c-dev libncurses-dev libnuma-dev)
 packages_demo=(jq openssl)
 packages_test=(libcmocka-dev spin)
 packages_full=(clang libclang-rt-dev llvm clang-format clang-tidy shellcheck

@@ -4,8 +4,8 @@
 # install.sh BUILD - what `cmake --install` lays down is there and works.
 #
 # Installs into a folder of its own, and there uses nothing but that: a program
-# is compiled by what pkg-config says, against the shared and the static
-# library, and reads a stream of the installed bcastd.
+# is compiled by what pkg-config says, and as a project of CMake, against the
+# shared and the static library, and reads a stream of the installed bcastd.
 set -euo pipefail
 export LC_ALL=C
 
@@ -61,6 +61,7 @@ exports() {
 run() {
 	local sent=$stage/sent got=$stage/got reader
 
+	rm -f "$stage/log" # of the run before
 	"$bin/bcastd" --name "$name" --ring-size 1M --ingest 127.0.0.1:0 \
 		--egress 127.0.0.1:0 2>"$stage/log" &
 	daemon=$!
@@ -92,13 +93,42 @@ reader_has_all() {
 	grep -q "bcast.$name" "/proc/$reader/maps" 2>/dev/null
 }
 
+# What find_package() finds is where it was put, and not where it was made for.
+by_cmake() {
+	cmake -S "$here" -B "$stage/cmake" -DCMAKE_C_FLAGS=-Werror \
+		-Dbcast_DIR="${so%/*}/cmake/bcast" >/dev/null
+	cmake --build "$stage/cmake" >/dev/null
+}
+
+uses_library() {
+	local program
+
+	for program; do
+		readelf -d "$program" | grep -q 'NEEDED.*libbcast' ||
+			fail "$program does not use libbcast.so"
+	done
+}
+
+# What was edited is not written over when it is installed again.
+keeps_configuration() {
+	local file
+
+	file=$(find "$stage" -path '*/etc/bcast/default.conf')
+	echo '# mine' >"$file"
+	DESTDIR=$stage cmake --install "$build" >/dev/null
+	[[ $(<"$file") == '# mine' ]] || fail "$file was written over"
+}
+
 DESTDIR=$stage cmake --install "$build"
-must_be_there bin/bcastd bin/bcast-{node,ping,pub,shmstat,sub,tail} \
+must_be_there bin/bcastd bin/bcast-{doctor,node,ping,pub,shmstat,sub,tail} \
 	include/bcast/{base,bcast,client,echo,message,monitor,node}.h \
 	include/bcast/{packet,publisher,reader}.h include/bcast/fields.def \
-	bash-completion/completions/bcast{d,-node,-ping,-pub,-shmstat,-sub,-tail} \
+	bash-completion/completions/bcast{d,-doctor,-node,-ping,-pub,-shmstat,-sub,-tail} \
 	libbcast.so libbcast.a pkgconfig/bcast.pc \
-	man1/bcast-{node,ping,pub,shmstat,sub,tail}.1 man8/bcastd.8
+	cmake/bcast/bcast-{config,config-version,targets}.cmake \
+	man1/bcast-{doctor,node,ping,pub,shmstat,sub,tail}.1 man7/bcast.7 \
+	man8/bcastd.8 systemd/system/bcastd@.service sysusers.d/bcast.conf \
+	etc/bcast/default.conf
 bin=$(dirname "$(find "$stage" -path '*/bin/bcastd')")
 so=$(find "$stage" -name libbcast.so)
 archive=$(find "$stage" -name libbcast.a)
@@ -115,8 +145,8 @@ mapfile -t private < <(pkg-config --static --libs-only-l bcast |
 	tr ' ' '\n' | sed '/^-lbcast$/d; /^$/d')
 cc -std=c11 "${cflags[@]}" "$here/reader.c" "$archive" "${private[@]}" \
 	-o "$stage/reader-static"
-readelf -d "$stage/reader-shared" | grep -q 'NEEDED.*libbcast' ||
-	fail "reader-shared does not use libbcast.so"
+by_cmake
+uses_library "$stage/reader-shared" "$stage/cmake/reader-cmake"
 for header in "$here"/../../include/bcast/*.h; do
 	line="#include <bcast/${header##*/}>"
 	echo "$line" | cc -std=c11 -Wall -Wextra -Werror -pedantic \
@@ -127,3 +157,6 @@ for header in "$here"/../../include/bcast/*.h; do
 done
 LD_LIBRARY_PATH=${so%/*} run "$stage/reader-shared"
 run "$stage/reader-static"
+run "$stage/cmake/reader-cmake"
+run "$stage/cmake/reader-cmake-static"
+keeps_configuration

@@ -76,39 +76,12 @@ static void only_listed_registrations_are_taken(void **state)
 	assert_int_equal(io_uring_register_files(&ring, &none, 1), -EACCES);
 }
 
-/* ---- Why not ----------------------------------------------------------- */
-
-static void each_reason_names_what_to_do(void **state)
-{
-	static const struct {
-		int error;
-		const char *word;
-	} all[] = {
-		{-EPERM, "allow"},     {-EACCES, "allow"},
-		{-ENOSYS, "io_uring"}, {-EINVAL, "io_uring"},
-		{-ENOMEM, "memlock"},  {-EMFILE, "ulimit -n"},
-		{-ENFILE, "file-max"}, {-EIO, "Input/output error"},
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		char why[256] = "";
-
-		bc_uring_setup_explain(all[i].error, why, sizeof(why));
-		for (char *c = why; *c; c++)
-			assert_true(*c != '\n' && *c != '"');
-		if (!strcasestr(why, all[i].word))
-			fail_msg("no '%s' in: %s", all[i].word, why);
-	}
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_ring, close_ring)
 	const struct CMUnitTest tests[] = {
 		TEST(only_listed_operations_are_taken),
 		TEST(only_listed_registrations_are_taken),
-		TEST(each_reason_names_what_to_do),
 	};
 	int ret = open_ring(NULL);
 

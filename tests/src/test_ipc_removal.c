@@ -3,15 +3,12 @@
  * test_ipc_removal.c - logind's configuration, in a directory of our own that
  * stands for the root.
  */
+#include "root.h"
 #include "support.h"
 
-#include <errno.h>
-#include <ftw.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/ipc_removal.h"
@@ -22,70 +19,40 @@
 #define RUN    "/run/systemd/logind.conf.d/"
 #define VENDOR "/usr/lib/systemd/logind.conf.d/"
 
-static char root[64];
-
-/* With all directories above it. */
-static void write_file(const char *path, const char *text)
-{
-	char whole[512];
-	FILE *file;
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	for (char *slash = whole + strlen(root) + 1;
-	     (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		assert_true(mkdir(whole, 0700) == 0 || errno == EEXIST);
-		*slash = '/';
-	}
-	file = fopen(whole, "we");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind,
-		      struct FTW *place)
-{
-	(void)status;
-	(void)kind;
-	(void)place;
-	return remove(path);
-}
-
 /* A machine with logind, as it is installed. */
 static int prepare(void **state)
 {
 	(void)state;
-	snprintf(root, sizeof(root), "/tmp/bcast-logind-XXXXXX");
-	assert_non_null(mkdtemp(root));
-	write_file("/run/systemd/users/here", "");
-	write_file("/run/systemd/system/here", "");
+	root_make();
+	root_write("/run/systemd/users/here", "");
+	root_write("/run/systemd/system/here", "");
 	return 0;
 }
 
 static int clean(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	root_remove();
+	return 0;
 }
 
 static void regular_users_lose_their_objects_by_default(void **state)
 {
 	(void)state;
 
-	assert_true(ipc_removal_expected(root, USER));
-	assert_true(ipc_removal_expected(root, 60000));
+	assert_true(ipc_removal_expected(root_path, USER));
+	assert_true(ipc_removal_expected(root_path, 60000));
 }
 
 static void root_and_system_users_do_not(void **state)
 {
 	(void)state;
 
-	assert_false(ipc_removal_expected(root, 0));
-	assert_false(ipc_removal_expected(root, 998));
-	assert_false(ipc_removal_expected(root, 999));
-	assert_true(ipc_removal_expected(root, 1000));
-	assert_false(ipc_removal_expected(root, 65534));
+	assert_false(ipc_removal_expected(root_path, 0));
+	assert_false(ipc_removal_expected(root_path, 998));
+	assert_false(ipc_removal_expected(root_path, 999));
+	assert_true(ipc_removal_expected(root_path, 1000));
+	assert_false(ipc_removal_expected(root_path, 65534));
 }
 
 static void nothing_is_expected_without_logind(void **state)
@@ -93,22 +60,22 @@ static void nothing_is_expected_without_logind(void **state)
 	char path[128];
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/run/systemd/system/here", root);
+	snprintf(path, sizeof(path), "%s/run/systemd/system/here", root_path);
 	assert_int_equal(unlink(path), 0);
 	*strrchr(path, '/') = '\0';
 	assert_int_equal(rmdir(path), 0);
 
-	assert_false(ipc_removal_expected(root, USER));
+	assert_false(ipc_removal_expected(root_path, USER));
 }
 
 static void main_file_turns_it_off(void **state)
 {
 	(void)state;
-	write_file(MAIN, "[Login]\n#RemoveIPC=no\n");
-	assert_true(ipc_removal_expected(root, USER));
+	root_write(MAIN, "[Login]\n#RemoveIPC=no\n");
+	assert_true(ipc_removal_expected(root_path, USER));
 
-	write_file(MAIN, "[Login]\nRemoveIPC=no\n");
-	assert_false(ipc_removal_expected(root, USER));
+	root_write(MAIN, "[Login]\nRemoveIPC=no\n");
+	assert_false(ipc_removal_expected(root_path, USER));
 }
 
 static void booleans_are_read_as_systemd_does(void **state)
@@ -134,8 +101,8 @@ static void booleans_are_read_as_systemd_does(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		write_file(MAIN, cases[i].text);
-		if (ipc_removal_expected(root, USER) != cases[i].expected)
+		root_write(MAIN, cases[i].text);
+		if (ipc_removal_expected(root_path, USER) != cases[i].expected)
 			fail_msg("case %zu: %s", i, cases[i].text);
 	}
 }
@@ -143,22 +110,22 @@ static void booleans_are_read_as_systemd_does(void **state)
 static void drop_ins_count_by_name_and_over_the_main_file(void **state)
 {
 	(void)state;
-	write_file(MAIN, "[Login]\nRemoveIPC=yes\n");
-	write_file(VENDOR "50-off.conf", "[Login]\nRemoveIPC=no\n");
-	assert_false(ipc_removal_expected(root, USER));
+	root_write(MAIN, "[Login]\nRemoveIPC=yes\n");
+	root_write(VENDOR "50-off.conf", "[Login]\nRemoveIPC=no\n");
+	assert_false(ipc_removal_expected(root_path, USER));
 
 	/* sorted by name, whatever directory */
-	write_file(ETC "20-on.conf", "[Login]\nRemoveIPC=yes\n");
-	assert_false(ipc_removal_expected(root, USER));
-	write_file(RUN "60-on.conf", "[Login]\nRemoveIPC=yes\n");
-	assert_true(ipc_removal_expected(root, USER));
+	root_write(ETC "20-on.conf", "[Login]\nRemoveIPC=yes\n");
+	assert_false(ipc_removal_expected(root_path, USER));
+	root_write(RUN "60-on.conf", "[Login]\nRemoveIPC=yes\n");
+	assert_true(ipc_removal_expected(root_path, USER));
 
 	/* one name hides the same name further down */
-	write_file(ETC "60-on.conf", "");
-	assert_false(ipc_removal_expected(root, USER));
+	root_write(ETC "60-on.conf", "");
+	assert_false(ipc_removal_expected(root_path, USER));
 	/* and only .conf counts */
-	write_file(ETC "70-on.txt", "[Login]\nRemoveIPC=yes\n");
-	assert_false(ipc_removal_expected(root, USER));
+	root_write(ETC "70-on.txt", "[Login]\nRemoveIPC=yes\n");
+	assert_false(ipc_removal_expected(root_path, USER));
 }
 
 static void lingering_user_keeps_them(void **state)
@@ -178,9 +145,9 @@ static void lingering_user_keeps_them(void **state)
 	}
 	snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s",
 		 entry->pw_name);
-	write_file(path, "");
+	root_write(path, "");
 
-	assert_false(ipc_removal_expected(root, entry->pw_uid));
+	assert_false(ipc_removal_expected(root_path, entry->pw_uid));
 	endpwent();
 }
 

@@ -115,32 +115,6 @@ static void worst_is_all_buffers_full(void **state)
 
 /* ---- Of the kernel ----------------------------------------------------- */
 
-static bool three(const char *text, uint64_t numbers[3])
-{
-	char buffer[64];
-	FILE *file;
-	bool told;
-
-	snprintf(buffer, sizeof(buffer), "%s", text);
-	file = fmemopen(buffer, strlen(buffer), "r");
-	assert_non_null(file);
-	told = socket_memory_three(file, numbers);
-	(void)fclose(file);
-	return told;
-}
-
-static void three_numbers_are_read_and_less_is_refused(void **state)
-{
-	uint64_t numbers[3];
-
-	(void)state;
-	assert_true(three("287898\t383867\t575796\n", numbers));
-	assert_int_equal(numbers[0], 287898);
-	assert_int_equal(numbers[2], 575796);
-	assert_false(three("287898\t383867\n", numbers));
-	assert_false(three("none\n", numbers));
-}
-
 static uint64_t buffer_of(int fd)
 {
 	int bytes = 0;
@@ -236,7 +210,6 @@ int main(void)
 		cmocka_unit_test(
 			share_does_not_swing_when_receivers_come_and_go),
 		cmocka_unit_test(worst_is_all_buffers_full),
-		cmocka_unit_test(three_numbers_are_read_and_less_is_refused),
 		cmocka_unit_test(first_receiver_is_set_when_the_second_comes),
 		cmocka_unit_test(lane_counts_for_all_threads),
 		cmocka_unit_test(chosen_buffer_is_left_alone),

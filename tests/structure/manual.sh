@@ -106,8 +106,8 @@ reasons_of_manual() {
 		sed -n '/^\.TP/{n;s/^\.B \([a-z_]*\)$/\1/p}'
 }
 
-# Of docker; all others are ours.
-foreign_options='ipc security-opt shm-size ulimit'
+# Of docker, systemctl and systemd-run; all others are ours.
+foreign_options='ipc now pipe security-opt shm-size uid ulimit wait'
 
 known_options() {
 	sed -n 's/^BC_\(OPTION\|ACTION\)("\([a-z-]*\)".*/\2/p' \
@@ -115,6 +115,8 @@ known_options() {
 	# a row: {"name", 'n', ... or {"name", 0, ...
 	cat "$source"/tools/*.c | tr '\n\t' '  ' |
 		grep -oE "\{\"[a-z-]+\", *('.'|0)," | grep -oE '[a-z-]{2,}'
+	sed -n 's/^	{"\([a-z-]*\)", [a-z]*_argument, .*/\1/p' \
+		"$source/src/doctor.c"
 	sed -n 's/^	  --\([a-z]*\) .*/\1/p' "$source/tools/tune.sh"
 	tr ' ' '\n' <<<"$foreign_options"
 }

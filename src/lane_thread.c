@@ -356,7 +356,12 @@ static int rest(struct lane_thread *self, uint32_t rests, const sigset_t *mask)
 	if (still)
 		sleep_through(self, rests);
 	lane->now_ns = bc_monotonic_ns();
-	lane_still_resume(lane);
+	/* told to stop, the connections are not ours to ask: upgrade_take.c */
+	if (atomic_load_explicit(&self->news->order, memory_order_acquire) ==
+	    LANE_STOP)
+		self->order = LANE_STOP;
+	else
+		lane_still_resume(lane);
 	return ret;
 }
 

@@ -27,6 +27,7 @@
 #include "shm/segment_inherit.h"
 #include "src/progress.h"
 #include "src/gating.h"
+#include "src/lanes.h"
 #include "src/lanes_rest.h"
 #include "src/local.h"
 #include "src/log.h"
@@ -787,6 +788,7 @@ int upgrade_finish(struct daemon *daemon)
 /* What is shared with the old one is its: no unlink, no word, no shutdown. */
 void upgrade_abandon(struct daemon *daemon)
 {
+	lanes_stop(daemon);
 	for (uint32_t i = 0; i < daemon->upgrade->listener_count; i++) {
 		const struct upgrade_listener *taken =
 			&daemon->upgrade->listeners[i];

@@ -68,8 +68,6 @@ int upgrade_stage_try(const char *const options[], void (*move)(void))
 	if (!test_within(DEADLINE_MS, has_said, &failed))
 		fail_msg("it did not fail:\n%s", next->log);
 	code = daemon_fixture_wait(next);
-	assert_int_equal(daemon_fixture_logged(next, "error upgrade_failed "),
-			 1);
 	daemon_fixture_forget(next);
 	return code;
 }

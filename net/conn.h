@@ -77,7 +77,7 @@ struct bc_conn {
 	bool unix_socket;	/* not TCP */
 	bool half_closed;	/* the peer sends no more */
 	bool skip;		/* to be moved to live once its send is back */
-	bool overdue; /* beyond the send timeout, as of the last tick */
+	bool overdue; /* beyond the send timeout, when last looked at */
 
 	enum bc_conn_zerocopy zerocopy;
 	uint32_t copies;      /* plain sends before the next try without */

@@ -43,6 +43,8 @@ add_custom_target(bcast_archive ALL DEPENDS ${archive})
 # How others find it: pkg-config, and find_package(bcast) for bcast::bcast.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bcast)
+file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" up ${up})
 configure_file(bcast.pc.in ${CMAKE_CURRENT_BINARY_DIR}/bcast.pc @ONLY)
 configure_package_config_file(bcast-config.cmake.in
 	${CMAKE_CURRENT_BINARY_DIR}/bcast-config.cmake

@@ -16,7 +16,7 @@
 #include "shm/client_parts.h"
 #include "shm/client_report.h"
 #include "shm/clock.h"
-#include "shm/notify.h"
+#include "shm/pause.h"
 #include "shm/record.h"
 
 #define PACE_BYTES   (UINT64_C(32) << 10) /* between two looks at the clock */
@@ -106,7 +106,7 @@ static void keep_away(struct bcast_reader *reader)
 	    bytes < records * SMALL_BYTES) {
 		until_ns = now_ns + KEEP_AWAY_NS;
 		while (now_ns < until_ns) {
-			bc_notify_pause();
+			bc_pause();
 			now_ns = bc_monotonic_ns();
 		}
 	}

@@ -16,7 +16,7 @@
 
 #include "shm/client_node.h"
 #include "shm/clock.h"
-#include "shm/notify.h"
+#include "shm/pause.h"
 
 #define SPIN_NS	       ((uint64_t)50 * 1000) /* about a sleep and a wake-up */
 #define SPINS_PER_LOOK 16
@@ -71,7 +71,7 @@ static bool spin(const struct bcast_node *node, uint64_t until_ns)
 		for (unsigned i = 0; i < SPINS_PER_LOOK; i++) {
 			if (bc_inbox_has_mail(&node->node.inbox))
 				return true;
-			bc_notify_pause();
+			bc_pause();
 		}
 	} while (bc_monotonic_ns() < until_ns);
 	return false;

@@ -14,6 +14,7 @@
 
 #include "shm/client_writer.h"
 #include "shm/clock.h"
+#include "shm/last_words.h"
 #include "shm/node_table.h"
 #include "shm/record.h"
 #include "shm/segment.h"
@@ -78,6 +79,18 @@ static void stream_owner(const struct bc_owner_shm *owner,
 	info->end_signal = get32(&owner->end_reason);
 }
 
+static void stream_last_words(const struct bc_segment *segment,
+			      struct bcast_stream_info *info)
+{
+	struct bc_last_words words;
+
+	bc_last_words_read(segment, &words);
+	info->fatal_incarnation = words.incarnation;
+	info->fatal_signal = words.signal;
+	info->fatal_realtime_ns = words.realtime_ns;
+	memcpy(info->fatal_text, words.text, sizeof(info->fatal_text));
+}
+
 /* The tail, with its number unless it never stands still. */
 static void stream_tail(const struct bc_ring *ring,
 			struct bcast_stream_info *info)
@@ -119,6 +132,7 @@ int bcast_monitor_stream(const struct bcast_monitor *monitor,
 	info->state = bc_segment_state(segment);
 	info->writer_alive = bc_segment_owner_alive(segment) == 1;
 	stream_owner(&control->owner, info);
+	stream_last_words(segment, info);
 	stream_rights(segment, info);
 	stream_tail(&segment->ring, info);
 	info->reserved = get(&control->head.reserved);

@@ -265,17 +265,20 @@ int bcast_claim(struct bcast_publisher *publisher, size_t size, void **data)
 }
 
 /* The claim was a guess of how long it would be, and not of when. */
-static void correct_header(const struct bcast_publisher *publisher, size_t size)
+static void correct_header(const struct bcast_publisher *publisher, size_t size,
+			   size_t key_size)
 {
 	struct bcast_packet_header *header = header_at(&publisher->writer);
 
 	if (size < publisher->claim_size)
 		header->length = (uint32_t)size;
+	header->key_length = (uint16_t)key_size;
 	header->crc32c = checksum_of(publisher, header + 1, size);
 	stamp_header(publisher);
 }
 
-int bcast_commit(struct bcast_publisher *publisher, size_t size)
+static int commit(struct bcast_publisher *publisher, size_t size,
+		  size_t key_size)
 {
 	if (!bc_node_is_ours(publisher->node))
 		return -ECHILD;
@@ -286,9 +289,24 @@ int bcast_commit(struct bcast_publisher *publisher, size_t size)
 	if (!bc_writer_is_open(&publisher->writer))
 		return BCAST_ECLOSED;
 	if (publisher->writer.packets)
-		correct_header(publisher, size);
+		correct_header(publisher, size, key_size);
 	show(publisher, size);
 	return 0;
+}
+
+int bcast_commit(struct bcast_publisher *publisher, size_t size)
+{
+	return commit(publisher, size, 0);
+}
+
+int bcast_commit_key(struct bcast_publisher *publisher, size_t size,
+		     size_t key_size)
+{
+	if (key_size > size || key_size > UINT16_MAX)
+		return -EINVAL;
+	if (!publisher->writer.packets)
+		return -EOPNOTSUPP;
+	return commit(publisher, size, key_size);
 }
 
 void bcast_abort(struct bcast_publisher *publisher)

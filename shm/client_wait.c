@@ -21,6 +21,7 @@
 #include "shm/clock.h"
 #include "shm/lease.h"
 #include "shm/notify.h"
+#include "shm/pause.h"
 
 /* Looks for data between two looks at the clock. */
 #define LOOKS_PER_CLOCK	   16
@@ -89,7 +90,7 @@ static int spin(struct bcast_reader *reader, uint64_t until_ns)
 			ret = look(reader);
 			if (ret != 0)
 				return ret;
-			bc_notify_pause();
+			bc_pause();
 		}
 		now_ns = bc_monotonic_ns();
 		ret = bc_client_poll_due(reader, now_ns);

@@ -23,6 +23,7 @@
 #include "shm/clock.h"
 #include "shm/inbox_hold.h"
 #include "shm/notify.h"
+#include "shm/pause.h"
 
 #define SPINS	     100
 #define PAUSE_NS     50000
@@ -95,7 +96,7 @@ static bool spin(const struct bc_inbox *inbox, uint64_t word, uint64_t *seen)
 					     memory_order_relaxed);
 		if (*seen == 0 && swap(inbox, 0, word))
 			return true;
-		bc_notify_pause();
+		bc_pause();
 	}
 	return false;
 }

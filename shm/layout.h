@@ -94,7 +94,7 @@
 
 #define BC_MAGIC	  UINT64_C(0x0a01747361636207) /* "\7bcast\1\n" */
 #define BC_REGISTRY_MAGIC UINT64_C(0x0a02747361636207)
-#define BC_LAYOUT_VERSION 3u
+#define BC_LAYOUT_VERSION 4u
 
 #define BC_LINE		   128u /* two cache lines: prefetched in pairs */
 #define BC_PAGE		   4096u
@@ -253,6 +253,22 @@ struct bc_index_head_shm {
 	uint64_t unused[14];
 };
 
+/*
+ * What a daemon could still say when it died of a bug of its own. Written by it,
+ * out of a signal handler; realtime_ns is stored last (release), and read first
+ * (acquire). The next daemon leaves it: incarnation says whose death it was.
+ */
+struct bc_last_words_shm {
+	bc_u64 realtime_ns; /* 0: none */
+	bc_u32 incarnation; /* as of the owner that died */
+	bc_u32 signal;	    /* 0: not yet by one */
+	bc_u32 code;	    /* siginfo.si_code, as int32_t */
+	bc_u32 unused;
+	bc_u64 detail;	 /* the address; or, if it was sent, the sender's pid */
+	char thread[16]; /* name of the thread, terminated */
+	char text[208];	 /* of an assertion: what did not hold; or "" */
+};
+
 /* Which regions there are. Written once, before magic. */
 enum bc_region_id {
 	BC_REGION_FACTS = 1,	  /* struct bc_fact_shm */
@@ -279,7 +295,8 @@ struct bc_control_shm {
 	struct bc_head_shm head;
 	struct bc_lease_shm lease;
 	struct bc_index_head_shm index_head;
-	uint64_t unused[48];
+	struct bc_last_words_shm last_words;
+	uint64_t unused[16];
 	struct bc_region_shm regions[BC_REGION_MAX];
 	uint64_t unused_to_page[320];
 };

@@ -63,16 +63,4 @@ int bc_notify_wait_any(const struct bc_notify_item *items, unsigned count);
  */
 int bc_notify_wake(const bc_u32 *word);
 
-/* bc_notify_pause - tell the processor that we are polling. */
-static inline void bc_notify_pause(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("isb" ::: "memory");
-#else
-	__asm__ volatile("" ::: "memory");
-#endif
-}
-
 #endif

@@ -2,7 +2,7 @@
 /* text.c - see text.h. */
 #include <string.h>
 
-#include "shm/notify.h"
+#include "shm/pause.h"
 #include "shm/text.h"
 
 #define SNAPSHOT_ATTEMPTS 64
@@ -48,7 +48,7 @@ bool bc_text_snapshot(void *copy, const void *entry, size_t size,
 		after = atomic_load_explicit(sequence, memory_order_relaxed);
 		if (before == after && before % 2 == 0)
 			return true;
-		bc_notify_pause();
+		bc_pause();
 	}
 	return false;
 }

@@ -9,6 +9,7 @@
 #include "shm/notify.h"
 #include "shm/record_index.h"
 #include "shm/writer.h"
+#include "shm/pause.h"
 
 #define FLUSH_BYTES_MAX (UINT64_C(256) << 10)
 #define STEPS_PER_RING	64u
@@ -325,7 +326,7 @@ int bc_writer_make_room(struct bc_writer *writer, uint64_t size)
 	for (unsigned i = 0; i < SPINS_FOR_ROOM; i++) {
 		if (try_room(writer, end))
 			return 0;
-		bc_notify_pause();
+		bc_pause();
 	}
 	return wait_for_room(writer, end);
 }

@@ -62,7 +62,7 @@ void check_fix(struct check_result *result, const char *format, ...)
 void check_unknown(struct check_result *result, const char *what)
 {
 	check_is(result, CHECK_UNKNOWN, "");
-	check_found(result, "unknown: cannot read %s", what);
+	check_found(result, "cannot read %s", what);
 }
 
 /* ---- Reading ----------------------------------------------------------- */

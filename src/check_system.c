@@ -20,7 +20,6 @@
 #include "shm/clock.h"
 #include "shm/sleepers.h"
 #include "src/check_system.h"
-#include "src/daemon.h"
 
 #define CLOCK_NAME \
 	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
@@ -116,7 +115,7 @@ void check_io_uring(const struct check_plan *plan, struct check_result *result)
 	struct bc_uring_setting setting;
 	char why[BC_BACKEND_WHY_MAX] = "";
 	int error = bc_backend_open(&backend, BC_BACKEND_IO_URING,
-				    daemon_home_slots(plan->config), why);
+				    plan->config->max_receivers, why);
 
 	if (error == 0)
 		bc_backend_close(backend);

@@ -79,8 +79,9 @@ static void begin_to_end(struct lane *lane, struct bc_conn *conn)
 	(void)shutdown(conn->fd, SHUT_WR);
 	/* a stop has a deadline of its own */
 	conn->abort_at_ns = conn->close_reason == BCAST_CLOSE_SHUTDOWN
-				    ? UINT64_MAX
+				    ? TIMERS_NEVER
 				    : lane->now_ns + END_IN_ORDER_NS;
+	lane_look_soon(lane, conn);
 }
 
 static void remember(struct lane *lane, const struct bc_conn *conn)
@@ -203,17 +204,31 @@ void closing_settle(struct lane *lane, struct bc_conn *conn)
 	bc_conn_release(&lane->conns, conn);
 }
 
-void closing_press(struct lane *lane, bool all)
+static bool ends_in_order(const struct bc_conn *conn)
+{
+	return conn->state == BC_CONN_CLOSING && conn->fd >= 0 &&
+	       conn->abort_at_ns != 0;
+}
+
+uint64_t closing_look_after(struct lane *lane, struct bc_conn *conn)
+{
+	if (!ends_in_order(conn))
+		return TIMERS_NEVER;
+	if (lane->now_ns < conn->abort_at_ns)
+		return conn->abort_at_ns;
+	/* the notifications come with the next events */
+	reset_socket(conn);
+	return TIMERS_NEVER;
+}
+
+void closing_press(struct lane *lane)
 {
 	if (lane->zerocopy.owed == 0)
 		return;
 	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
 		struct bc_conn *conn = &lane->conns.conns[slot];
 
-		/* the notifications come with the next events */
-		if (conn->state == BC_CONN_CLOSING && conn->fd >= 0 &&
-		    conn->abort_at_ns != 0 &&
-		    (all || lane->now_ns >= conn->abort_at_ns))
+		if (ends_in_order(conn))
 			reset_socket(conn);
 	}
 }

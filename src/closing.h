@@ -27,8 +27,14 @@ void closing_run(struct lane *lane);
 /* closing_settle - an event has come: if it was the last, finish. */
 void closing_settle(struct lane *lane, struct bc_conn *conn);
 
-/* closing_press - reset those (or all) that take too long to end in order. */
-void closing_press(struct lane *lane, bool all);
+/*
+ * closing_look_after - reset this closing connection if it has taken too long to
+ * end in order. Returns when it will have.
+ */
+uint64_t closing_look_after(struct lane *lane, struct bc_conn *conn);
+
+/* closing_press - reset all that are ending in order. */
+void closing_press(struct lane *lane);
 
 /*
  * closing_probe - the peer of this half-closed receiver may be gone: find out,

@@ -12,6 +12,7 @@
 #include "src/gating.h"
 #include "src/ingest.h"
 #include "src/publisher.h"
+#include "src/rates.h"
 #include "src/receivers.h"
 #include "src/session.h"
 #include "src/session_input.h"
@@ -69,6 +70,31 @@ uint64_t commit_read_size(const struct daemon *daemon, uint64_t have)
 
 	return daemon->limits.read_bytes < most ? daemon->limits.read_bytes
 						: most;
+}
+
+/* ---- Rates ------------------------------------------------------------- */
+
+static uint64_t allowed(struct daemon *daemon, struct publisher *publisher,
+			enum config_rate kind, uint64_t wanted)
+{
+	uint64_t most =
+		rates_allow(&daemon->home, publisher->conn, kind, wanted);
+
+	if (most == 0)
+		publisher->conn->session->heard_ns = daemon->home.now_ns;
+	return most;
+}
+
+uint64_t commit_bytes_allowed(struct daemon *daemon,
+			      struct publisher *publisher, uint64_t size)
+{
+	return allowed(daemon, publisher, CONFIG_RATE_INGEST, size);
+}
+
+uint64_t commit_records_allowed(struct daemon *daemon,
+				struct publisher *publisher)
+{
+	return allowed(daemon, publisher, CONFIG_RATE_RECORDS, UINT64_MAX);
 }
 
 /* ---- The tail ---------------------------------------------------------- */

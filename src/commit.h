@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * commit.h - what both ways of publishing end in (publish_direct.h and
- * publish_copy.h): room behind the tail, the move of the tail, and the ACK.
+ * publish_copy.h): rates, room behind the tail, the move of the tail, and the ACK.
  */
 #ifndef SRC_COMMIT_H
 #define SRC_COMMIT_H
@@ -21,6 +21,17 @@ bool commit_may_write(struct daemon *daemon, uint64_t bytes);
  * publisher's largest record, for which there is room in the end.
  */
 uint64_t commit_read_size(const struct daemon *daemon, uint64_t have);
+
+/*
+ * commit_bytes_allowed - how much of `size` may be received of it now, by its
+ * rate? 0: it has to wait, and is not idle.
+ */
+uint64_t commit_bytes_allowed(struct daemon *daemon,
+			      struct publisher *publisher, uint64_t size);
+
+/* commit_records_allowed - likewise, how many records may be taken? */
+uint64_t commit_records_allowed(struct daemon *daemon,
+				struct publisher *publisher);
 
 /*
  * commit_flush - publish by tail up to `to`: all that was found good. `to`

@@ -68,6 +68,13 @@ enum config_echo {
 	CONFIG_ECHO_BATCH,
 };
 
+enum config_rate {
+	CONFIG_RATE_INGEST,  /* bytes */
+	CONFIG_RATE_RECORDS, /* put in */
+	CONFIG_RATE_EGRESS,  /* bytes */
+	CONFIG_RATES,
+};
+
 /* user_timeout_ms, while it depends on the policy. */
 #define CONFIG_AUTO UINT32_MAX
 
@@ -78,7 +85,8 @@ struct config_listen {
 	bool has_options;  /* of its own; the rest is as in struct config */
 	enum config_slow_policy slow_policy;
 	uint64_t max_lag_bytes;
-	uint32_t send_timeout_ms; /* 0: none */
+	uint32_t send_timeout_ms;     /* 0: none */
+	uint64_t rates[CONFIG_RATES]; /* a second and each; 0: no limit */
 	uint32_t sndbuf_bytes;
 	uint32_t rcvbuf_bytes;
 	uint32_t keepalive_ms;	  /* 0: none */
@@ -102,6 +110,7 @@ struct config {
 	enum config_slow_policy slow_policy;
 	uint64_t max_lag_bytes; /* a percentage has been resolved */
 	uint32_t send_timeout_ms;
+	uint64_t rates[CONFIG_RATES];
 	uint32_t drain_timeout_ms;
 	uint32_t hello_timeout_ms; /* for a client's HELLO */
 	uint32_t heartbeat_ms;	   /* we are silent for no longer; clients */

@@ -15,9 +15,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define RECEIVERS 1u
-#define SENDERS	  2u
-#define ECHOES	  4u
+#define RECEIVERS  1u
+#define SENDERS	   2u
+#define ECHOES	   4u
+#define PUBLISHERS 8u
 
 #define QUOTED_MAX 320
 #define VALUE_MAX  64
@@ -30,6 +31,9 @@ static const struct key {
 	{"slow-policy", RECEIVERS, false},
 	{"max-lag", RECEIVERS, false},
 	{"send-timeout", RECEIVERS, false},
+	{"ingest-rate", SENDERS, false},
+	{"ingest-packets", PUBLISHERS, false},
+	{"egress-rate", RECEIVERS, false},
 	{"sndbuf", RECEIVERS | ECHOES, false},
 	{"rcvbuf", SENDERS, true},
 	{"congestion", RECEIVERS | ECHOES, true},
@@ -64,8 +68,9 @@ static unsigned who_comes(const struct config_listen *listen)
 		return RECEIVERS;
 	case CONFIG_ROLE_ECHO:
 		return ECHOES;
-	case CONFIG_ROLE_ANY:
 	case CONFIG_ROLE_PACKET:
+		return SENDERS | RECEIVERS | PUBLISHERS;
+	case CONFIG_ROLE_ANY:
 		break;
 	}
 	return SENDERS | RECEIVERS;
@@ -153,6 +158,7 @@ static void take_from(struct config_listen *listen, const struct config *from)
 	listen->rcvbuf_bytes = from->rcvbuf_bytes;
 	listen->keepalive_ms = from->keepalive_ms;
 	listen->user_timeout_ms = from->user_timeout_ms;
+	memcpy(listen->rates, from->rates, sizeof(listen->rates));
 	memcpy(listen->congestion, from->congestion,
 	       sizeof(listen->congestion));
 }
@@ -165,6 +171,7 @@ static void give_to(struct config *to, const struct config_listen *listen)
 	to->rcvbuf_bytes = listen->rcvbuf_bytes;
 	to->keepalive_ms = listen->keepalive_ms;
 	to->user_timeout_ms = listen->user_timeout_ms;
+	memcpy(to->rates, listen->rates, sizeof(to->rates));
 	memcpy(to->congestion, listen->congestion, sizeof(to->congestion));
 }
 
@@ -186,6 +193,14 @@ static int set(const struct clause *clause, const struct option_row *row)
 	return 0;
 }
 
+static const char *whom(const struct key *key)
+{
+	if (key->whose == SENDERS)
+		return "is for senders";
+	return key->whose == PUBLISHERS ? "is for clients of --packet"
+					: "is for receivers";
+}
+
 static int apply(const struct clause *clause)
 {
 	const struct key *key = NULL;
@@ -196,9 +211,7 @@ static int apply(const struct clause *clause)
 	if (key == NULL)
 		return refuse_key(clause);
 	if ((key->whose & who_comes(clause->listen)) == 0)
-		return refuse_place(clause, key->whose == SENDERS
-						    ? "is for senders"
-						    : "is for receivers");
+		return refuse_place(clause, whom(key));
 	if (key->tcp_only && is_unix(clause->listen))
 		return refuse_place(clause, "is for TCP");
 	/* its name is that of a row, so the nearest is it */

@@ -100,6 +100,7 @@ struct publishing {
 	struct publisher *direct; /* publish_direct: who writes; or NULL */
 	uint64_t have;		  /* publish_direct: bytes behind the tail */
 	uint64_t done;		  /* publish_direct: of these, to publish */
+	bool unread; /* publish_direct: records wait behind the tail */
 };
 
 /* A local publisher, as we see it. Only local.c writes it. */
@@ -201,7 +202,6 @@ struct daemon {
 	struct name_watch name_watch;
 	struct service_notify service;
 	enum daemon_phase phase;
-	uint64_t next_tick_ns;
 	uint64_t drain_began_ns;
 	uint64_t drain_deadline_ns;
 };

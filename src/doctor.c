@@ -5,8 +5,9 @@
  * Made of the daemon's own checks (checks.h), and so of src/ and not of tools/,
  * which see the public interface only. It changes nothing.
  *
- * A machine is judged for a plan: the daemon's defaults, but for the options
- * that are given here, each with the range of the daemon's option.
+ * A machine is judged for a plan: what bcastd would take from the environment, a
+ * file and its defaults, but for the options that are given here, each with the
+ * range of the daemon's option.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -30,6 +31,7 @@ static const char help[] =
 	"fail,\n"
 	"what that means, and what to do about it. Changes nothing.\n"
 	"\n"
+	"  -c, --config FILE     judge for what this file tells bcastd\n"
 	"  -r, --ring-size SIZE  judge for a ring of this size (256M)\n"
 	"  -n, --receivers N     judge for so many TCP receivers (1024)\n"
 	"  -q, --quiet           only what is not well\n"
@@ -40,6 +42,7 @@ static const char help[] =
 	"Ends with 1 if a check fails.\n";
 
 static const struct option rows[] = {
+	{"config", required_argument, NULL, 'c'},
 	{"ring-size", required_argument, NULL, 'r'},
 	{"receivers", required_argument, NULL, 'n'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -49,7 +52,11 @@ static const struct option rows[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* Of the texts: as given, or NULL. */
 struct wish {
+	const char *file;
+	const char *ring_size;
+	const char *receivers;
 	struct config config;
 	struct doctor_style style;
 };
@@ -64,32 +71,18 @@ static int refuse(const char *what, const char *why)
 	return EX_USAGE;
 }
 
-/* Set what the daemon's option of this name sets. */
-static int plan(struct config *config, const char *option, const char *name,
-		const char *text)
-{
-	char allowed[OPTIONS_TEXT_MAX];
-	const struct option_row *row = options_table;
-	const char *why;
-
-	while (strcmp(row->name, name) != 0)
-		row++;
-	why = config_value_set(config, row, text);
-	if (!why)
-		return GO_ON;
-	fprintf(stderr, PROGRAM ": %s: '%s' %s (allowed: %s)\n", option, text,
-		why, options_allowed(row, allowed, sizeof(allowed)));
-	return EX_USAGE;
-}
-
 static int take(struct wish *wish, int letter, char **argv)
 {
 	switch (letter) {
+	case 'c':
+		wish->file = optarg;
+		return GO_ON;
 	case 'r':
-		return plan(&wish->config, "--ring-size", "ring-size", optarg);
+		wish->ring_size = optarg;
+		return GO_ON;
 	case 'n':
-		return plan(&wish->config, "--receivers", "max-receivers",
-			    optarg);
+		wish->receivers = optarg;
+		return GO_ON;
 	case 'q':
 		wish->style.quiet = true;
 		return GO_ON;
@@ -113,8 +106,7 @@ static int read_options(struct wish *wish, int argc, char **argv)
 	int letter;
 
 	opterr = 0;
-	optind = 0; /* config_parse() has used it */
-	while ((letter = getopt_long(argc, argv, "+:r:n:qjVh", rows, NULL)) !=
+	while ((letter = getopt_long(argc, argv, "+:c:r:n:qjVh", rows, NULL)) !=
 	       -1) {
 		int ret = take(wish, letter, argv);
 
@@ -122,6 +114,48 @@ static int read_options(struct wish *wish, int argc, char **argv)
 			return ret;
 	}
 	return optind < argc ? refuse(argv[optind], "is too much") : GO_ON;
+}
+
+/* ---- The plan ---------------------------------------------------------- */
+
+/* Set what the daemon's option of this name sets. */
+static int set(struct config *config, const char *option, const char *name,
+	       const char *text)
+{
+	char allowed[OPTIONS_TEXT_MAX];
+	const struct option_row *row = options_table;
+	const char *why;
+
+	if (!text)
+		return GO_ON;
+	while (strcmp(row->name, name) != 0)
+		row++;
+	why = config_value_set(config, row, text);
+	if (!why)
+		return GO_ON;
+	fprintf(stderr, PROGRAM ": %s: '%s' %s (allowed: %s)\n", option, text,
+		why, options_allowed(row, allowed, sizeof(allowed)));
+	return EX_USAGE;
+}
+
+static int plan(struct wish *wish)
+{
+	static char program[] = "bcastd";
+	char file[4096 + 16];
+	char *argv[] = {program, file, NULL};
+	int argc = wish->file ? 2 : 1, ret;
+
+	(void)snprintf(file, sizeof(file), "--config=%s",
+		       wish->file ? wish->file : "");
+	if (!wish->file)
+		argv[1] = NULL;
+	ret = config_parse(&wish->config, argc, argv, stdout, stderr);
+	if (ret != CONFIG_RUN)
+		return config_exit_code(ret);
+	ret = set(&wish->config, "--ring-size", "ring-size", wish->ring_size);
+	return ret != GO_ON ? ret
+			    : set(&wish->config, "--receivers", "max-receivers",
+				  wish->receivers);
 }
 
 /* ---- The checks -------------------------------------------------------- */
@@ -154,16 +188,13 @@ static bool wants_colour(void)
 
 int main(int argc, char **argv)
 {
-	static char program[] = "bcastd";
 	static struct wish wish;
-	char *defaults[] = {program, NULL};
 	int code;
 
-	if (config_parse(&wish.config, 1, defaults, stdout, stderr) !=
-	    CONFIG_RUN)
-		return EX_SOFTWARE;
 	wish.style.colour = wants_colour();
 	code = read_options(&wish, argc, argv);
+	if (code == GO_ON)
+		code = plan(&wish);
 	if (code == GO_ON)
 		code = look(&wish);
 	if (fflush(stdout) == 0 || errno == EPIPE)

@@ -324,11 +324,12 @@ void echo_on_event(struct daemon *daemon, struct bc_token token,
 
 /* ---- Turns ------------------------------------------------------------- */
 
-uint64_t echo_until(const struct daemon *daemon, uint64_t until_ns)
+static void arm_flush(struct daemon *daemon)
 {
 	const struct echo_conn *first = daemon->echo.gathered;
 
-	return first && first->due_ns < until_ns ? first->due_ns : until_ns;
+	lane_arm(&daemon->home, LANE_ECHO,
+		 first ? first->due_ns : TIMERS_NEVER);
 }
 
 void echo_flush(struct daemon *daemon)
@@ -342,6 +343,7 @@ void echo_flush(struct daemon *daemon)
 		echo_conn_flush(daemon, conn);
 		settle(daemon, conn);
 	}
+	arm_flush(daemon);
 }
 
 static void drain_one(struct daemon *daemon, struct echo_conn *conn, bool late)
@@ -361,6 +363,7 @@ void echo_drain(struct daemon *daemon, bool late)
 	for (uint32_t i = 0; i < daemon->echo.count; i++)
 		if (daemon->echo.conns[i].state != ECHO_FREE)
 			drain_one(daemon, &daemon->echo.conns[i], late);
+	arm_flush(daemon);
 }
 
 bool echo_is_gone(const struct daemon *daemon)

@@ -59,9 +59,6 @@ void echo_accepted(struct daemon *daemon, uint32_t listener_index, int fd);
 void echo_on_event(struct daemon *daemon, struct bc_token token,
 		   const struct bc_event *event);
 
-/* echo_until - `until_ns`, or when something that is gathered is to go. */
-uint64_t echo_until(const struct daemon *daemon, uint64_t until_ns);
-
 /* echo_flush - all events of this turn are known: send what was gathered. */
 void echo_flush(struct daemon *daemon);
 

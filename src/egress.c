@@ -11,6 +11,7 @@
 #include "src/filter.h"
 #include "src/log.h"
 #include "src/progress.h"
+#include "src/rates.h"
 #include "src/request.h"
 #include "src/send_queue.h"
 #include "src/session.h"
@@ -37,6 +38,7 @@ void egress_join(struct lane *lane, struct bc_conn *conn, uint64_t position)
 	conn->cursor = position;
 	progress_begin(lane, conn);
 	send_queue_nudge(lane, conn);
+	lane_look_soon(lane, conn);
 	if (!conn->session)
 		watch(lane, conn);
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers_joined, 1);
@@ -49,6 +51,8 @@ void egress_remove(struct lane *lane, struct bc_conn *conn)
 {
 	send_queue_remove(lane, conn);
 	progress_end(lane, conn);
+	if (conn->half_closed)
+		lane->egress.half_closed--;
 	/* one less */
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers, UINT64_MAX);
 }
@@ -71,6 +75,14 @@ static void send_next(struct lane *lane, struct bc_conn *conn)
 	}
 	if (size > SEND_BYTES_MAX)
 		size = SEND_BYTES_MAX;
+	size = rates_allow(lane, conn, CONFIG_RATE_EGRESS, size);
+	if (size == 0) {
+		/* it is us who send nothing */
+		conn->owed_since_ns = 0;
+		conn->overdue = false;
+		send_queue_hold(lane, conn);
+		return;
+	}
 	conn->offered = size;
 	if (conn->owed_since_ns == 0)
 		conn->owed_since_ns = lane->now_ns;
@@ -98,6 +110,7 @@ void egress_pump(struct lane *lane)
 	struct bc_conn *conn;
 
 	lane->egress.looks = FILTER_RECORDS_LANE;
+	send_queue_begin_turn(lane);
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
 		conn = send_queue_next(lane);
 		if (!conn)
@@ -125,6 +138,7 @@ static void count_sent(struct lane *lane, struct bc_conn *conn, uint64_t bytes)
 	bc_peers_max(&conn->shown->lag_max, lane->tail - conn->cursor);
 	conn->cursor += bytes;
 	conn->bytes += bytes;
+	rates_take(lane, conn, CONFIG_RATE_EGRESS, bytes);
 	if (conn->session)
 		session_on_sent(lane, conn, bytes);
 	conn->owed_since_ns = 0;
@@ -174,6 +188,7 @@ enum egress_news egress_on_watch(struct lane *lane, struct bc_conn *conn,
 		return EGRESS_HAS_SENT;
 	if (result == 0) {
 		conn->half_closed = true;
+		lane->egress.half_closed++;
 		return EGRESS_HALF_CLOSED;
 	}
 	if (result == -EAGAIN || result == -EINTR)

@@ -77,16 +77,13 @@ static uint64_t given_up(const struct daemon *daemon)
 		memory_order_relaxed);
 }
 
-void gating_hold(struct daemon *daemon)
+static void press(struct daemon *daemon)
 {
 	struct gating *gating = &daemon->gating;
 	uint64_t before = given_up(daemon);
 	char who[BCAST_NODE_ID_MAX + 1];
 	char quoted[4 * BCAST_NODE_ID_MAX + 3];
 
-	gating->waiting = true;
-	if (daemon->home.now_ns < gating->next_press_ns)
-		return;
 	gating->next_press_ns = daemon->home.now_ns + PRESS_EVERY_NS;
 	(void)nodes_guarded(daemon, press_inside, 0);
 	if (given_up(daemon) == before)
@@ -100,11 +97,23 @@ void gating_hold(struct daemon *daemon)
 		  (unsigned long long)(given_up(daemon) - before));
 }
 
+void gating_hold(struct daemon *daemon)
+{
+	struct gating *gating = &daemon->gating;
+
+	gating->waiting = true;
+	if (daemon->home.now_ns >= gating->next_press_ns)
+		press(daemon);
+	/* they do not wake us */
+	lane_arm(&daemon->home, LANE_PRESS, gating->next_press_ns);
+}
+
 void gating_pass(struct daemon *daemon)
 {
 	if (!daemon->gating.waiting)
 		return;
 	daemon->gating.waiting = false;
+	lane_arm(&daemon->home, LANE_PRESS, TIMERS_NEVER);
 	bc_gates_passed(&daemon->gating.gates, daemon->home.now_ns);
 }
 

@@ -19,6 +19,7 @@
 #include "src/ingest.h"
 #include "src/log.h"
 #include "src/publisher.h"
+#include "src/rates.h"
 #include "src/receivers.h"
 #include "src/request.h"
 
@@ -132,6 +133,7 @@ static void count_received(struct daemon *daemon, struct bc_conn *conn,
 {
 	conn->bytes += bytes;
 	daemon->ingest.received += bytes;
+	rates_take(&daemon->home, conn, CONFIG_RATE_INGEST, bytes);
 	bc_counter_add(daemon->counters, BC_COUNTER_bytes_in, bytes);
 	bc_counter_add(daemon->counters, BC_COUNTER_receives, 1);
 	bc_peers_progress(conn->shown, daemon_tail(daemon) + bytes, bytes,
@@ -244,17 +246,21 @@ bool ingest_may_read(struct daemon *daemon,
 	return false;
 }
 
-void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at)
+uint64_t ingest_allowance(struct daemon *daemon)
+{
+	return rates_allow(&daemon->home, daemon->ingest.line[0],
+			   CONFIG_RATE_INGEST, daemon->limits.read_bytes);
+}
+
+void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at,
+		uint64_t bytes)
 {
 	struct ingest *ingest = &daemon->ingest;
-	uint64_t read_bytes = daemon->limits.read_bytes;
-	struct bc_conn *conn;
 
 	if (!ingest_wants_to_read(daemon) || !ingest_may_read(daemon, at))
 		return;
-	conn = ingest->line[0];
-	if (request_recv(&daemon->home, conn,
-			 bc_ring_reserve(&daemon->segment.ring, read_bytes),
-			 read_bytes) == 0)
+	if (request_recv(&daemon->home, ingest->line[0],
+			 bc_ring_reserve(&daemon->segment.ring, bytes),
+			 bytes) == 0)
 		ingest->receiving = true;
 }

@@ -29,14 +29,24 @@ void ingest_on_recv(struct daemon *daemon, struct bc_conn *conn, int result);
  */
 bool ingest_publish(struct daemon *daemon);
 
-/* ingest_wants_to_read - is there a sender, and no receive in flight? */
+/*
+ * ingest_wants_to_read - is there a sender, and no receive in flight? Whether
+ * its rate lets it be read is another matter.
+ */
 bool ingest_wants_to_read(const struct daemon *daemon);
 
 /*
- * ingest_arm - post the next receive, if one is wanted, and receivers, being
- * `at` those positions, permit it.
+ * ingest_arm - post the next receive, of at most `bytes`, if one is wanted, and
+ * receivers, being `at` those positions, permit it.
  */
-void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at);
+void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at,
+		uint64_t bytes);
+
+/*
+ * ingest_allowance - the sender wants to be read: how much may that bring by its
+ * rate? 0: it has to wait (LANE_READ).
+ */
+uint64_t ingest_allowance(struct daemon *daemon);
 
 /* ingest_remove - the connection is going: take it out of the line. */
 void ingest_remove(struct daemon *daemon, struct bc_conn *conn);

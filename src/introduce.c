@@ -12,6 +12,7 @@
 #include "src/egress.h"
 #include "src/introduce.h"
 #include "src/publisher.h"
+#include "src/rates.h"
 #include "src/session.h"
 #include "src/session_input.h"
 #include "src/zerocopy.h"
@@ -59,6 +60,7 @@ void introduce(struct lane *lane, struct bc_conn *conn, uint32_t role,
 	bc_sockaddr_format(&local, local_text, sizeof(local_text));
 	conn->connected_realtime_ns = bc_realtime_ns();
 	conn->role = role;
+	rates_begin(lane, conn);
 	opening = (struct bc_peer_opening){
 		.role = role,
 		.peer = conn->peer,

@@ -21,21 +21,26 @@
 #include "shm/peers.h"
 #include "shm/segment.h"
 #include "src/backpressure.h"
+#include "src/bucket.h"
 #include "src/busy_poll.h"
 #include "src/config.h"
 #include "src/socket_memory.h"
+#include "src/timers.h"
 
 /* The receivers' side: the lists are send_queue.c's, the rest progress.c's. */
 struct egress {
 	struct bc_conn_list ready;     /* idle, bytes to send */
 	struct bc_conn_list caught_up; /* idle, cursor at the tail */
 	struct bc_conn_list later;     /* within a pump: ready, next time */
+	struct bc_conn_list held;      /* idle, bytes to send: LANE_HELD */
 	uint32_t looks; /* of this pump, that filters have left (filter.h) */
 	uint32_t receivers;
 	uint32_t replaying; /* of these: they lead nobody */
-	uint32_t sending;   /* sends in flight, closing connections' too */
-	uint64_t floor;	    /* no send needs a byte before it; may be too low */
-	uint64_t hold;	    /* as in struct backpressure_positions, likewise */
+	uint32_t half_closed;
+	uint32_t sending; /* sends in flight, closing connections' too */
+	uint64_t floor;	  /* no send needs a byte before it; may be too low */
+	uint64_t last;	  /* the least cursor, when floor was computed */
+	uint64_t hold;	  /* as in struct backpressure_positions, likewise */
 	uint64_t hold_floor;
 	uint64_t patience;  /* of the others, the least of cursor + --max-lag */
 	uint64_t leader;    /* of the furthest, its floor; see leader_valid */
@@ -56,6 +61,26 @@ struct zerocopy {
 	uint32_t owed;	 /* sends not settled */
 };
 
+/* What the loop of a lane has to wake for, beside its connections. */
+enum lane_timer {
+	LANE_TICK,  /* lane_time.h */
+	LANE_PRESS, /* gating.c: to look after local readers again */
+	LANE_ECHO,  /* echo.c: what is gathered is to go */
+	LANE_READ,  /* rates.c: who puts in may go on */
+	LANE_HELD,  /* rates.c: a receiver may, of egress.held */
+	LANE_TIMERS,
+};
+
+/* One rate of a connection. Only rates.c writes it. */
+struct rates_state {
+	struct bucket bucket;
+	bool waits; /* it may do nothing now */
+};
+
+struct rates {
+	struct rates_state states[CONFIG_RATES];
+};
+
 struct daemon;
 
 struct lane {
@@ -72,6 +97,8 @@ struct lane {
 	uint32_t first_slot; /* where its slots begin in the table of peers */
 
 	struct bc_conn_table conns;
+	struct timers timers; /* by slot; then those of enum lane_timer */
+	struct rates *rates;  /* one a connection */
 	struct bc_peer_socket peer_socket;
 	struct egress egress;
 	struct zerocopy zerocopy;
@@ -83,6 +110,7 @@ struct lane {
 	uint32_t probe_slot;  /* where the round of half-closed ones goes on */
 	uint32_t clients;     /* connections with a session */
 	uint32_t subscribers; /* those of them that receive */
+	uint64_t rests_bytes; /* of all their sessions */
 };
 
 /*
@@ -93,6 +121,22 @@ int lane_init(struct lane *lane, uint32_t max_connections);
 
 /* lane_fini - free it. The backend is closed by now. Safe on a zeroed one. */
 void lane_fini(struct lane *lane);
+
+/* lane_arm - the loop wakes by then; TIMERS_NEVER: not for this. */
+void lane_arm(struct lane *lane, enum lane_timer timer, uint64_t due_ns);
+
+/* lane_arm_by - the same, unless it wakes for this earlier anyway. */
+void lane_arm_by(struct lane *lane, enum lane_timer timer, uint64_t due_ns);
+
+/* lane_is_due - has that come? Until lane_time_pass(), at the turn's end. */
+bool lane_is_due(const struct lane *lane, enum lane_timer timer);
+
+/*
+ * lane_look_soon - the connection has a deadline that it did not have, or an
+ * earlier one: lane_time.c looks at all that it has, in this turn of the loop or
+ * the next. One that is put off, as by each message, need not be told.
+ */
+void lane_look_soon(struct lane *lane, const struct bc_conn *conn);
 
 /* lane_remember - add to the memory of closed connections. */
 void lane_remember(struct lane *lane, const struct bc_peer_closing *closing);

@@ -4,14 +4,9 @@
 #include "src/closing.h"
 #include "src/egress.h"
 #include "src/lane_events.h"
-#include "src/progress.h"
 #include "src/session_input.h"
-#include "src/session_tick.h"
-#include "src/slow.h"
 #include "src/zerocopy.h"
 #include "src/zerocopy_settle.h"
-
-#define PROBES_PER_TICK 64u
 
 /* Returns whether it has sent something. */
 static bool on_watch(struct lane *lane, struct bc_conn *conn, int result)
@@ -86,27 +81,4 @@ struct bc_conn *lane_events_dispatch(struct lane *lane, struct bc_token token,
 	}
 	closing_settle(lane, conn);
 	return has_sent ? conn : NULL;
-}
-
-/* Goes round all slots, some each time. */
-void lane_events_tick(struct lane *lane)
-{
-	uint32_t probes = 0;
-
-	for (uint32_t i = 0; i < lane->conns.count && probes < PROBES_PER_TICK;
-	     i++) {
-		struct bc_conn *conn = &lane->conns.conns[lane->probe_slot];
-
-		lane->probe_slot = (lane->probe_slot + 1) % lane->conns.count;
-		if (conn->state != BC_CONN_OPEN || !conn->half_closed)
-			continue;
-		probes++;
-		closing_probe(lane, conn);
-	}
-	progress_tick(lane);
-	slow_tick(lane);
-	session_tick(lane);
-	closing_run(lane);
-	closing_press(lane, false);
-	zerocopy_tick(lane);
 }

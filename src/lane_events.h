@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lane_events.h - what happens to the receivers of a lane: the ends of their
- * requests, and time.
+ * requests. What time does to them: lane_time.h.
  */
 #ifndef SRC_LANE_EVENTS_H
 #define SRC_LANE_EVENTS_H
@@ -16,11 +16,5 @@
  */
 struct bc_conn *lane_events_dispatch(struct lane *lane, struct bc_token token,
 				     const struct bc_event *event);
-
-/*
- * lane_events_tick - ten times a second: find out which half-closed ones have
- * gone, and who takes nothing.
- */
-void lane_events_tick(struct lane *lane);
 
 #endif

@@ -21,12 +21,12 @@
 #include "src/introduce.h"
 #include "src/lane_events.h"
 #include "src/lane_still.h"
+#include "src/lane_time.h"
 #include "src/lane_thread.h"
 #include "src/log.h"
 #include "src/progress.h"
 #include "src/send_queue.h"
 #include "src/slow.h"
-#include "src/tick.h"
 #include "src/zerocopy.h"
 
 #define EVENTS_PER_TURN 512u
@@ -189,6 +189,7 @@ static bool is_over(const struct lane_thread *self)
 
 static int64_t wait_ns(const struct lane_thread *self)
 {
+	uint64_t until_ns = timers_next(&self->lane.timers);
 	uint64_t now_ns;
 
 	if (send_queue_has_ready(&self->lane) || is_over(self))
@@ -198,9 +199,7 @@ static int64_t wait_ns(const struct lane_thread *self)
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&self->lane.busy_poll, now_ns))
 		return 0;
-	return self->next_tick_ns > now_ns
-		       ? (int64_t)(self->next_tick_ns - now_ns)
-		       : 0;
+	return until_ns > now_ns ? (int64_t)(until_ns - now_ns) : 0;
 }
 
 /* `seen` was read before the news were: a change since ends the wait at once. */
@@ -227,14 +226,13 @@ static void dispatch(struct lane_thread *self, const struct bc_event *event)
 	closing_run(&self->lane);
 }
 
-static void tick_lane(struct lane_thread *self)
+static void pass_time(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
 
-	if (lane->now_ns < self->next_tick_ns)
+	if (!lane_time_pass(lane))
 		return;
-	self->next_tick_ns = lane->now_ns + TICK_NS;
-	lane_events_tick(lane);
+	lane_time_tick(lane);
 	set(&self->link.lag_max, progress_lag_max(lane));
 }
 
@@ -245,7 +243,7 @@ static void drain(struct lane_thread *self)
 	egress_drain(&self->lane, self->order >= LANE_HURRY);
 	closing_run(&self->lane);
 	if (self->order >= LANE_HURRY)
-		closing_press(&self->lane, true);
+		closing_press(&self->lane);
 }
 
 /* What was posted has been with the kernel since; or nothing was. */
@@ -277,7 +275,7 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 		set_bound(self);
 	if (!send_queue_has_ready(lane))
 		arm(self, seen);
-	tick_lane(self);
+	pass_time(self);
 	report(self);
 	count = bc_backend_wait(lane->backend, events, EVENTS_PER_TURN,
 				posted ? 0 : wait_ns(self), mask);
@@ -372,6 +370,7 @@ static void serve(struct lane_thread *self)
 
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	self->lane.now_ns = bc_monotonic_ns();
+	lane_time_tick(&self->lane); /* the first one starts it */
 	while (ret == 0 && !is_over(self)) {
 		uint32_t rests = atomic_load_explicit(&self->news->rests,
 						      memory_order_acquire);

@@ -26,7 +26,6 @@ struct lane_thread {
 	/* the thread's own */
 	bool armed; /* a wait for news->word is in flight */
 	uint32_t order;
-	uint64_t next_tick_ns;
 	uint64_t
 		bound; /* with egress_headway(), when sends were last through */
 };

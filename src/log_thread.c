@@ -14,6 +14,7 @@
 #include "src/log_thread.h"
 #include "shm/clock.h"
 #include "shm/notify.h"
+#include "src/last_words.h"
 #include "src/log_ring.h"
 #include "src/log_segment.h"
 #include "src/log_sink.h"
@@ -220,10 +221,10 @@ static void on_fatal(int number)
 	(void)raise(number); /* the handler is gone: as it would have ended */
 }
 
-/* A sanitizer's own handlers stay, and so does that of nodes.c. */
+/* A sanitizer's own handlers stay. */
 static void catch_fatal(void)
 {
-	static const int numbers[] = {SIGABRT, SIGSEGV, SIGILL, SIGFPE};
+	static const int numbers[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 	const struct sigaction action = {.sa_handler = on_fatal,
 					 .sa_flags = SA_RESETHAND};
 
@@ -239,6 +240,7 @@ static int start_thread(void)
 	int error;
 
 	(void)sigfillset(&all);
+	last_words_unblock(&all);
 	error = pthread_attr_init(&attributes);
 	if (error != 0)
 		return -error;

@@ -26,6 +26,7 @@
 #include "src/greeting.h"
 #include "src/ingest.h"
 #include "src/lane_events.h"
+#include "src/lane_time.h"
 #include "src/lanes.h"
 #include "src/local.h"
 #include "src/log.h"
@@ -160,20 +161,16 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 
 /*
  * How long may we sleep? Not at all while there are sends left to post or
- * --busy-poll says so, and not for long while the sender waits for local
- * readers, who do not wake us.
+ * --busy-poll says so; else until the first timer of the home lane.
  */
 static int64_t wait_ns(const struct daemon *daemon)
 {
-	uint64_t until_ns = daemon->next_tick_ns;
+	uint64_t until_ns = timers_next(&daemon->home.timers);
 	uint64_t now_ns;
 
 	if (send_queue_has_ready(&daemon->home) || post_has_work(daemon) ||
 	    publishing_has_more(daemon))
 		return 0;
-	if (daemon->gating.waiting && daemon->gating.next_press_ns < until_ns)
-		until_ns = daemon->gating.next_press_ns;
-	until_ns = echo_until(daemon, until_ns);
 	now_ns = bc_monotonic_ns();
 	if (busy_poll_goes_on(&daemon->home.busy_poll, now_ns))
 		return 0;
@@ -183,16 +180,19 @@ static int64_t wait_ns(const struct daemon *daemon)
 static void arm(struct daemon *daemon)
 {
 	struct backpressure_positions at;
+	uint64_t bytes = 0;
 
 	if (publishing_arm(daemon))
 		return;
-	if (!ingest_wants_to_read(daemon)) {
+	if (ingest_wants_to_read(daemon))
+		bytes = ingest_allowance(daemon);
+	if (bytes == 0) {
 		gating_pass(daemon);
 		return;
 	}
 	at = receivers_positions(daemon);
 	at.gate = gating_floor(daemon);
-	ingest_arm(daemon, &at);
+	ingest_arm(daemon, &at, bytes);
 }
 
 static int turn(struct daemon *daemon)
@@ -227,7 +227,7 @@ static int turn(struct daemon *daemon)
 	local_pace(daemon);
 	ingest_release(daemon);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);
-	if (daemon->home.now_ns >= daemon->next_tick_ns)
+	if (lane_time_pass(&daemon->home))
 		tick(daemon);
 	drain_step(daemon, signals_take());
 	lanes_arm(daemon);
@@ -241,7 +241,7 @@ int loop_run(struct daemon *daemon)
 	int ret = 0;
 
 	daemon->home.now_ns = bc_monotonic_ns();
-	tick(daemon); /* the first arms the listeners */
+	tick(daemon); /* the first arms the listeners, and the next */
 	while (daemon->phase < DAEMON_STOPPED && ret == 0)
 		ret = turn(daemon);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);

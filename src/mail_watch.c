@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shm/assert.h"
+#include "src/last_words.h"
 #include "src/mail_watch.h"
 
 #define STACK_BYTES (128u * 1024)
@@ -185,6 +186,7 @@ static int start_thread(struct mail_group *group)
 		return -ret;
 	(void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	(void)sigfillset(&all);
+	last_words_unblock(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&group->thread, &attributes, watch_group, group);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "src/config.h"
+#include "src/last_words.h"
 #include "src/log.h"
 #include "src/loop.h"
 #include "src/signals.h"
@@ -47,7 +48,10 @@ static int start_log(const struct config *config)
 static int serve(const struct config *config)
 {
 	static struct daemon daemon;
-	int ret = daemon_start(&daemon, config);
+	int ret;
+
+	last_words_open();
+	ret = daemon_start(&daemon, config);
 
 	if (ret != 0)
 		return ret;

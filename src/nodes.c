@@ -37,6 +37,7 @@
 #include "shm/node_sweep.h"
 #include "shm/process.h"
 #include "shm/text.h"
+#include "src/last_words.h"
 #include "src/log.h"
 #include "src/nodes.h"
 #include "src/remote_node.h"
@@ -48,20 +49,21 @@
 static sigjmp_buf escape;
 static volatile sig_atomic_t may_escape;
 
-static void on_bus_error(int number)
+static void on_bus_error(int number, siginfo_t *info, void *context)
 {
-	if (may_escape)
+	(void)context;
+	/* only the daemon's own thread jumps */
+	if (may_escape && gettid() == getpid())
 		siglongjmp(escape, 1);
-	/* somebody else's: it comes again, and ends the process */
-	(void)signal(number, SIG_DFL);
+	last_words_leave(number, info);
 }
 
 /* Nothing is saved in the jump buffer but registers: no system call. */
 static void catch_bus_errors(void)
 {
 	struct sigaction action = {
-		.sa_handler = on_bus_error,
-		.sa_flags = SA_NODEFER,
+		.sa_sigaction = on_bus_error,
+		.sa_flags = SA_SIGINFO | SA_NODEFER,
 	};
 
 	(void)sigaction(SIGBUS, &action, NULL);

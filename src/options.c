@@ -173,7 +173,7 @@ const char *options_allowed(const struct option_row *row, char *buffer,
 			       "from %s to %s, or 0 for the system's choice",
 			       low, high);
 	else if (row->kind == OPTION_LIMIT)
-		(void)snprintf(buffer, size, "from %s to %s, or 0 for never",
+		(void)snprintf(buffer, size, "from %s to %s, or 0 for no limit",
 			       low, high);
 	else if (row->kind == OPTION_BYTES)
 		(void)snprintf(buffer, size, "from %s to %s", low, high);

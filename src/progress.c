@@ -164,6 +164,7 @@ void progress_refresh(struct lane *lane)
 	struct egress *egress = &lane->egress;
 
 	egress->floor = lane->tail;
+	egress->last = lane->tail;
 	egress->hold = 0;
 	egress->hold_floor = 0;
 	egress->patience = UINT64_MAX;
@@ -172,8 +173,11 @@ void progress_refresh(struct lane *lane)
 
 		if (holds_bytes(conn) && bc_conn_floor(conn) < egress->floor)
 			egress->floor = bc_conn_floor(conn);
-		if (is_receiver(conn))
-			include(lane, conn);
+		if (!is_receiver(conn))
+			continue;
+		include(lane, conn);
+		if (conn->cursor < egress->last)
+			egress->last = conn->cursor;
 	}
 }
 
@@ -184,17 +188,12 @@ void progress_claims(const struct lane *lane, struct backpressure_positions *at)
 	at->hold_floor = lane->egress.hold_floor;
 }
 
-uint64_t progress_lag_max(const struct lane *lane)
+uint64_t progress_lag_max(struct lane *lane)
 {
-	uint64_t lag_max = 0;
-
-	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
-		const struct bc_conn *conn = &lane->conns.conns[slot];
-
-		if (is_receiver(conn) && lane->tail - conn->cursor > lag_max)
-			lag_max = lane->tail - conn->cursor;
-	}
-	return lag_max;
+	if (lane->egress.floor == lane->tail)
+		return 0;
+	progress_refresh(lane);
+	return lane->tail - lane->egress.last;
 }
 
 bool progress_has_leader(const struct lane *lane)

@@ -30,8 +30,11 @@ void progress_claims(const struct lane *lane,
  */
 void progress_refresh(struct lane *lane);
 
-/* progress_lag_max - by how many bytes the last one is behind; 0 if none is. */
-uint64_t progress_lag_max(const struct lane *lane);
+/*
+ * progress_lag_max - by how many bytes the last one is behind; 0 if none is. Looks
+ * at all slots only if somebody may be.
+ */
+uint64_t progress_lag_max(struct lane *lane);
 
 /* progress_has_leader - is there one that does not replay? */
 bool progress_has_leader(const struct lane *lane);

@@ -10,6 +10,7 @@
 #include "src/gating.h"
 #include "src/publish_copy.h"
 #include "src/publisher.h"
+#include "src/rates.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/session_input.h"
@@ -25,6 +26,7 @@
 struct harvest {
 	uint64_t bytes;
 	uint64_t records;
+	uint64_t most; /* records of the one at hand: its rate */
 	uint64_t timestamp_ns;
 };
 
@@ -72,6 +74,7 @@ static void copy(struct daemon *daemon, struct publisher *publisher,
 		bc_ring_address(ring, daemon_tail(daemon) + harvest->bytes),
 		&frame->header, frame->payload);
 	harvest->records++;
+	harvest->most--;
 	publisher->taken++;
 }
 
@@ -99,7 +102,10 @@ static int take_data(struct daemon *daemon, struct publisher *publisher,
 
 /* ---- One publisher ----------------------------------------------------- */
 
-/* Records of it, for which there is room, until there is no whole one left. */
+/*
+ * Records of it, for which there is room, until there is no whole one left, or
+ * its rate lets us take no more: then what is left stays in the piece.
+ */
 static int take_all(struct daemon *daemon, struct publisher *publisher,
 		    struct harvest *harvest)
 {
@@ -108,7 +114,7 @@ static int take_all(struct daemon *daemon, struct publisher *publisher,
 	int ret = 1;
 
 	session->in.limits.data_max = publisher->rules.limits.data_max;
-	while (ret >= 0 && publisher_is_live(publisher)) {
+	while (ret >= 0 && publisher_is_live(publisher) && harvest->most > 0) {
 		ret = bc_packet_stream_next(&session->in, &publisher->piece,
 					    &frame);
 		if (ret != 1)
@@ -145,6 +151,9 @@ static void receive(struct daemon *daemon, struct publisher *publisher)
 	grow(publisher);
 	if (size > publisher->buffer_room)
 		size = publisher->buffer_room;
+	size = commit_bytes_allowed(daemon, publisher, size);
+	if (size == 0)
+		return;
 	if (request_publish(&daemon->home, conn, publisher->buffer, size) < 0)
 		bc_conn_end(&daemon->home.conns, conn, BCAST_CLOSE_RESET,
 			    -ENOMEM);
@@ -156,6 +165,19 @@ static uint64_t most_of(const struct publisher *publisher)
 	return begun(publisher) + publisher->piece.size;
 }
 
+/* There is room for all of it. */
+static void harvest_from(struct daemon *daemon, struct publisher *publisher,
+			 struct harvest *harvest)
+{
+	uint64_t before = harvest->records;
+
+	publisher->error = take_all(daemon, publisher, harvest);
+	rates_take(&daemon->home, publisher->conn, CONFIG_RATE_RECORDS,
+		   harvest->records - before);
+	if (publisher->error < 0 || !publisher_is_live(publisher))
+		publisher->piece.size = 0;
+}
+
 /* Returns false if there is no room for it now. */
 static bool serve(struct daemon *daemon, struct publisher *publisher,
 		  struct harvest *harvest)
@@ -163,6 +185,9 @@ static bool serve(struct daemon *daemon, struct publisher *publisher,
 	struct publishing *publishing = &daemon->publishing;
 	uint64_t need = harvest->bytes + most_of(publisher) + BC_RECORD_HEADER;
 
+	harvest->most = commit_records_allowed(daemon, publisher);
+	if (harvest->most == 0)
+		return true; /* it waits, and nobody for it */
 	if (harvest->bytes > 0 && need > daemon->limits.record_bytes) {
 		publishing->more = true;
 		return false;
@@ -172,8 +197,7 @@ static bool serve(struct daemon *daemon, struct publisher *publisher,
 		return false;
 	}
 	(void)bc_ring_reserve(&daemon->segment.ring, need);
-	publisher->error = take_all(daemon, publisher, harvest);
-	publisher->piece.size = 0;
+	harvest_from(daemon, publisher, harvest);
 	return true;
 }
 

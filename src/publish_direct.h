@@ -23,6 +23,12 @@
 void publish_direct_take(struct daemon *daemon, struct publisher *publisher,
 			 uint64_t bytes);
 
+/*
+ * publish_direct_go_on - take what the rate of records has left behind the tail,
+ * as far as it lets us now. Nothing is read until all of it is taken.
+ */
+void publish_direct_go_on(struct daemon *daemon);
+
 /* publish_direct_publish - move the tail over it. Returns whether it moved. */
 bool publish_direct_publish(struct daemon *daemon);
 

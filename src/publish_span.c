@@ -50,6 +50,7 @@ static int keep(struct publish_span *span, const struct publish_rules *rules,
 	memcpy(span->bytes + span->done, header, HEADER_SIZE);
 	span->accepted++;
 	span->sequence++;
+	span->most--;
 	span->done += size;
 	span->from += size;
 	return 0;
@@ -75,6 +76,10 @@ static int take_data(struct publish_span *span,
 	}
 	if (size > span->have - span->from)
 		return NOT_WHOLE;
+	if (span->most == 0) {
+		span->left = true;
+		return NOT_WHOLE;
+	}
 	return keep(span, rules, header, size);
 }
 

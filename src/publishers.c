@@ -273,6 +273,7 @@ void publishers_drop(struct daemon *daemon, struct publisher *publisher)
 			receivers_published(daemon);
 		publishing->direct = NULL;
 		publishing->have = 0;
+		publishing->unread = false;
 	}
 	forget(daemon, publisher);
 	request_cancel(&daemon->home, conn, BC_CONN_RECV | BC_CONN_PUBLISH);

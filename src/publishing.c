@@ -17,6 +17,7 @@
 #include "src/publisher.h"
 #include "src/publishers.h"
 #include "src/publishing.h"
+#include "src/rates.h"
 #include "src/request.h"
 #include "src/session.h"
 #include "src/session_tell.h"
@@ -40,6 +41,7 @@ static void count_received(struct daemon *daemon, struct bc_conn *conn,
 {
 	conn->session->heard_ns = daemon->home.now_ns;
 	bc_counter_add(daemon->counters, BC_COUNTER_receives, 1);
+	rates_take(&daemon->home, conn, CONFIG_RATE_INGEST, bytes);
 	if (conn->role == BCAST_ROLE_RECEIVER)
 		return; /* what is shown of it is what it is sent */
 	conn->bytes += bytes;
@@ -89,10 +91,13 @@ bool publishing_turn(struct daemon *daemon)
 	if (publishing->count == 0)
 		return false;
 	drop_those_who_leave(daemon);
-	if (publishing->direct)
+	if (publishing->direct) {
 		moved = publish_direct_publish(daemon);
-	else
+		publish_direct_go_on(daemon);
+		moved = publish_direct_publish(daemon) || moved;
+	} else {
 		moved = publish_copy_turn(daemon);
+	}
 	for (uint32_t i = 0; i < publishing->count; i++)
 		commit_acknowledge(daemon, publishing->all[i]);
 	return moved;

@@ -121,7 +121,7 @@ void receivers_drain(struct daemon *daemon, bool late)
 	egress_drain(&daemon->home, late);
 	closing_run(&daemon->home);
 	if (late)
-		closing_press(&daemon->home, true);
+		closing_press(&daemon->home);
 	lanes_order(daemon, late ? LANE_HURRY : LANE_FINISH);
 }
 

@@ -26,6 +26,7 @@ void send_queue_remove(struct lane *lane, struct bc_conn *conn)
 {
 	bc_conn_list_remove(&lane->conns, &lane->egress.ready, conn);
 	bc_conn_list_remove(&lane->conns, &lane->egress.caught_up, conn);
+	bc_conn_list_remove(&lane->conns, &lane->egress.held, conn);
 }
 
 void send_queue_nudge(struct lane *lane, struct bc_conn *conn)
@@ -59,6 +60,23 @@ void send_queue_published(struct lane *lane)
 		bc_conn_list_push(&lane->conns, &egress->ready, conn);
 }
 
+void send_queue_hold(struct lane *lane, struct bc_conn *conn)
+{
+	bc_conn_list_push(&lane->conns, &lane->egress.held, conn);
+}
+
+void send_queue_begin_turn(struct lane *lane)
+{
+	struct egress *egress = &lane->egress;
+	struct bc_conn *conn;
+
+	if (!lane_is_due(lane, LANE_HELD))
+		return;
+	lane_arm(lane, LANE_HELD, TIMERS_NEVER);
+	while ((conn = bc_conn_list_pop(&lane->conns, &egress->held)))
+		bc_conn_list_push(&lane->conns, &egress->ready, conn);
+}
+
 struct bc_conn *send_queue_next(struct lane *lane)
 {
 	return bc_conn_list_pop(&lane->conns, &lane->egress.ready);
@@ -75,7 +93,8 @@ void send_queue_end_turn(struct lane *lane)
 
 bool send_queue_has_ready(const struct lane *lane)
 {
-	return lane->egress.ready.head != BC_CONN_NONE;
+	return lane->egress.ready.head != BC_CONN_NONE ||
+	       lane_is_due(lane, LANE_HELD);
 }
 
 bool send_queue_has_caught_up(const struct lane *lane)

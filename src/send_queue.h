@@ -2,9 +2,10 @@
 /*
  * send_queue.h - whose turn it is to be sent something.
  *
- * An open receiver with no send in flight is in one of two lists: `ready` (it
- * is behind the tail, or there is something to tell it) or `caught_up`. Both
- * are first in, first out, so that whoever has waited longest is served first.
+ * An open receiver with no send in flight is in one of three lists: `ready` (it
+ * is behind the tail, or there is something to tell it), `caught_up`, or `held`
+ * (its rate lets it have nothing yet). They are first in, first out, so that
+ * whoever has waited longest is served first.
  * A client that does not subscribe is in `ready`, or in none.
  */
 #ifndef SRC_SEND_QUEUE_H
@@ -23,6 +24,15 @@ void send_queue_nudge(struct lane *lane, struct bc_conn *conn);
 
 /* send_queue_postpone - a client that has nothing to send in this turn. */
 void send_queue_postpone(struct lane *lane, struct bc_conn *conn);
+
+/* send_queue_hold - its rate allows nothing now; LANE_HELD is armed. */
+void send_queue_hold(struct lane *lane, struct bc_conn *conn);
+
+/*
+ * send_queue_begin_turn - when one of those who are held may go on, all of them
+ * are ready: those who may not are held again when it is their turn.
+ */
+void send_queue_begin_turn(struct lane *lane);
 
 /* send_queue_next - who is first; it is in no list now. NULL: nobody. */
 struct bc_conn *send_queue_next(struct lane *lane);

@@ -18,6 +18,7 @@ int session_open(struct lane *lane, struct bc_conn *conn)
 	session->spoke_ns = lane->now_ns;
 	conn->session = session;
 	lane->clients++;
+	lane_look_soon(lane, conn);
 	return 0;
 }
 
@@ -30,8 +31,15 @@ void session_move(struct lane *lane, struct bc_conn *conn)
 	lane->subscribers++;
 }
 
+void session_drop_rest(struct lane *lane, struct session *session)
+{
+	lane->rests_bytes -= session->rest_bytes;
+	session->rest_bytes = 0;
+}
+
 void session_end(struct lane *lane, const struct bc_conn *conn)
 {
+	session_drop_rest(lane, conn->session);
 	lane->clients--;
 	if (conn->role == BCAST_ROLE_RECEIVER)
 		lane->subscribers--;

@@ -69,7 +69,8 @@ struct session {
 	bool replays;
 	bool skips; /* skip.h: from there on, until it lands */
 	struct bc_record_place skip_from;
-	unsigned char *key; /* filter.h */
+	uint64_t rest_bytes; /* of a record, in the outbox */
+	unsigned char *key;  /* filter.h */
 	uint16_t key_length;
 	struct bc_record_place filtered_from; /* sequence 0: nothing */
 	struct bc_record_place filtered_to;   /* is to be told */
@@ -83,6 +84,9 @@ int session_open(struct lane *lane, struct bc_conn *conn);
 
 /* session_move - that of a subscriber, which another lane has given up. */
 void session_move(struct lane *lane, struct bc_conn *conn);
+
+/* session_drop_rest - what a skip has copied (skip.h) is not there any more. */
+void session_drop_rest(struct lane *lane, struct session *session);
 
 /* session_end - the connection is ending, or goes to another lane. */
 void session_end(struct lane *lane, const struct bc_conn *conn);

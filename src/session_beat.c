@@ -17,20 +17,23 @@ static bool is_idle(const struct bc_conn *conn, uint64_t tail)
 		(filter_is_on(conn) && session_is_between(conn)));
 }
 
-void session_beat(struct lane *lane, struct bc_conn *conn)
+uint64_t session_beat(struct lane *lane, struct bc_conn *conn)
 {
 	const struct bcast_heartbeat heartbeat = {
 		.position = lane->tail,
 		.sequence = bc_record_tail(&lane->segment->ring).sequence,
 	};
+	const struct session *session = conn->session;
+	uint64_t due_ns = session->spoke_ns + session->heartbeat_ns;
 
-	if (lane->now_ns - conn->session->spoke_ns <
-		    conn->session->heartbeat_ns ||
-	    !is_idle(conn, lane->tail))
-		return;
-	filter_tell(lane, conn);
-	session_tell(lane, conn, BCAST_PACKET_HEARTBEAT, 0, &heartbeat,
-		     sizeof(heartbeat));
+	if (lane->now_ns < due_ns)
+		return due_ns;
+	if (is_idle(conn, lane->tail)) {
+		filter_tell(lane, conn);
+		session_tell(lane, conn, BCAST_PACKET_HEARTBEAT, 0, &heartbeat,
+			     sizeof(heartbeat));
+	}
+	return lane->now_ns + session->heartbeat_ns;
 }
 
 bool session_may_end(struct lane *lane, struct bc_conn *conn)

@@ -8,8 +8,12 @@
 
 #include "src/lane.h"
 
-/* session_beat - a HEARTBEAT, if it was told nothing for long enough. */
-void session_beat(struct lane *lane, struct bc_conn *conn);
+/*
+ * session_beat - a HEARTBEAT, if it was told nothing for long enough. Returns
+ * when it may be time for the next; while something is on its way to it, that
+ * is not before a heartbeat from now.
+ */
+uint64_t session_beat(struct lane *lane, struct bc_conn *conn);
 
 /*
  * session_may_end - the stream is over, and this client has all of it: has it

@@ -27,6 +27,7 @@ void session_serve(struct lane *lane, struct bc_conn *conn)
 
 	bc_packet_stream_init(&conn->session->in, &limits);
 	conn->session->state = SESSION_SERVING;
+	lane_look_soon(lane, conn);
 	arm(lane, conn);
 }
 

@@ -5,6 +5,7 @@
 #include "shm/record.h"
 #include "shm/record_index.h"
 #include "src/filter.h"
+#include "src/rates.h"
 #include "src/session.h"
 #include "src/session_span.h"
 
@@ -22,6 +23,8 @@ static uint64_t choose_end(struct lane *lane, struct bc_conn *conn)
 
 	if (most > SPAN_BYTES)
 		most = SPAN_BYTES;
+	/* nothing can be told to it until all of a span has been sent */
+	most = rates_at_once(lane, conn, CONFIG_RATE_EGRESS, most);
 	if (filter_is_on(conn))
 		return filter_span(lane, conn, most);
 	if (lane->tail - cursor <= most)

@@ -49,6 +49,7 @@ void session_say_goodbye(struct lane *lane, struct bc_conn *conn,
 	conn->session->state = SESSION_LEAVING;
 	conn->session->leave_reason = reason;
 	conn->session->leave_by_ns = lane->now_ns + LAST_WORDS_NS;
+	lane_look_soon(lane, conn);
 	send_queue_nudge(lane, conn);
 }
 

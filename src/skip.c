@@ -35,14 +35,21 @@ static struct bc_record_place next_whole(const struct lane *lane,
 }
 
 /* False: it cannot go on. */
-static bool keep_rest(const struct lane *lane, struct bc_conn *conn,
+static bool keep_rest(struct lane *lane, struct bc_conn *conn,
 		      struct bc_record_place next)
 {
-	return next.position != 0 &&
-	       outbox_add_first(
-		       &conn->session->outbox,
-		       bc_ring_address(&lane->segment->ring, conn->cursor),
-		       next.position - conn->cursor) == 0;
+	struct session *session = conn->session;
+	uint64_t size = next.position - conn->cursor;
+
+	if (next.position == 0 || lane->rests_bytes + size > SKIP_RESTS_MAX ||
+	    outbox_add_first(
+		    &session->outbox,
+		    bc_ring_address(&lane->segment->ring, conn->cursor),
+		    size) < 0)
+		return false;
+	session->rest_bytes = size;
+	lane->rests_bytes += size;
+	return true;
 }
 
 static void move_on(struct lane *lane, struct bc_conn *conn)
@@ -71,6 +78,7 @@ static void begin(struct lane *lane, struct bc_conn *conn)
 		return;
 	}
 	session->skips = true;
+	lane_look_soon(lane, conn);
 	session->skip_from = next;
 	conn->cursor = next.position;
 	bc_tally_add(&lane->tally, BC_COUNTER_receivers_skips, 1);
@@ -99,8 +107,9 @@ void skip_land(struct lane *lane, struct bc_conn *conn)
 	if (!session->skips || session->state != SESSION_SERVING ||
 	    !outbox_is_empty(&session->outbox))
 		return;
+	session_drop_rest(lane, session);
 	move_on(lane, conn);
-	/* of a place that is just being written over, with the next tick */
+	/* of a place that is just being written over, in a while */
 	if (bc_record_index_exact(lane->segment, conn->cursor, &to) < 0)
 		return;
 	session->skips = false;

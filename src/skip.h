@@ -12,12 +12,16 @@
  * cursor is moved along with the tail, however long it takes to read what it has
  * been told. Only then is it decided where it goes on, and it is told a GAP: so
  * there is never more than one waiting, and a client that reads nothing costs
- * the rest of one record.
+ * the rest of one record. All of these rests in a lane take no more than
+ * SKIP_RESTS_MAX; whose does not fit into that is closed as too slow.
  */
 #ifndef SRC_SKIP_H
 #define SRC_SKIP_H
 
 #include "src/lane.h"
+
+/* Four of the longest records, or thousands of the usual ones. */
+#define SKIP_RESTS_MAX (UINT64_C(64) << 20)
 
 /*
  * skip_client - it lags too far, and no ring bytes of it are in flight: give up

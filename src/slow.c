@@ -13,6 +13,9 @@
 #include "src/skip.h"
 #include "src/slow.h"
 
+/* Between the two looks at who takes nothing. */
+#define SECOND_LOOK_NS ((uint64_t)(100 * BC_NS_PER_MS))
+
 static bool is_receiver(const struct bc_conn *conn)
 {
 	return conn->state == BC_CONN_OPEN && conn->role == BCAST_ROLE_RECEIVER;
@@ -136,35 +139,28 @@ void slow_enforce(struct lane *lane, uint64_t lag_limit_bytes)
 /* ---- Who takes nothing ------------------------------------------------- */
 
 /*
- * Twice beyond the timeout, a tick apart: of who is sent something after a
- * pause, the event may not have been here by the first time.
+ * Twice beyond the timeout, some time apart: of who is sent something after a
+ * pause, the event may not have been here by the first time. Who has just
+ * skipped to the tail is owed nothing for a moment, and has taken nothing.
  */
-static void check_progress(struct lane *lane, struct bc_conn *conn)
+uint64_t slow_look_after(struct lane *lane, struct bc_conn *conn)
 {
 	uint64_t timeout_ns =
 		lane->config->listens[conn->door].send_timeout_ms *
 		(uint64_t)BC_NS_PER_MS;
-	bool owed = conn->cursor != lane->tail && conn->owed_since_ns != 0;
+	uint64_t since_ns =
+		conn->owed_since_ns != 0 ? conn->owed_since_ns : lane->now_ns;
 
-	if (timeout_ns == 0 || !owed ||
-	    lane->now_ns - conn->owed_since_ns < timeout_ns)
+	if (timeout_ns == 0)
+		return TIMERS_NEVER;
+	if (lane->now_ns < since_ns + timeout_ns) {
 		conn->overdue = false;
-	else if (conn->overdue)
-		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SEND_TIMEOUT, 0);
-	else
-		conn->overdue = true;
-}
-
-void slow_tick(struct lane *lane)
-{
-	bool any = false;
-
-	for (uint32_t i = 0; i < lane->config->listen_count; i++)
-		any = any || lane->config->listens[i].send_timeout_ms != 0;
-	for (uint32_t slot = 0; any && slot < lane->conns.count; slot++) {
-		struct bc_conn *conn = &lane->conns.conns[slot];
-
-		if (is_receiver(conn))
-			check_progress(lane, conn);
+		return since_ns + timeout_ns;
 	}
+	if (conn->cursor != lane->tail && conn->overdue) {
+		bc_conn_end(&lane->conns, conn, BCAST_CLOSE_SEND_TIMEOUT, 0);
+		return TIMERS_NEVER;
+	}
+	conn->overdue = conn->cursor != lane->tail;
+	return lane->now_ns + SECOND_LOOK_NS;
 }

@@ -16,7 +16,10 @@ void slow_enforce(struct lane *lane, uint64_t lag_limit_bytes);
 /* slow_go_live - it was to skip, and its send is back. */
 void slow_go_live(struct lane *lane, struct bc_conn *conn);
 
-/* slow_tick - ten times a second: end those beyond their --send-timeout. */
-void slow_tick(struct lane *lane);
+/*
+ * slow_look_after - end this open receiver if it is beyond its --send-timeout.
+ * Returns when it may be, at the earliest.
+ */
+uint64_t slow_look_after(struct lane *lane, struct bc_conn *conn);
 
 #endif

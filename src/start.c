@@ -17,6 +17,7 @@
 
 #include "net/fault.h"
 #include "shm/facts.h"
+#include "shm/last_words.h"
 #include "src/busy_poll.h"
 #include "src/descriptors.h"
 #include "src/dev_shm.h"
@@ -272,6 +273,7 @@ static int give_up(struct daemon *daemon, int ret)
 		upgrade_abandon(daemon);
 	} else if (daemon->adopted) {
 		log_segment_detach();
+		bc_last_words_detach();
 		bc_segment_close(&daemon->segment);
 	}
 	daemon_stop(daemon);

@@ -4,6 +4,7 @@
 
 #include <bcast/monitor.h>
 
+#include "shm/last_words.h"
 #include "shm/record_index.h"
 #include "shm/registry.h"
 #include "src/dev_shm.h"
@@ -125,6 +126,7 @@ int stream_create(struct daemon *daemon)
 				   .regions[BC_REGION_COUNTERS]
 				   .base;
 	log_segment_attach(&daemon->segment);
+	bc_last_words_attach(&daemon->segment);
 	return open_registry(daemon);
 }
 
@@ -144,6 +146,7 @@ static void unlink_both(const struct daemon *daemon)
 void stream_remove(struct daemon *daemon)
 {
 	log_segment_detach();
+	bc_last_words_detach();
 	if (daemon->segment.control) {
 		bc_segment_set_state(&daemon->segment, BC_STATE_CLOSED);
 		unlink_both(daemon);

@@ -4,7 +4,7 @@
 
 #include "shm/segment.h"
 #include "src/gating.h"
-#include "src/lane_events.h"
+#include "src/lane_time.h"
 #include "src/local.h"
 #include "src/log.h"
 #include "src/name_watch.h"
@@ -30,10 +30,9 @@ static void arm_listeners(struct daemon *daemon)
 
 void tick(struct daemon *daemon)
 {
-	daemon->next_tick_ns = daemon->home.now_ns + TICK_NS;
 	bc_segment_beat(&daemon->segment, daemon->home.now_ns);
 	arm_listeners(daemon);
-	lane_events_tick(&daemon->home);
+	lane_time_tick(&daemon->home);
 	receivers_tick(daemon);
 	nodes_tick(daemon);
 	remote_nodes_tick(daemon);

@@ -5,8 +5,6 @@
 
 #include "src/daemon.h"
 
-#define TICK_NS (UINT64_C(100) * 1000 * 1000)
-
 /*
  * tick - a sign of life for readers, gauges, listeners whose accept has ended,
  * a bounded number of half-closed receivers to ask after, local nodes that

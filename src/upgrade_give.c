@@ -21,17 +21,18 @@
 #include <bcast/bcast.h>
 
 #include "shm/clock.h"
+#include "shm/last_words.h"
 #include "shm/notify.h"
 #include "src/closing.h"
 #include "src/ingest.h"
 #include "src/lane_still.h"
+#include "src/lane_time.h"
 #include "src/lanes_rest.h"
 #include "src/log.h"
 #include "src/log_segment.h"
 #include "src/publishing.h"
 #include "src/receivers.h"
 #include "src/service_notify.h"
-#include "src/tick.h"
 #include "src/upgrade.h"
 #include "src/upgrade_state.h"
 #include "src/zerocopy.h"
@@ -288,7 +289,7 @@ static void go_on(struct daemon *daemon)
 	lanes_resume(daemon);
 	upgrade_resume(daemon);
 	/* the accepts, with the next tick: which is now */
-	daemon->next_tick_ns = 0;
+	lane_arm(&daemon->home, LANE_TICK, 0);
 }
 
 /* ---- All of it --------------------------------------------------------- */
@@ -370,9 +371,12 @@ static int say_go(struct daemon *daemon)
 	zerocopy_tick(&daemon->home);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);
 	log_segment_detach();
+	bc_last_words_detach();
 	ret = upgrade_say(daemon->upgrade->taker_fd, head, NULL, NULL, 0, 0);
-	if (ret < 0)
+	if (ret < 0) {
 		log_segment_attach(&daemon->segment);
+		bc_last_words_attach(&daemon->segment);
+	}
 	return ret;
 }
 
@@ -506,7 +510,7 @@ static void poll_control(struct daemon *daemon)
 	    daemon->home.now_ns < upgrade->next_look_ns ||
 	    daemon->phase != DAEMON_RUNNING)
 		return;
-	upgrade->next_look_ns = daemon->home.now_ns + TICK_NS;
+	upgrade->next_look_ns = daemon->home.now_ns + LANE_TICK_NS;
 	if (bc_backend_poll(daemon->backend, upgrade->control_fd,
 			    bc_token_pack(BC_OP_UPGRADE, 0, 0)) == 0)
 		upgrade->control_armed = true;

@@ -102,6 +102,7 @@ static void pack_session(struct packing *packing, const struct session *session)
 	wire->leave_by_ns = session->leave_by_ns;
 	wire->span_end = session->span_end;
 	wire->replay_since_ns = session->replay_since_ns;
+	wire->rest_bytes = session->rest_bytes;
 	set_place(wire->skip_from, session->skip_from);
 	set_place(wire->filtered_from, session->filtered_from);
 	set_place(wire->filtered_to, session->filtered_to);
@@ -187,6 +188,7 @@ int upgrade_state_pack(const struct daemon *daemon, uint64_t stopped_ns,
 		.closed_count = daemon->segment.closed_count,
 		.stopped_ns = stopped_ns,
 		.has_lease = daemon->ingest.has_lease,
+		.unread = daemon->publishing.unread,
 	};
 
 	*packed = (struct upgrade_packed){.left_behind = daemon->echo.used};

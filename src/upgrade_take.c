@@ -23,6 +23,7 @@
 #include "shm/clock.h"
 #include "shm/counters.h"
 #include "shm/facts.h"
+#include "shm/last_words.h"
 #include "shm/peers.h"
 #include "shm/segment_inherit.h"
 #include "src/progress.h"
@@ -518,8 +519,10 @@ static int unpack_all(struct daemon *daemon, struct taking *taking)
 	if (ret == 0 && !is_in_order(daemon))
 		ret = -EPROTO;
 	daemon->publishing.indexed = stream->indexed;
-	daemon->publishing.have =
-		daemon->publishing.direct ? stream->direct_have : 0;
+	if (daemon->publishing.direct) {
+		daemon->publishing.have = stream->direct_have;
+		daemon->publishing.unread = stream->unread != 0;
+	}
 	each_lane(daemon, finish_lane);
 	return ret;
 }
@@ -770,6 +773,7 @@ int upgrade_finish(struct daemon *daemon)
 		become_owner(daemon, &taking);
 		pause_us = us_since(taking.stream.stopped_ns);
 		log_segment_attach(&daemon->segment);
+		bc_last_words_attach(&daemon->segment);
 		bc_facts_clear(&daemon->segment);
 		log_event(LOG_LEVEL_INFO, "upgrade_taken",
 			  "name=%s connections=%" PRIu32 " left_behind=%" PRIu32

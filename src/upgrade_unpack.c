@@ -20,6 +20,7 @@
 #include "src/progress.h"
 #include "src/publish_copy.h"
 #include "src/publishers.h"
+#include "src/rates.h"
 #include "src/session.h"
 #include "src/upgrade_state.h"
 
@@ -277,6 +278,8 @@ static int unpack_session(const struct unpacking *it)
 		return -ENOMEM;
 	it->conn->session = session;
 	fill_session(it, session);
+	session->rest_bytes = it->wire->rest_bytes;
+	it->lane->rests_bytes += session->rest_bytes;
 	it->lane->clients++;
 	if (it->conn->role == BCAST_ROLE_RECEIVER)
 		it->lane->subscribers++;
@@ -330,6 +333,8 @@ static void join_receivers(const struct unpacking *it)
 	struct bc_conn *conn = it->conn;
 
 	progress_begin(lane, conn);
+	if (conn->half_closed)
+		lane->egress.half_closed++;
 	if (!conn->session)
 		return;
 	if (!has(it, UPGRADE_REPLAYS))
@@ -389,7 +394,9 @@ int upgrade_state_unpack(struct daemon *daemon,
 		return ret;
 	if (receives)
 		join_receivers(&it);
+	rates_begin(it.lane, it.conn);
 	send_queue_nudge(it.lane, it.conn);
+	lane_look_soon(it.lane, it.conn);
 	*unpacked = (struct upgrade_unpacked){
 		.lane = it.lane,
 		.conn = it.conn,

@@ -22,7 +22,7 @@
 _Static_assert(sizeof(struct upgrade_head_wire) == 16, "no padding");
 _Static_assert(sizeof(struct upgrade_listener_wire) == 280, "no padding");
 _Static_assert(sizeof(struct upgrade_stream_wire) == 80, "no padding");
-_Static_assert(sizeof(struct upgrade_conn_wire) == 288, "no padding");
+_Static_assert(sizeof(struct upgrade_conn_wire) == 296, "no padding");
 
 /* ---- Messages ---------------------------------------------------------- */
 
@@ -148,7 +148,7 @@ int upgrade_reader_open(struct upgrade_reader *reader,
 	if (head.version != UPGRADE_VERSION ||
 	    head.conn_size != sizeof(struct upgrade_conn_wire))
 		return BCAST_EVERSION;
-	if (head.size != size || head.has_lease > 1 ||
+	if (head.size != size || head.has_lease > 1 || head.unread > 1 ||
 	    head.direct_have > INT64_MAX || head.tail > INT64_MAX)
 		return -EPROTO;
 	*reader = (struct upgrade_reader){

@@ -88,7 +88,7 @@ struct upgrade_stream_wire {
 	uint32_t connections;
 	uint32_t left_behind; /* those that are not among them */
 	uint32_t has_lease;
-	uint32_t pad;
+	uint32_t unread; /* publishing.unread */
 };
 
 /* What a connection may bring of bytes. */
@@ -125,6 +125,7 @@ struct upgrade_conn_wire {
 	uint64_t leave_by_ns;
 	uint64_t span_end;
 	uint64_t replay_since_ns;
+	uint64_t rest_bytes;
 	uint64_t skip_from[2]; /* position, sequence */
 	uint64_t filtered_from[2];
 	uint64_t filtered_to[2];

@@ -27,12 +27,15 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/tools/packages.sh"
 # shellcheck source=tools/demo_publisher.sh
 . "$root/tools/demo_publisher.sh"
+# shellcheck source=tools/demo_watch.sh
+. "$root/tools/demo_watch.sh"
 
 build=$root/build/demo
 receivers=16
 readers=2
 ring_size=256M
 file=
+watch=0
 name=demo-$$
 start_deadline_s=60
 stall_deadline_s=60
@@ -55,6 +58,7 @@ usage() {
 	  --readers N     local readers, 0 to 100 ($readers)
 	  --ring-size S   size of the ring, a power of two from 64K ($ring_size)
 	  --file FILE     the same as FILE
+	  --watch         send it again and again, and show that live until q
 	  --help          print this and exit
 
 	Exit status: 0 if all got the same bytes, 64 for a bad option, else 1.
@@ -104,6 +108,11 @@ parse() {
 		--readers) readers=$(number "$1" "$2" 0 100) ;;
 		--ring-size) ring_size=$2 ;;
 		--file) file=$2 ;;
+		--watch)
+			watch=1
+			shift
+			continue
+			;;
 		-?*) bad_usage "unknown option '$1'" ;;
 		*)
 			[[ -z $file ]] || bad_usage "one file at a time"
@@ -465,6 +474,10 @@ main() {
 	trap 'exit 143' TERM
 	work=$(mktemp -d)
 	differences=0
+	if ((watch)); then
+		demo_watch
+		return
+	fi
 	install_and_build
 	hash=(sha256sum)
 	# several times as fast where the processor has instructions for it

@@ -60,7 +60,8 @@ case $*:$# in
 	;;
 esac
 mkdir -p "$build"
-packages_install "$build/packages.log" "${packages_build[@]}" dpkg-dev file
+packages_install "$build/packages.log" "${packages_build[@]}" \
+	"${packages_package[@]}"
 echo "building    $build"
 logged configure
 logged cmake --build "$build"

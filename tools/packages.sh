@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
 #
-# packages.sh - what demo.sh and check.sh need from Debian, and its way in.
+# packages.sh - what demo.sh, check.sh and package.sh need from Debian, and its
+# way in.
 #
 # To be sourced. The lists are here once, so that what the demo installs, what
 # the tests install and what the README says to install cannot differ much.
@@ -9,9 +10,10 @@
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config liburing-dev
 	libinih-dev libisal-dev libjson-c-dev libncurses-dev libnuma-dev)
 packages_demo=(jq openssl)
+packages_package=(dpkg-dev file)
 packages_test=(libcmocka-dev spin)
 packages_full=(clang libclang-rt-dev llvm clang-format clang-tidy shellcheck
-	codespell mandoc python3 prometheus)
+	codespell mandoc python3 prometheus strace systemd "${packages_package[@]}")
 
 # packages_missing PACKAGE... - print those that are not installed.
 packages_missing() {

@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ping.h"
@@ -32,15 +31,6 @@ struct course {
 	uint64_t next_expire_ns;
 	unsigned alive;
 };
-
-uint64_t ping_now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) +
-	       (uint64_t)now.tv_nsec;
-}
 
 /* ---- Connections ------------------------------------------------------- */
 

@@ -12,65 +12,23 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
 
 #include "format.h"
 #include "postmortem.h"
 
 #define CLOSED_SHOWN 20
 
-static uint64_t realtime_ns(void)
+static void print_end(const struct bcast_stream_info *s,
+		      const struct postmortem_end *end)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) +
-	       (uint64_t)now.tv_nsec;
-}
-
-static const char *signal_text(uint32_t number)
-{
-	const char *text = number ? sigdescr_np((int)number) : NULL;
-
-	return text ? text : "no signal";
-}
-
-/* ---- How it ended ------------------------------------------------------ */
-
-static void print_last_words(const struct bcast_stream_info *s)
-{
-	if (s->state == BCAST_STREAM_STARTING)
-		printf("died while it was starting\n");
-	else if (s->end_signal)
-		printf("died while it was stopping, as signal %" PRIu32
-		       " (%s) had asked it to; receivers may lack the end\n",
-		       s->end_signal, signal_text(s->end_signal));
-	else
-		printf("killed, or crashed: it had no time for a word "
-		       "(SIGKILL, out of "
-		       "memory, a fault)\n");
-}
-
-static void print_end(const struct bcast_stream_info *s)
-{
-	uint64_t now_ns = realtime_ns();
-	uint64_t beat_ns =
-		now_ns > s->heartbeat_age_ns ? now_ns - s->heartbeat_age_ns : 0;
-
-	printf("ended      ");
-	if (s->state == BCAST_STREAM_CLOSED)
-		printf("in order, %s, as signal %" PRIu32 " (%s) had asked\n",
-		       format_time(s->ended_realtime_ns).text, s->end_signal,
-		       signal_text(s->end_signal));
-	else if (s->writer_alive)
-		printf("not: daemon %" PRIu32 " lives; this is as it is now\n",
-		       s->owner_pid);
-	else
-		print_last_words(s);
-	printf("heartbeat  the last %s, %s ago\n", format_time(beat_ns).text,
+	printf("ended      %s\n", end->text);
+	if (end->before[0])
+		printf("before     daemon %" PRIu32
+		       " of this stream ended %s\n",
+		       s->fatal_incarnation, end->before);
+	printf("heartbeat  the last %s, %s ago\n",
+	       format_time(end->heartbeat_realtime_ns).text,
 	       format_duration(s->heartbeat_age_ns).text);
 }
 
@@ -97,7 +55,24 @@ static void print_rescue(const struct bcast_stream_info *s)
 
 /* ---- The whole --------------------------------------------------------- */
 
-int postmortem(const char *name, uint32_t packets)
+static void print_all(struct shmstat *stat,
+		      const struct shmstat_sections *sections,
+		      const struct postmortem_end *end)
+{
+	size_t closed = stat->closed_count;
+
+	print_end(&stat->stream, end);
+	if (closed > CLOSED_SHOWN)
+		stat->closed_count = CLOSED_SHOWN;
+	shmstat_text(stat, sections);
+	if (closed > CLOSED_SHOWN)
+		printf("\nOf %zu connections that ended, the last %d are "
+		       "shown: "
+		       "--closed shows all.\n",
+		       closed, CLOSED_SHOWN);
+}
+
+int postmortem(const char *name, uint32_t packets, bool json)
 {
 	static const struct shmstat_sections sections = {
 		.receivers = true,
@@ -106,8 +81,9 @@ int postmortem(const char *name, uint32_t packets)
 		.counters = true,
 		.nodes = true,
 	};
+	struct postmortem_data data = {0};
+	struct postmortem_end end;
 	struct shmstat stat;
-	size_t closed;
 	int ret = shmstat_read(name, &stat);
 
 	if (ret < 0) {
@@ -115,21 +91,21 @@ int postmortem(const char *name, uint32_t packets)
 		return ret;
 	}
 	shmstat_read_nodes(name, &stat);
-	print_end(&stat.stream);
-	closed = stat.closed_count;
-	if (closed > CLOSED_SHOWN)
-		stat.closed_count = CLOSED_SHOWN;
-	shmstat_text(&stat, &sections);
-	if (closed > CLOSED_SHOWN)
-		printf("\nOf %zu connections that ended, the last %d are "
-		       "shown: "
-		       "--closed shows all.\n",
-		       closed, CLOSED_SHOWN);
-	ret = packets > 0 ? postmortem_data(&stat.stream, packets) : 0;
-	if (ret < 0)
-		printf("\nThe stream cannot be read further: %s\n",
-		       bcast_strerror(ret));
-	print_rescue(&stat.stream);
+	postmortem_end(&stat.stream, &end);
+	ret = packets > 0 ? postmortem_data_read(&stat.stream, packets, &data)
+			  : 0;
+	if (json) {
+		if (ret != -ENOMEM)
+			ret = postmortem_json(&stat, &sections, &end, &data);
+	} else {
+		print_all(&stat, &sections, &end);
+		postmortem_data_print(&data);
+		if (ret < 0)
+			printf("\nThe stream cannot be read further: %s\n",
+			       bcast_strerror(ret));
+		print_rescue(&stat.stream);
+	}
+	postmortem_data_free(&data);
 	shmstat_free(&stat);
 	return ret == -ENOMEM ? ret : 0;
 }

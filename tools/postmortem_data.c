@@ -18,14 +18,6 @@
 #include "format.h"
 #include "postmortem.h"
 
-#define BYTES_A_LINE 16u
-#define KEPT	     48u /* of a record's payload */
-
-struct kept {
-	struct bcast_packet packet; /* payload: not to be used */
-	unsigned char bytes[KEPT];
-};
-
 /* ---- Records ----------------------------------------------------------- */
 
 /* Quoted; what is not printable as \x.., so that nothing moves the cursor. */
@@ -41,11 +33,37 @@ static void print_quoted(const unsigned char *bytes, size_t size)
 	(void)putchar('"');
 }
 
-static void print_record(const struct kept *kept)
+uint32_t postmortem_data_kept(const struct postmortem_record *record)
+{
+	uint32_t length = record->packet.length;
+
+	return length < POSTMORTEM_KEPT ? length : POSTMORTEM_KEPT;
+}
+
+uint32_t postmortem_data_key(const struct postmortem_record *record)
+{
+	uint32_t kept = postmortem_data_kept(record);
+
+	return record->packet.key_length < kept ? record->packet.key_length
+						: kept;
+}
+
+const struct postmortem_record *postmortem_data_record(
+	const struct postmortem_data *data, uint64_t index)
+{
+	uint64_t first =
+		data->found > data->room ? data->found - data->room : 0;
+
+	if (!data->records || index >= data->found - first)
+		return NULL;
+	return &data->records[(first + index) % data->room];
+}
+
+static void print_record(const struct postmortem_record *kept)
 {
 	const struct bcast_packet *p = &kept->packet;
-	size_t size = p->length < KEPT ? p->length : KEPT;
-	size_t key = p->key_length < size ? p->key_length : size;
+	size_t size = postmortem_data_kept(kept);
+	size_t key = postmortem_data_key(kept);
 
 	printf("%10" PRIu64 " %12" PRIu64 " %-23s.%06u %6u %4u %8" PRIu32 " ",
 	       p->sequence, p->position,
@@ -57,11 +75,12 @@ static void print_record(const struct kept *kept)
 		(void)putchar(' ');
 	}
 	print_quoted(kept->bytes + key, size - key);
-	printf("%s\n", p->length > KEPT ? "..." : "");
+	printf("%s\n", p->length > POSTMORTEM_KEPT ? "..." : "");
 }
 
 /* Take the next record; 1, 0 at the end, or an error. */
-static int take(struct bcast_reader *reader, uint64_t end, struct kept *kept)
+static int take(struct bcast_reader *reader, uint64_t end,
+		struct postmortem_record *kept)
 {
 	int ret = bcast_next(reader, &kept->packet);
 
@@ -71,33 +90,36 @@ static int take(struct bcast_reader *reader, uint64_t end, struct kept *kept)
 		return 0;
 	memset(kept->bytes, 0, sizeof(kept->bytes));
 	memcpy(kept->bytes, kept->packet.payload,
-	       kept->packet.length < KEPT ? kept->packet.length : KEPT);
+	       kept->packet.length < POSTMORTEM_KEPT ? kept->packet.length
+						     : POSTMORTEM_KEPT);
 	ret = bcast_consume(reader, kept->packet.size);
 	return ret < 0 ? ret : 1;
 }
 
-static int print_records(struct bcast_reader *reader, uint64_t end,
-			 uint32_t packets)
+static int read_records(struct bcast_reader *reader, uint64_t end,
+			struct postmortem_data *data)
 {
-	struct kept *ring = calloc(packets, sizeof(*ring));
-	uint64_t found = 0;
 	int ret = 1;
 
-	if (!ring)
-		return -ENOMEM;
 	while (ret == 1) {
-		ret = take(reader, end, &ring[found % packets]);
+		ret = take(reader, end,
+			   &data->records[data->found % data->room]);
 		if (ret == 1)
-			found++;
+			data->found++;
 		else if (ret == BCAST_ELAPPED)
 			ret = 1; /* a living writer; its oldest is next */
 	}
+	return ret;
+}
+
+static void print_records(const struct postmortem_data *data)
+{
+	const struct postmortem_record *record;
+
 	printf("\n%10s %12s %-30s %6s %4s %8s %s\n", "RECORD", "POSITION",
 	       "TIME", "SOURCE", "TYPE", "LENGTH", "KEY, FIRST BYTES");
-	for (uint64_t i = found > packets ? found - packets : 0; i < found; i++)
-		print_record(&ring[i % packets]);
-	free(ring);
-	return ret;
+	for (uint64_t i = 0; (record = postmortem_data_record(data, i)); i++)
+		print_record(record);
 }
 
 /* ---- Bytes ------------------------------------------------------------- */
@@ -106,7 +128,7 @@ static void print_line(uint64_t position, const unsigned char *bytes,
 		       size_t size)
 {
 	printf("%016" PRIx64 " ", position);
-	for (size_t i = 0; i < BYTES_A_LINE; i++)
+	for (size_t i = 0; i < POSTMORTEM_LINE; i++)
 		if (i < size)
 			printf(" %02x", bytes[i]);
 		else
@@ -118,47 +140,84 @@ static void print_line(uint64_t position, const unsigned char *bytes,
 	printf("|\n");
 }
 
-static int print_bytes(struct bcast_reader *reader, uint64_t position,
-		       uint64_t end)
+static int read_bytes(struct bcast_reader *reader, uint64_t wanted,
+		      struct postmortem_data *data)
 {
-	unsigned char line[BYTES_A_LINE];
-
-	printf("\n%-16s  %s\n", "POSITION (hex)", "THE LAST BYTES");
-	while (position < end) {
-		size_t wanted = end - position < sizeof(line)
-					? (size_t)(end - position)
-					: sizeof(line);
-		int64_t n = bcast_read(reader, line, wanted);
+	while (data->size < wanted) {
+		int64_t n = bcast_read(reader, data->bytes + data->size,
+				       wanted - data->size);
 
 		if (n <= 0)
 			return (int)n;
-		print_line(position, line, (size_t)n);
-		position += (uint64_t)n;
+		data->size += (uint64_t)n;
 	}
 	return 0;
 }
 
-int postmortem_data(const struct bcast_stream_info *stream, uint32_t packets)
+static void print_bytes(const struct postmortem_data *data)
+{
+	printf("\n%-16s  %s\n", "POSITION (hex)", "THE LAST BYTES");
+	for (uint64_t at = 0; at < data->size; at += POSTMORTEM_LINE)
+		print_line(data->position + at, data->bytes + at,
+			   data->size - at < POSTMORTEM_LINE
+				   ? (size_t)(data->size - at)
+				   : POSTMORTEM_LINE);
+}
+
+/* ---- Either ------------------------------------------------------------ */
+
+/* Room for what is wanted. Where to begin, and how many bytes that is. */
+static int prepare(const struct bcast_stream_info *stream, uint32_t packets,
+		   struct bcast_attach_options *options,
+		   struct postmortem_data *data)
+{
+	uint64_t wanted = (uint64_t)packets * POSTMORTEM_LINE;
+
+	if (stream->format == BCAST_FORMAT_PACKET) {
+		options->from = BCAST_FROM_OLDEST;
+		data->room = packets;
+		data->records = calloc(packets, sizeof(*data->records));
+		return data->records ? 0 : -ENOMEM;
+	}
+	if (stream->tail - stream->oldest < wanted)
+		wanted = stream->tail - stream->oldest;
+	options->from = BCAST_FROM_POSITION;
+	options->position = stream->tail - wanted;
+	data->position = stream->tail - wanted;
+	data->bytes = malloc(wanted ? wanted : 1);
+	return data->bytes ? 0 : -ENOMEM;
+}
+
+int postmortem_data_read(const struct bcast_stream_info *stream,
+			 uint32_t packets, struct postmortem_data *data)
 {
 	struct bcast_attach_options options = BCAST_ATTACH_DEFAULTS;
-	uint64_t wanted = (uint64_t)packets * BYTES_A_LINE;
 	struct bcast_reader *reader;
-	int ret;
+	int ret = prepare(stream, packets, &options, data);
 
-	options.from = BCAST_FROM_OLDEST;
-	if (stream->format == BCAST_FORMAT_RAW) {
-		options.from = BCAST_FROM_POSITION;
-		options.position = stream->oldest;
-		if (stream->tail - stream->oldest > wanted)
-			options.position = stream->tail - wanted;
-	}
-	ret = bcast_attach(stream->name, &options, &reader);
+	if (ret == 0)
+		ret = bcast_attach(stream->name, &options, &reader);
 	if (ret < 0)
 		return ret;
-	if (stream->format == BCAST_FORMAT_RAW)
-		ret = print_bytes(reader, options.position, stream->tail);
+	if (data->records)
+		ret = read_records(reader, stream->tail, data);
 	else
-		ret = print_records(reader, stream->tail, packets);
+		ret = read_bytes(reader, stream->tail - data->position, data);
 	bcast_detach(reader);
 	return ret == BCAST_ECLOSED || ret == BCAST_EABANDONED ? 0 : ret;
+}
+
+void postmortem_data_free(struct postmortem_data *data)
+{
+	free(data->records);
+	free(data->bytes);
+	*data = (struct postmortem_data){.records = NULL};
+}
+
+void postmortem_data_print(const struct postmortem_data *data)
+{
+	if (data->records)
+		print_records(data);
+	else if (data->bytes)
+		print_bytes(data);
 }

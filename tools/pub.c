@@ -16,6 +16,7 @@
 
 #define RATE_MAX   1e12
 #define SOURCE_MAX 65535
+#define KEY_MAX	   65535u
 
 enum option {
 	OPTION_ID,
@@ -27,6 +28,8 @@ enum option {
 	OPTION_RATE,
 	OPTION_STAMP,
 	OPTION_SOURCE,
+	OPTION_KEY,
+	OPTION_KEY_DELIMITER,
 	OPTION_CHECKSUM,
 	OPTION_PROGRESS,
 	OPTION_STATS,
@@ -54,6 +57,9 @@ static const struct options_row rows[] = {
 			  "time in the header of packets (coarse: some ms)"},
 	[OPTION_SOURCE] = {"source", 0, false, "N",
 			   "source in the header of packets, 0 to 65535 (0)"},
+	[OPTION_KEY] = {"key", 'k', false, "KEY", "the key of each record"},
+	[OPTION_KEY_DELIMITER] = {"key-delimiter", 'K', false, "C",
+				  "lines: what stands before this is the key"},
 	[OPTION_CHECKSUM] = {"checksum", 'c', false, NULL,
 			     "crc32c of the payload in the header of packets"},
 	[OPTION_PROGRESS] = {"progress", 'p', false, NULL,
@@ -135,6 +141,22 @@ static bool take_source(struct pub_wish *wish, const char *text)
 	return true;
 }
 
+static bool take_key(struct pub_wish *wish, const char *text)
+{
+	size_t length = strlen(text);
+
+	wish->key = text;
+	return length > 0 && length <= KEY_MAX;
+}
+
+static bool take_delimiter(struct pub_wish *wish, const char *text)
+{
+	if (strcmp(text, "\\t") == 0)
+		text = "\t";
+	wish->key_ends = text[0];
+	return text[0] && text[0] != '\n' && !text[1];
+}
+
 static bool take_wait(struct pub_wish *wish, const char *text)
 {
 	wish->wait = true;
@@ -178,6 +200,12 @@ static const char *take(void *to, int option, const char *text)
 		return take_stamp(wish, text) ? NULL : "coarse, exact or none";
 	case OPTION_SOURCE:
 		return take_source(wish, text) ? NULL : "0 to 65535";
+	case OPTION_KEY:
+		return take_key(wish, text) ? NULL : "1 to 65535 bytes";
+	case OPTION_KEY_DELIMITER:
+		return take_delimiter(wish, text)
+			       ? NULL
+			       : "one byte such as : or =, or \\t";
 	case OPTION_CHECKSUM:
 		wish->flags |= BCAST_CHECKSUM;
 		break;
@@ -225,6 +253,13 @@ int main(int argc, char **argv)
 		return options_misused(
 			&options, "only one of --lines, --block, --whole and "
 				  "--length-prefixed");
+	if (wish.key && wish.key_ends)
+		return options_misused(&options,
+				       "only one of --key and --key-delimiter");
+	if (wish.key_ends && wish.cut != PUB_CUT_DEFAULT &&
+	    wish.cut != PUB_CUT_LINES)
+		return options_misused(&options,
+				       "--key-delimiter goes with --lines");
 	wish.name = argv[optind];
 	if (!address_is_name(wish.name) && (wish.stamp || wish.source))
 		return options_misused(

@@ -41,7 +41,9 @@ struct pub_wish {
 	uint64_t block_bytes;
 	double bytes_per_second; /* 0: as fast as can be */
 	double publications_per_second;
-	uint16_t stamp; /* enum bcast_stamp */
+	const char *key; /* of each record; NULL: none */
+	char key_ends;	 /* lines: what stands behind the key; 0: no key */
+	uint16_t stamp;	 /* enum bcast_stamp */
 	uint16_t source;
 	uint32_t flags; /* of bcast_publisher_options */
 	bool wait;	/* for stream and lease */
@@ -88,7 +90,9 @@ struct pub {
 	struct bcast_client *client; /* NULL: the two above */
 	unsigned char *claim;	     /* with it: limit bytes */
 	bool packets;
-	size_t limit; /* of one publication */
+	size_t limit;	 /* of one publication, without the key of the wish */
+	const void *key; /* of the next one */
+	size_t key_size;
 	struct pub_input input;
 	struct pub_pace bytes_pace, publications_pace;
 	uint64_t publications;
@@ -112,8 +116,9 @@ int pub_door_open(struct pub *pub);
 void pub_door_close(struct pub *pub);
 
 /*
- * As bcast_claim() and so on, for one publication at a time. BCAST_EFULL may
- * come from either of the first two, after 100 ms: it may be called again.
+ * As bcast_claim() and so on, for one publication at a time, without its key,
+ * which goes before it. BCAST_EFULL may come from either of the first two,
+ * after 100 ms: it may be called again.
  */
 int pub_door_claim(struct pub *pub, size_t size, void **data);
 int pub_door_commit(struct pub *pub, size_t size);

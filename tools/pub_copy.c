@@ -225,6 +225,30 @@ static int step_whole(struct pub *pub)
 	return ret < 0 ? ret : 0;
 }
 
+static int long_key(const struct pub *pub)
+{
+	fprintf(stderr,
+		PUB_PROGRAM ": %s: the key of line %" PRIu64
+			    " has %zu bytes, and may have %d\n",
+		pub->input.path, pub->publications + 1, pub->key_size,
+		UINT16_MAX);
+	return EXPLAINED(EX_DATAERR);
+}
+
+/* Takes the key off the front of a line, if there is one. Returns its rest. */
+static const unsigned char *take_key(struct pub *pub, const unsigned char *line,
+				     size_t *length)
+{
+	const unsigned char *end = memchr(line, pub->wish->key_ends, *length);
+
+	pub->key = line;
+	pub->key_size = end ? (size_t)(end - line) : 0;
+	if (!end)
+		return line;
+	*length -= pub->key_size + 1;
+	return end + 1;
+}
+
 /* The line is [begin, begin + length) and ends with a newline, or the file. */
 static int publish_line(struct pub *pub, size_t length, bool newline)
 {
@@ -236,6 +260,10 @@ static int publish_line(struct pub *pub, size_t length, bool newline)
 	if (size > pub->limit)
 		return too_large(pub, "line", size);
 	input->begin += length + newline;
+	if (pub->wish->key_ends)
+		line = take_key(pub, line, &size);
+	if (pub->key_size > UINT16_MAX)
+		return long_key(pub);
 	return publish(pub, line, size);
 }
 

@@ -83,11 +83,20 @@ void pub_door_close(struct pub *pub)
 
 int pub_door_claim(struct pub *pub, size_t size, void **data)
 {
-	if (!pub->client)
-		return bcast_claim(pub->publisher, size, data);
+	void *room;
+	int ret;
+
 	if (size > pub->limit)
 		return -EMSGSIZE;
 	*data = pub->claim;
+	if (pub->client)
+		return 0;
+	ret = bcast_claim(pub->publisher, pub->key_size + size, &room);
+	if (ret < 0)
+		return ret;
+	if (pub->key_size > 0)
+		memcpy(room, pub->key, pub->key_size);
+	*data = (unsigned char *)room + pub->key_size;
 	return 0;
 }
 
@@ -106,10 +115,14 @@ int pub_door_commit(struct pub *pub, size_t size)
 	int ret;
 
 	if (!pub->client)
-		return bcast_commit(pub->publisher, size);
+		return pub->key_size > 0
+			       ? bcast_commit_key(pub->publisher,
+						  pub->key_size + size,
+						  pub->key_size)
+			       : bcast_commit(pub->publisher, size);
 	do {
-		ret = bcast_client_publish(pub->client, NULL, 0, pub->claim,
-					   size, SLICE_MS);
+		ret = bcast_client_publish(pub->client, pub->key, pub->key_size,
+					   pub->claim, size, SLICE_MS);
 	} while (ret == BCAST_EEPOCH && tell(pub, ret) == 0);
 	return ret;
 }

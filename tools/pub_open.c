@@ -201,19 +201,51 @@ static int look_at_stream(struct pub *pub)
 	return EX_OK;
 }
 
-int pub_open(struct pub *pub)
+/* Which of the two keys has room, and is it a stream that has keys? */
+static int prepare_key(struct pub *pub)
+{
+	const struct pub_wish *wish = pub->wish;
+
+	if (!wish->key && !wish->key_ends)
+		return EX_OK;
+	if (!pub->packets) {
+		fprintf(stderr,
+			PUB_PROGRAM ": stream '%s' is of bytes: keys are for "
+				    "records (bcastd --format packet)\n",
+			wish->name);
+		return EX_USAGE;
+	}
+	pub->key = wish->key;
+	pub->key_size = wish->key ? strlen(wish->key) : 0;
+	if (pub->key_size < pub->limit) {
+		pub->limit -= pub->key_size;
+		return EX_OK;
+	}
+	fprintf(stderr,
+		PUB_PROGRAM ": option --key: a record of stream '%s' has at "
+			    "most %zu bytes in all\n",
+		wish->name, pub->limit);
+	return EX_USAGE;
+}
+
+static int open_local(struct pub *pub)
 {
 	int64_t left_ms = patience_ms(pub->wish);
-	int code;
+	int code = join_patiently(pub, &left_ms);
 
-	if (!address_is_name(pub->wish->name))
-		return pub_door_open(pub);
-	code = join_patiently(pub, &left_ms);
 	if (code == EX_OK)
 		code = take_lease(pub, left_ms);
 	if (code == EX_OK)
 		code = look_at_stream(pub);
 	return code;
+}
+
+int pub_open(struct pub *pub)
+{
+	int code = address_is_name(pub->wish->name) ? open_local(pub)
+						    : pub_door_open(pub);
+
+	return code == EX_OK ? prepare_key(pub) : code;
 }
 
 void pub_close(struct pub *pub)

@@ -68,7 +68,7 @@ static const struct options_row rows[] = {
 	[OPTION_INTERVAL] = {"interval", 'i', false, "TIME",
 			     "watch: time between looks (500ms)"},
 	[OPTION_POSTMORTEM] = {"postmortem", 'p', false, NULL,
-			       "how it ended, and all that is left of it"},
+			       "how it ended, and all that is left (also -j)"},
 	[OPTION_PACKETS] = {"packets", 'N', false, "N",
 			    "postmortem: show the last N records (10)"},
 	[OPTION_VERSION] = {"version", 'V', false, NULL,
@@ -213,9 +213,9 @@ static int show_metrics(const struct wish *wish)
 
 static int show_end(const struct wish *wish)
 {
-	int ret = postmortem(wish->name, wish->packets >= 0
-						 ? (uint32_t)wish->packets
-						 : POSTMORTEM_PACKETS);
+	uint32_t packets = wish->packets >= 0 ? (uint32_t)wish->packets
+					      : POSTMORTEM_PACKETS;
+	int ret = postmortem(wish->name, packets, wish->json);
 
 	return ret < 0 ? attach_error(PROGRAM, wish->name, ret) : EX_OK;
 }
@@ -251,16 +251,17 @@ static const char *conflict(const struct wish *wish, int operands)
 	const struct shmstat_sections *sections = &wish->sections;
 	bool tables = sections->receivers || sections->closed ||
 		      sections->errors || sections->counters || sections->nodes;
-	int others = wish->fields + wish->prometheus + wish->watch +
-		     wish->postmortem;
+	int others = wish->fields + wish->prometheus + wish->watch;
+	int reports = others + (wish->json || wish->postmortem);
 
 	if (operands > 1)
 		return "one stream at a time";
-	if (wish->list && (operands > 0 || tables || others > 0))
+	if (wish->list &&
+	    (operands > 0 || tables || others > 0 || wish->postmortem))
 		return "--list goes with --json only";
-	if (wish->json + others > 1)
+	if (reports > 1)
 		return "one of --json, --fields, --prometheus, --watch and "
-		       "--postmortem";
+		       "--postmortem, of which the last goes with --json";
 	if ((wish->watch || wish->postmortem) && tables)
 		return "--watch and --postmortem show all tables by themselves";
 	if (wish->packets >= 0 && !wish->postmortem)

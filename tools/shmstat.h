@@ -123,6 +123,10 @@ int shmstat_prometheus(const char *name,
 
 /* ---- shmstat_json.c ------------------------------------------------------ */
 
+/* shmstat_json_object - what shmstat_json() prints; the caller's. */
+struct json_object *shmstat_json_object(
+	const struct shmstat *stat, const struct shmstat_sections *sections);
+
 /* These return 0 or -ENOMEM. */
 int shmstat_json(const struct shmstat *stat,
 		 const struct shmstat_sections *sections);

@@ -127,8 +127,8 @@ static struct json_object *counters(const struct shmstat *stat)
 	return all;
 }
 
-int shmstat_json(const struct shmstat *stat,
-		 const struct shmstat_sections *sections)
+struct json_object *shmstat_json_object(const struct shmstat *stat,
+					const struct shmstat_sections *sections)
 {
 	struct json_object *whole = json_object_new_object();
 	struct json_object *stream = json_object_new_object();
@@ -156,7 +156,13 @@ int shmstat_json(const struct shmstat *stat,
 			       json_value_TEXT(stat->nodes_problem.text));
 	else if (sections->nodes)
 		json_value_add(whole, "nodes", nodes_json(&stat->nodes));
-	return json_value_print(whole, false);
+	return whole;
+}
+
+int shmstat_json(const struct shmstat *stat,
+		 const struct shmstat_sections *sections)
+{
+	return json_value_print(shmstat_json_object(stat, sections), false);
 }
 
 int shmstat_json_list(const struct shmstat_listed *listed, int count)

@@ -63,7 +63,15 @@ struct bcast_stream_info {
 	uint32_t mode;	     /* its permission bits, such as 0640 */
 	uint64_t sequence;   /* packets: of the record that begins at tail */
 	uint32_t end_signal; /* the signal that asked it to end; 0: none yet */
+	/*
+	 * The last of its daemons that died of a bug of its own, if any could
+	 * say so: which incarnation, by which signal, when, and what it was.
+	 */
+	uint32_t fatal_incarnation; /* 0: none */
+	uint32_t fatal_signal;
 	uint32_t reserved_zero;
+	uint64_t fatal_realtime_ns;
+	char fatal_text[256];
 };
 
 /* counter_info.kind */

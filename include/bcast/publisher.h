@@ -143,6 +143,14 @@ BCAST_API int bcast_claim(struct bcast_publisher *publisher, size_t size,
 BCAST_API int bcast_commit(struct bcast_publisher *publisher, size_t size);
 BCAST_API void bcast_abort(struct bcast_publisher *publisher);
 
+/*
+ * bcast_commit_key - bcast_commit() of a record whose first `key_size` of
+ * `size` bytes, up to 65535, are its key. -EINVAL for a longer one, and
+ * -EOPNOTSUPP on a stream of bytes: the claim is then still open.
+ */
+BCAST_API int bcast_commit_key(struct bcast_publisher *publisher, size_t size,
+			       size_t key_size);
+
 /* ---- Many small records ------------------------------------------------ */
 
 /*

@@ -234,7 +234,7 @@ static void small_backlog_is_told_with_the_fix(void **state)
 	assert_int_equal(daemon_fixture_logged(
 				 &daemon_,
 				 "warn small_backlog limit=100 wanted=4096 "
-				 "fix=\"sysctl net.core.somaxconn=4096\"\n"),
+				 "fix=\"sysctl -w net.core.somaxconn=4096\"\n"),
 			 1);
 	daemon_fixture_stop(&daemon_);
 }

@@ -75,6 +75,7 @@ static struct result run(const struct publish_rules *rules,
 			.accepted = result.accepted,
 			.sequence = sequence,
 			.timestamp_ns = NOW,
+			.most = UINT64_MAX,
 		};
 		struct bc_packet_frame control;
 		size_t n = size - at;

@@ -65,7 +65,7 @@ run() {
 	"$bin/bcastd" --name "$name" --ring-size 1M --ingest 127.0.0.1:0 \
 		--egress 127.0.0.1:0 2>"$stage/log" &
 	daemon=$!
-	poll grep -q 'listening .* role=egress' "$stage/log" ||
+	poll grep -qs 'listening .* role=egress' "$stage/log" ||
 		fail "bcastd does not start: $(<"$stage/log")"
 	port=$(sed -n 's/.* addr=.*:\([0-9]*\) role=ingest$/\1/p' "$stage/log")
 	# within the ring, so the reader may come at any time
@@ -119,6 +119,16 @@ keeps_configuration() {
 	[[ $(<"$file") == '# mine' ]] || fail "$file was written over"
 }
 
+# As who is not root does it: nothing is put elsewhere.
+takes_a_prefix() {
+	local prefix=$stage/home/bcast
+
+	cmake --install "$build" --prefix "$prefix" >"$stage/installed"
+	! grep -E '^-- (Installing|Up-to-date): ' "$stage/installed" |
+		grep -v " $prefix/" || fail "not all went to --prefix"
+	rm -rf "${prefix:?}"
+}
+
 DESTDIR=$stage cmake --install "$build"
 must_be_there bin/bcastd bin/bcast-{doctor,node,ping,pub,shmstat,sub,tail} \
 	include/bcast/{base,bcast,client,echo,message,monitor,node}.h \
@@ -133,7 +143,7 @@ bin=$(dirname "$(find "$stage" -path '*/bin/bcastd')")
 so=$(find "$stage" -name libbcast.so)
 archive=$(find "$stage" -name libbcast.a)
 pc=$(find "$stage" -name bcast.pc)
-export PKG_CONFIG_SYSROOT_DIR=$stage PKG_CONFIG_PATH=${pc%/*}
+export PKG_CONFIG_PATH=${pc%/*}
 exports -D --defined-only "$so"
 exports -g --defined-only "$archive"
 
@@ -160,3 +170,4 @@ run "$stage/reader-static"
 run "$stage/cmake/reader-cmake"
 run "$stage/cmake/reader-cmake-static"
 keeps_configuration
+takes_a_prefix

@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "shm/notify.h"
+#include "shm/pause.h"
 
 #define SECOND_NET_MS 95 /* client_event.c looks after 100 ms by itself */
 
@@ -73,7 +73,7 @@ static void *publish_one_by_one(void *argument)
 		random ^= random >> 7;
 		random ^= random << 17;
 		for (unsigned spins = random % 1024; spins > 0; spins--)
-			bc_notify_pause();
+			bc_pause();
 		events_publish(&duel->scene);
 	}
 	return NULL;
@@ -97,10 +97,13 @@ static void read_by_events(struct duel *duel, struct loop *loop)
 		total += events_take_all(duel->scene.reader);
 		atomic_store(&duel->taken, total);
 	}
-	/* the thread's own look would hide a lost wake, but for the time */
+	/*
+	 * The thread's own look would hide a lost wake, but for the time. On a
+	 * busy machine some rounds take that long for want of CPU.
+	 */
 	print_message("%u of %u rounds slow\n", (unsigned)slow,
 		      (unsigned)duel->rounds);
-	assert_true(slow <= 5);
+	assert_true(slow <= 5 + duel->rounds / 500);
 }
 
 static void run_duel(bool packets, enum writer writer, bool anonymous,

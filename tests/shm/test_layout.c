@@ -34,7 +34,7 @@ static void compare(const struct pin *pins, size_t count)
 				 pins[i].what, pins[i].is, pins[i].shall);
 }
 
-static void sizes_are_those_of_version_3(void **state)
+static void sizes_are_those_of_version_4(void **state)
 {
 	static const struct pin pins[] = {
 		SIZE(bc_identity_shm, 128),   SIZE(bc_owner_shm, 128),
@@ -46,15 +46,15 @@ static void sizes_are_those_of_version_3(void **state)
 		SIZE(bc_index_shm, 32),	      SIZE(bc_histogram_shm, 2048),
 		SIZE(bc_registry_shm, 4096),  SIZE(bc_node_shm, 4096),
 		SIZE(bc_inbox_shm, 4096),     SIZE(bc_message_shm, 32),
-		SIZE(bc_publisher_shm, 64),
+		SIZE(bc_publisher_shm, 64),   SIZE(bc_last_words_shm, 256),
 	};
 
 	(void)state;
-	assert_int_equal(BC_LAYOUT_VERSION, 3);
+	assert_int_equal(BC_LAYOUT_VERSION, 4);
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_control_block_are_those_of_version_3(void **state)
+static void offsets_of_the_control_block_are_those_of_version_4(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_control_shm, identity, 0),
@@ -62,6 +62,7 @@ static void offsets_of_the_control_block_are_those_of_version_3(void **state)
 		AT(bc_control_shm, head, 256),
 		AT(bc_control_shm, lease, 384),
 		AT(bc_control_shm, index_head, 512),
+		AT(bc_control_shm, last_words, 640),
 		AT(bc_control_shm, regions, 1024),
 		AT(bc_identity_shm, magic, 0),
 		AT(bc_identity_shm, layout_version, 8),
@@ -102,6 +103,13 @@ static void offsets_of_the_control_block_are_those_of_version_3(void **state)
 		AT(bc_lease_shm, room, 40),
 		AT(bc_lease_shm, gate_waits, 48),
 		AT(bc_lease_shm, gates_given_up, 64),
+		AT(bc_last_words_shm, realtime_ns, 0),
+		AT(bc_last_words_shm, incarnation, 8),
+		AT(bc_last_words_shm, signal, 12),
+		AT(bc_last_words_shm, code, 16),
+		AT(bc_last_words_shm, detail, 24),
+		AT(bc_last_words_shm, thread, 32),
+		AT(bc_last_words_shm, text, 48),
 		AT(bc_index_head_shm, written, 0),
 		AT(bc_index_head_shm, step, 8),
 		AT(bc_region_shm, id, 0),
@@ -114,7 +122,7 @@ static void offsets_of_the_control_block_are_those_of_version_3(void **state)
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_entries_are_those_of_version_3(void **state)
+static void offsets_of_the_entries_are_those_of_version_4(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_fact_shm, sequence, 0),
@@ -164,7 +172,7 @@ static void offsets_of_the_entries_are_those_of_version_3(void **state)
 	compare(pins, sizeof(pins) / sizeof(pins[0]));
 }
 
-static void offsets_of_the_registry_are_those_of_version_3(void **state)
+static void offsets_of_the_registry_are_those_of_version_4(void **state)
 {
 	static const struct pin pins[] = {
 		AT(bc_registry_shm, magic, 0),
@@ -231,7 +239,7 @@ static void words_written_by_different_processes_share_no_line(void **state)
 	assert_int_equal(offsetof(struct bc_registry_shm, sleepers) % 128, 0);
 }
 
-static void layout_id_is_that_of_version_3(void **state)
+static void layout_id_is_that_of_version_4(void **state)
 {
 	(void)state;
 
@@ -264,15 +272,15 @@ static void page_of_zeroes_is_not_ready(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes_are_those_of_version_3),
+		cmocka_unit_test(sizes_are_those_of_version_4),
 		cmocka_unit_test(
-			offsets_of_the_control_block_are_those_of_version_3),
-		cmocka_unit_test(offsets_of_the_entries_are_those_of_version_3),
+			offsets_of_the_control_block_are_those_of_version_4),
+		cmocka_unit_test(offsets_of_the_entries_are_those_of_version_4),
 		cmocka_unit_test(
-			offsets_of_the_registry_are_those_of_version_3),
+			offsets_of_the_registry_are_those_of_version_4),
 		cmocka_unit_test(
 			words_written_by_different_processes_share_no_line),
-		cmocka_unit_test(layout_id_is_that_of_version_3),
+		cmocka_unit_test(layout_id_is_that_of_version_4),
 		cmocka_unit_test(magics_are_what_od_shows),
 		cmocka_unit_test(page_of_zeroes_is_not_ready),
 	};

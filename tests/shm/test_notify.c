@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shm/notify.h"
+#include "shm/pause.h"
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -292,7 +293,7 @@ static void pause_returns(void **state)
 {
 	(void)state;
 
-	bc_notify_pause();
+	bc_pause();
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, map_page, unmap_page)

@@ -216,6 +216,55 @@ static void aborted_claim_is_seen_by_nobody(void **state)
 	scene_close(&scene);
 }
 
+static void key_is_the_beginning_of_what_is_committed(void **state)
+{
+	struct bcast_packet packet;
+	struct scene scene;
+	void *data;
+
+	(void)state;
+	scene_open(&scene, true);
+	assert_int_equal(bcast_commit_key(scene.publisher, 1, 1), -EINVAL);
+	assert_int_equal(bcast_claim(scene.publisher, 10, &data), 0);
+	memcpy(data, "keyvalue", 8);
+	assert_int_equal(bcast_commit_key(scene.publisher, 8, 9), -EINVAL);
+	assert_int_equal(bcast_commit_key(scene.publisher, 8, 65536), -EINVAL);
+	assert_int_equal(bcast_commit_key(scene.publisher, 8, 3), 0);
+	assert_int_equal(bcast_next(scene.reader, &packet), 1);
+	assert_int_equal(packet.length, 8);
+	assert_int_equal(packet.key_length, 3);
+	assert_memory_equal(packet.payload, "keyvalue", 8);
+	assert_int_equal(bcast_consume(scene.reader, packet.size), 0);
+
+	/* all of it; and the next one has none again */
+	assert_int_equal(bcast_claim(scene.publisher, 4, &data), 0);
+	memcpy(data, "keys", 4);
+	assert_int_equal(bcast_commit_key(scene.publisher, 4, 4), 0);
+	assert_int_equal(bcast_next(scene.reader, &packet), 1);
+	assert_int_equal(packet.key_length, 4);
+	assert_int_equal(bcast_consume(scene.reader, packet.size), 0);
+	assert_int_equal(bcast_claim(scene.publisher, 4, &data), 0);
+	memcpy(data, "none", 4);
+	assert_int_equal(bcast_commit(scene.publisher, 4), 0);
+	assert_int_equal(bcast_next(scene.reader, &packet), 1);
+	assert_int_equal(packet.key_length, 0);
+	scene_close(&scene);
+}
+
+static void stream_of_bytes_has_no_keys(void **state)
+{
+	struct scene scene;
+	void *data;
+
+	(void)state;
+	scene_open(&scene, false);
+	assert_int_equal(bcast_claim(scene.publisher, 4, &data), 0);
+	memcpy(data, "data", 4);
+	assert_int_equal(bcast_commit_key(scene.publisher, 4, 1), -EOPNOTSUPP);
+	assert_int_equal(bcast_commit(scene.publisher, 4), 0);
+	scene_close(&scene);
+}
+
 /* The daemon dies, and another one takes its segment over, but no more yet. */
 static void change_daemons(struct scene *scene)
 {
@@ -373,6 +422,8 @@ int main(void)
 		cmocka_unit_test(second_publisher_is_told_who_has_the_lease),
 		cmocka_unit_test(next_publisher_goes_on_with_the_numbers),
 		cmocka_unit_test(aborted_claim_is_seen_by_nobody),
+		cmocka_unit_test(key_is_the_beginning_of_what_is_committed),
+		cmocka_unit_test(stream_of_bytes_has_no_keys),
 		cmocka_unit_test(publisher_goes_on_through_an_adoption),
 		cmocka_unit_test(
 			publisher_of_a_replaced_registry_is_told_to_leave),

@@ -19,6 +19,7 @@
 #include "shm/notify.h"
 #include "shm/peers.h"
 #include "shm/registry.h"
+#include "shm/pause.h"
 
 static void new_segment_is_whole_and_live(void **state)
 {
@@ -429,7 +430,7 @@ static void creator_killed_at_any_instant_leaves_the_name_free(void **state)
 		struct test_stream next;
 
 		while (bc_monotonic_ns() < end_ns)
-			bc_notify_pause();
+			bc_pause();
 		test_kill(&child);
 
 		whole += is_whole_if_attachable(name);

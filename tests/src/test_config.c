@@ -146,17 +146,17 @@ static void no_arguments_at_all_are_no_options(void **state)
 static void every_option_reaches_its_field(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("--name", "s1", "--ring-size=1M",
-			       "--max-receivers", "7", "--reassign", "any",
-			       "--slow-policy", "skip", "--max-lag", "50%",
-			       "--drain-timeout", "250ms", "--backend",
-			       "io_uring", "--congestion", "cubic", "--sndbuf",
-			       "64K", "--rcvbuf", "0", "--cpu", "1", "--mode",
-			       "0600", "--group", "0", "--log-level", "debug",
-			       "--log-format", "json", "--log-time", "on",
-			       "--log-file", "/var/log/x", "--log-rotate", "1G",
-			       "--log-keep", "0", "--log-rate", "7", NULL),
-			 CONFIG_RUN);
+	assert_int_equal(
+		parse("--name", "s1", "--ring-size=1M", "--max-receivers", "7",
+		      "--reassign", "any", "--slow-policy", "skip", "--max-lag",
+		      "50%", "--drain-timeout", "250ms", "--backend",
+		      "io_uring", "--congestion", "cubic", "--sndbuf", "64K",
+		      "--rcvbuf", "0", "--cpu", "1", "--mode", "0600",
+		      "--group", "0", "--log-level", "debug", "--log-format",
+		      "json", "--log-time", "on", "--log-file", "/var/log/x",
+		      "--log-rotate", "1G", "--log-keep", "0", "--log-rate",
+		      "7", "--ingest-rate", "3M", "--egress-rate", "1", NULL),
+		CONFIG_RUN);
 
 	assert_string_equal(config.name, "s1");
 	assert_int_equal(config.ring_size_bytes, MIB);
@@ -180,6 +180,8 @@ static void every_option_reaches_its_field(void **state)
 	assert_int_equal(config.log_rotate_bytes, 1024 * MIB);
 	assert_int_equal(config.log_keep, 0);
 	assert_int_equal(config.log_rate, 7);
+	assert_int_equal(config.rates[CONFIG_RATE_INGEST], 3 * MIB);
+	assert_int_equal(config.rates[CONFIG_RATE_EGRESS], 1);
 }
 
 static void words_stand_for_their_values(void **state)
@@ -258,7 +260,7 @@ static void log_files_are_bounded(void **state)
 	accepts("--log-rotate", "0");
 	accepts("--log-rotate", "4K");
 	accepts("--log-rotate", "1T");
-	refuses("--log-rotate", "4095", "from 4K to 1T, or 0 for never)");
+	refuses("--log-rotate", "4095", "from 4K to 1T, or 0 for no limit)");
 	refuses("--log-rotate", "2T", "out of range");
 	accepts("--log-keep", "1000");
 	refuses("--log-keep", "1001", "from 0 to 1000)");

@@ -3,6 +3,7 @@
  * test_config_listen.c - what stands behind an address: each option at its
  * edges, defaults from the daemon's own, and one telling line for the rest.
  */
+#include "src/bucket.h"
 #include "src/config.h"
 
 #include <errno.h>
@@ -90,6 +91,10 @@ static void each_option_is_taken(void **state)
 	assert_int_equal(listen->keepalive_ms, 0);
 	listen = accepts("--listen", "a:1,rcvbuf=0,sndbuf=0");
 	assert_int_equal(listen->rcvbuf_bytes, 0);
+	listen = accepts("--listen", "a:1,ingest-rate=10M,egress-rate=64K");
+	assert_int_equal(listen->rates[CONFIG_RATE_INGEST], 10 * MIB);
+	assert_int_equal(listen->rates[CONFIG_RATE_EGRESS], 64 * 1024);
+	assert_int_equal(listen->rates[CONFIG_RATE_RECORDS], 0);
 	listen = accepts("--egress", "unix:/run/a,slow-policy=block,sndbuf=1M");
 	assert_string_equal(listen->address, "unix:/run/a");
 	assert_int_equal(listen->slow_policy, CONFIG_SLOW_BLOCK);
@@ -114,6 +119,7 @@ static void echo_takes_what_concerns_its_clients(void **state)
 	refuses("--echo", "a:1,max-lag=50%", "is for receivers");
 	refuses("--echo", "a:1,send-timeout=1s", "is for receivers");
 	refuses("--echo", "a:1,rcvbuf=1M", "is for senders");
+	refuses("--echo", "a:1,egress-rate=1M", "is for receivers");
 	refuses("--echo", "unix:/run/echo,keepalive=1m", "is for TCP");
 	(void)accepts("--listen", "a:1");
 	assert_int_equal(config_echo_clients(&config), 0);
@@ -216,6 +222,12 @@ static void bad_values_are_named_with_what_is_allowed(void **state)
 	refuses("--egress", "a:1,congestion=a.b", "congestion control's name");
 	refuses("--egress", "a:1,keepalive=1h", "is not a duration");
 	refuses("--egress", "a:1,user-timeout=-1s", "is not a duration");
+	refuses("--egress", "a:1,egress-rate=x",
+		"egress-rate: x is not a size");
+	refuses("--egress", "a:1,egress-rate=101G",
+		"from 1 to 100G, or 0 for no limit");
+	refuses("--packet", "a:1,ingest-packets=1000000001",
+		"from 0 to 1000000000");
 }
 
 static void options_of_the_other_side_are_refused(void **state)
@@ -225,6 +237,10 @@ static void options_of_the_other_side_are_refused(void **state)
 		"--ingest a:1: slow-policy is for receivers\n");
 	refuses("--ingest", "a:1,max-lag=50%", "max-lag is for receivers\n");
 	refuses("--egress", "a:1,rcvbuf=1M", "rcvbuf is for senders\n");
+	refuses("--egress", "a:1,ingest-rate=1M", "is for senders\n");
+	refuses("--ingest", "a:1,egress-rate=1M", "is for receivers\n");
+	refuses("--ingest", "a:1,ingest-packets=5",
+		"ingest-packets is for clients of --packet\n");
 	refuses("--egress", "unix:/a,congestion=cubic",
 		"--egress unix:/a: congestion is for TCP\n");
 	refuses("--egress", "unix:@a,keepalive=1s", "keepalive is for TCP\n");
@@ -241,6 +257,22 @@ static void a_stream_of_packets_is_never_cut_in_two(void **state)
 	assert_int_equal(parse("--format", "packet", "--egress",
 			       "a:1,slow-policy=block", NULL),
 			 CONFIG_RUN);
+}
+
+static void rates_hold_for_an_address_or_for_all(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--format", "packet", "--packet",
+			       "a:1,ingest-packets=7,egress-rate=0", "--egress",
+			       "a:2", "--ingest-rate", "1K", "--ingest-packets",
+			       "5", "--egress-rate", "100G", NULL),
+			 CONFIG_RUN);
+	assert_int_equal(config.listens[0].rates[CONFIG_RATE_RECORDS], 7);
+	assert_int_equal(config.listens[0].rates[CONFIG_RATE_EGRESS], 0);
+	assert_int_equal(config.listens[0].rates[CONFIG_RATE_INGEST], 1024);
+	assert_int_equal(config.listens[1].rates[CONFIG_RATE_RECORDS], 5);
+	assert_int_equal(config.listens[1].rates[CONFIG_RATE_EGRESS],
+			 BUCKET_RATE_MAX);
 }
 
 /* What getopt leaves to us may be of any length. */
@@ -271,6 +303,7 @@ int main(void)
 		cmocka_unit_test(bad_values_are_named_with_what_is_allowed),
 		cmocka_unit_test(options_of_the_other_side_are_refused),
 		cmocka_unit_test(a_stream_of_packets_is_never_cut_in_two),
+		cmocka_unit_test(rates_hold_for_an_address_or_for_all),
 		cmocka_unit_test(long_texts_are_cut_in_the_line),
 	};
 

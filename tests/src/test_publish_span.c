@@ -32,6 +32,7 @@ static int prepare(void **state)
 		.accepted = 10,
 		.sequence = 100,
 		.timestamp_ns = NOW,
+		.most = UINT64_MAX,
 	};
 	return 0;
 }
@@ -293,6 +294,54 @@ static void promised_checksums_must_be_there(void **state)
 	assert_int_equal(span.accepted, 13);
 }
 
+/* A rate of records: what is left is as it came, and taken up from there. */
+static void no_more_are_taken_than_may_be(void **state)
+{
+	(void)state;
+	add_data(11, "one");
+	add_ping("?");
+	add_data(12, "two");
+	add_data(13, "three");
+	span.most = 1;
+
+	assert_int_equal(run(), 0);
+
+	assert_true(span.left);
+	assert_int_equal(span.accepted, 11);
+	assert_int_equal(expect(0, 100, "one"), span.done);
+	assert_int_equal(span.have, span.done + 2 * bcast_packet_size(5));
+	span.most = 2;
+	span.left = false;
+	assert_int_equal(run(), 0);
+	assert_false(span.left);
+	assert_int_equal(span.accepted, 13);
+	assert_int_equal(
+		expect(expect(expect(0, 100, "one"), 101, "two"), 102, "three"),
+		span.done);
+	assert_int_equal(span.have, span.done);
+}
+
+/* What is no whole record, or none for the stream, is not waited for. */
+static void only_whole_records_of_the_stream_are_left(void **state)
+{
+	(void)state;
+	add_data(10, "again");
+	add_ping("?");
+	add_data(11, "one");
+	span.have -= 1;
+	span.most = 0;
+
+	assert_int_equal(run(), 0);
+
+	assert_false(span.left);
+	assert_int_equal(span.duplicates, 1);
+	span.have += 1;
+	assert_int_equal(run(), 0);
+	assert_true(span.left);
+	assert_int_equal(span.accepted, 10);
+	assert_int_equal(span.done, 0);
+}
+
 #define SPAN_TEST(f) cmocka_unit_test_setup(f, prepare)
 
 int main(void)
@@ -306,6 +355,8 @@ int main(void)
 		SPAN_TEST(length_has_a_limit),
 		SPAN_TEST(absurd_length_is_refused_by_its_header),
 		SPAN_TEST(promised_checksums_must_be_there),
+		SPAN_TEST(no_more_are_taken_than_may_be),
+		SPAN_TEST(only_whole_records_of_the_stream_are_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,6 +222,31 @@ static void filter_is_told_from_other_reasons(void **state)
 	}
 }
 
+static void plan_can_be_a_file_of_the_daemon(void **state)
+{
+	char path[] = "/tmp/bcast-doctor-XXXXXX", words[64], fix[128];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "ring-size = 1T\n", 15), 15);
+	snprintf(words, sizeof(words), "--json --config %s", path);
+	(void)doctor(words);
+	if (strcmp(state_of("dev_shm_room", fix), "ok") != 0)
+		assert_int_equal(tool.code, 1);
+
+	/* what is said here counts for more */
+	snprintf(words, sizeof(words), "--json -c %s -r 64K", path);
+	(void)doctor(words);
+	assert_string_not_equal(state_of("dev_shm_room", fix), "fail");
+
+	assert_int_equal(write(fd, "frob = 1\n", 9), 9);
+	assert_int_equal(doctor(words), EX_CONFIG);
+	assert_int_equal(unlink(path), 0);
+	(void)close(fd);
+	assert_int_equal(doctor(words), EX_NOINPUT);
+}
+
 /* ---- The command line -------------------------------------------------- */
 
 static void wrong_words_are_refused_in_a_line(void **state)
@@ -332,6 +357,7 @@ int main(void)
 		TEST(ring_that_cannot_be_fails_with_the_cure),
 		TEST(more_receivers_need_more_descriptors),
 		TEST(filter_is_told_from_other_reasons),
+		TEST(plan_can_be_a_file_of_the_daemon),
 		TEST(wrong_words_are_refused_in_a_line),
 		TEST(manual_lists_the_options_and_the_checks),
 		TEST(version_is_told),

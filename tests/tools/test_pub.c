@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_pub.c - the real bcast-pub: what becomes of its input. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -172,6 +173,97 @@ static void headers_say_what_was_asked_for(void **state)
 	assert_int_equal(packet.crc32c, 0xe3069283);
 }
 
+/* ---- Keys -------------------------------------------------------------- */
+
+static void expect_key(struct pubbed *pubbed, const char *payload, size_t key)
+{
+	assert_int_equal(pubbed_expect_record(pubbed, payload).key_length, key);
+}
+
+static void key_stands_before_each_record_however_it_is_cut(void **state)
+{
+	struct pubbed *pubbed = *state;
+
+	pubbed_open(pubbed, true);
+	assert_int_equal(pubbed_run_text(pubbed, "--key ab", "one\n\ntwo"), 0);
+	expect_key(pubbed, "abone", 2);
+	expect_key(pubbed, "ab", 2);
+	expect_key(pubbed, "abtwo", 2);
+	assert_int_equal(pubbed_run_text(pubbed, "-k ab --block 2 -c", "123"),
+			 0);
+	expect_key(pubbed, "ab12", 2);
+	expect_key(pubbed, "ab3", 2);
+	assert_int_equal(pubbed_run_text(pubbed, "-k a --whole", ""), 0);
+	expect_key(pubbed, "a", 1);
+	pubbed_file(pubbed->files[0], "\0\0\0\2xy", 6);
+	assert_int_equal(pubbed_run(pubbed, "--key a --length-prefixed",
+				    pubbed->files[0], NULL),
+			 0);
+	expect_key(pubbed, "axy", 1);
+	pubbed_expect_nothing(pubbed);
+}
+
+static void lines_can_begin_with_their_keys(void **state)
+{
+	struct pubbed *pubbed = *state;
+
+	pubbed_open(pubbed, true);
+	assert_int_equal(pubbed_run_text(pubbed, "--key-delimiter :",
+					 "a:1\nbcd:2:3\nnone\n:x\nc:\n\n"),
+			 0);
+	expect_key(pubbed, "a1", 1);
+	expect_key(pubbed, "bcd2:3", 3);
+	expect_key(pubbed, "none", 0);
+	expect_key(pubbed, "x", 0);
+	expect_key(pubbed, "c", 1);
+	expect_key(pubbed, "", 0);
+	assert_int_equal(pubbed_run_text(pubbed, "-l -K \\t", "a\tb"), 0);
+	expect_key(pubbed, "ab", 1);
+	pubbed_expect_nothing(pubbed);
+}
+
+static void key_counts_for_the_limit(void **state)
+{
+	struct pubbed *pubbed = *state;
+	char *line = malloc(LIMIT + 1);
+
+	assert_non_null(line);
+	memset(line, 'x', LIMIT + 1);
+	pubbed_open(pubbed, true);
+	pubbed_file(pubbed->files[0], line, LIMIT - 3);
+	assert_int_equal(
+		pubbed_run(pubbed, "--key abc", pubbed->files[0], NULL), 0);
+	pubbed_file(pubbed->files[0], line, LIMIT - 2);
+	assert_int_equal(
+		pubbed_run(pubbed, "--key abc", pubbed->files[0], NULL),
+		EX_DATAERR);
+	line[2] = '=';
+	pubbed_file(pubbed->files[0], line, LIMIT);
+	assert_int_equal(pubbed_run(pubbed, "-K =", pubbed->files[0], NULL), 0);
+	pubbed_file(pubbed->files[0], line, LIMIT + 1);
+	assert_int_equal(pubbed_run(pubbed, "-K =", pubbed->files[0], NULL),
+			 EX_DATAERR);
+	free(line);
+}
+
+static void keys_are_refused_where_there_are_none(void **state)
+{
+	struct pubbed *pubbed = *state;
+
+	pubbed_open(pubbed, false);
+	assert_int_equal(pubbed_run_text(pubbed, "--key a", "x"), EX_USAGE);
+	pubbed_assert_said(&pubbed->tool, "keys are for records");
+	assert_int_equal(pubbed_run_text(pubbed, "--key a -K :", "x"),
+			 EX_USAGE);
+	assert_int_equal(pubbed_run_text(pubbed, "-K : --whole", "x"),
+			 EX_USAGE);
+	assert_int_equal(pubbed_run_text(pubbed, "-K ::", "x"), EX_USAGE);
+	pubbed_assert_said(&pubbed->tool, "one byte");
+	assert_int_equal(pubbed_run_text(pubbed, "--key=", "x"), EX_USAGE);
+	pubbed_assert_said(&pubbed->tool, "1 to 65535 bytes");
+	pubbed_expect_nothing(pubbed);
+}
+
 static void rate_is_held(void **state)
 {
 	struct pubbed *pubbed = *state;
@@ -221,6 +313,10 @@ int main(void)
 		PUB_TEST(lengths_stand_before_records),
 		PUB_TEST(limit_is_named_where_it_is_exceeded),
 		PUB_TEST(headers_say_what_was_asked_for),
+		PUB_TEST(key_stands_before_each_record_however_it_is_cut),
+		PUB_TEST(lines_can_begin_with_their_keys),
+		PUB_TEST(key_counts_for_the_limit),
+		PUB_TEST(keys_are_refused_where_there_are_none),
 		PUB_TEST(rate_is_held),
 		PUB_TEST(progress_is_told_each_second),
 	};

@@ -105,6 +105,27 @@ static void all_is_in_the_ring_when_it_ends(void **state)
 	}
 }
 
+static void keys_go_to_both_doors(void **state)
+{
+	const char *doors[] = {tcp, any};
+	struct bcast_packet packet;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run_text("--key=prices", doors[i], "12"), 0);
+		assert_int_equal(run_text("--key-delimiter==", doors[i], "a=b"),
+				 0);
+		assert_int_equal(
+			bcast_client_next(reader, &packet, DEADLINE_MS), 1);
+		assert_int_equal(packet.key_length, 6);
+		assert_memory_equal(packet.payload, "prices12", 8);
+		assert_int_equal(
+			bcast_client_next(reader, &packet, DEADLINE_MS), 1);
+		assert_int_equal(packet.key_length, 1);
+		assert_memory_equal(packet.payload, "ab", 2);
+	}
+}
+
 static void statistics_are_of_the_stream(void **state)
 {
 	(void)state;
@@ -147,6 +168,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
 		CASE(all_is_in_the_ring_when_it_ends),
+		CASE(keys_go_to_both_doors),
 		CASE(statistics_are_of_the_stream),
 		CASE(what_is_too_large_is_refused_and_the_rest_stays),
 		CASE(what_cannot_be_is_explained),

@@ -34,7 +34,7 @@
 #include "src/log.h"
 #include "src/log_segment.h"
 #include "src/nodes.h"
-#include "src/receivers.h"
+#include "src/session.h"
 #include "src/stream.h"
 #include "src/upgrade.h"
 #include "src/upgrade_state.h"
@@ -789,9 +789,16 @@ int upgrade_finish(struct daemon *daemon)
 	return ret;
 }
 
+static void free_sessions(struct lane *lane)
+{
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++)
+		session_free(&lane->conns.conns[slot]);
+}
+
 /* What is shared with the old one is its: no unlink, no word, no shutdown. */
 void upgrade_abandon(struct daemon *daemon)
 {
+	each_lane(daemon, free_sessions);
 	lanes_stop(daemon);
 	for (uint32_t i = 0; i < daemon->upgrade->listener_count; i++) {
 		const struct upgrade_listener *taken =

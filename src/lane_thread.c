@@ -304,7 +304,8 @@ static bool is_to_rest(const struct lane_thread *self, uint32_t rests)
 		       LANE_REST &&
 	       atomic_load_explicit(&news->rests, memory_order_relaxed) ==
 		       rests &&
-	       atomic_load_explicit(&news->order, memory_order_relaxed) ==
+	       /* pairs with lanes_stop(): the lane may have been changed */
+	       atomic_load_explicit(&news->order, memory_order_acquire) ==
 		       LANE_SERVE;
 }
 

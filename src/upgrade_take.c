@@ -743,8 +743,14 @@ static int await_go(const struct daemon *daemon)
 
 static int take(struct daemon *daemon, struct taking *taking)
 {
-	int ret = say(daemon, UPGRADE_ASK);
+	/* our own threads, which wait for what is to come */
+	int ret = lanes_await_rest(daemon,
+				   bc_monotonic_ns() + UPGRADE_PATIENCE_NS);
 
+	if (ret < 0)
+		return fail(daemon, "an egress thread does not come to rest",
+			    "try again");
+	ret = say(daemon, UPGRADE_ASK);
 	if (ret == 0)
 		ret = hear_state(daemon, taking);
 	if (ret == 0)

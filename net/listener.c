@@ -68,6 +68,19 @@ static int set_user_timeout(int fd, uint32_t milliseconds)
 	return set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)milliseconds);
 }
 
+int bc_listener_retune(int fd, uint32_t keepalive_ms, uint32_t user_timeout_ms)
+{
+	int ret = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+
+	if (ret == 0)
+		ret = set_keepalive(fd, keepalive_ms);
+	/* here 0 is as good as any: the system's */
+	if (ret == 0)
+		ret = set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+			      (int)user_timeout_ms);
+	return ret;
+}
+
 static int set_options(int fd, int family,
 		       const struct bc_listener_options *options)
 {

@@ -39,6 +39,12 @@ int bc_listener_open(const struct bc_sockaddr *address,
 		     const struct bc_listener_options *options,
 		     struct sockaddr_storage *bound);
 
+/*
+ * bc_listener_retune - from now on accepted sockets have these two. Returns 0 or
+ * -errno.
+ */
+int bc_listener_retune(int fd, uint32_t keepalive_ms, uint32_t user_timeout_ms);
+
 /* bc_listener_backlog - how many really; BC_LISTENER_BACKLOG if unknown. */
 unsigned bc_listener_backlog(void);
 

@@ -27,7 +27,9 @@ const char *check_state_name(enum check_state state)
 /* ---- Results ----------------------------------------------------------- */
 
 /* A double quote would end a value of the log. */
-static void put(char text[CHECK_TEXT], const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void put(char text[CHECK_TEXT],
+						      const char *format,
+						      va_list arguments)
 {
 	(void)vsnprintf(text, CHECK_TEXT, format, arguments);
 	for (char *quote = strchr(text, '"'); quote; quote = strchr(quote, '"'))

@@ -12,6 +12,7 @@
 #include "src/dev_shm.h"
 #include "src/huge_pages.h"
 #include "src/ipc_removal.h"
+#include "src/placement.h"
 #include "src/stream.h"
 
 #define GROUP_PATH 256
@@ -336,4 +337,10 @@ void check_numa(const struct check_plan *plan, struct check_result *result)
 		check_numa_judge(online, result);
 	else
 		check_unknown(result, NODE_LIST);
+	if (placement_is_possible(plan->config->numa_node))
+		return;
+	check_is(result, CHECK_FAIL,
+		 "this machine has no such --numa-node, or may not use its "
+		 "memory: bcastd does not start");
+	check_fix(result, "numactl --hardware");
 }

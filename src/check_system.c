@@ -43,10 +43,6 @@ void check_kernel_judge(const char *release, struct check_result *result)
 			 "used, with the same guarantees");
 		check_fix(result, "apt-get install "
 				  "linux-image-$(dpkg --print-architecture)");
-	} else if (!bc_zerocopy_is_sound(release)) {
-		check_is(result, CHECK_OK,
-			 "its sends without a copy have a bug: --zerocopy "
-			 "stays off");
 	} else if (major == 6 && minor < 7) {
 		check_is(result, CHECK_OK,
 			 "from 6.7 on, local readers are woken without a "
@@ -103,9 +99,13 @@ void check_io_uring_judge(const struct check_io_uring_facts *facts,
 		return;
 	}
 	check_found(result, "%s", facts->why);
-	check_is(result, CHECK_WARN,
-		 "epoll is used, with the same guarantees, a little slower and "
-		 "without sends without a copy");
+	if (facts->wanted == CONFIG_BACKEND_IO_URING)
+		check_is(result, CHECK_FAIL,
+			 "with --backend io_uring bcastd does not start");
+	else
+		check_is(result, CHECK_WARN,
+			 "epoll is used, with the same guarantees, a little "
+			 "slower and without sends without a copy");
 	propose((enum bc_uring_cause)facts->cause, result);
 }
 
@@ -114,9 +114,15 @@ void check_io_uring(const struct check_plan *plan, struct check_result *result)
 	struct bc_backend *backend = NULL;
 	struct bc_uring_setting setting;
 	char why[BC_BACKEND_WHY_MAX] = "";
-	int error = bc_backend_open(&backend, BC_BACKEND_IO_URING,
-				    plan->config->max_receivers, why);
+	int error;
 
+	if (plan->config->backend == CONFIG_BACKEND_EPOLL) {
+		check_found(result, "not asked for (--backend epoll)");
+		check_is(result, CHECK_OK, "");
+		return;
+	}
+	error = bc_backend_open(&backend, BC_BACKEND_IO_URING,
+				plan->config->max_receivers, why);
 	if (error == 0)
 		bc_backend_close(backend);
 	bc_uring_why_read(plan->root, &setting);
@@ -125,8 +131,49 @@ void check_io_uring(const struct check_plan *plan, struct check_result *result)
 			.error = error,
 			.why = why,
 			.cause = (int)bc_uring_why_judge(error, &setting),
+			.wanted = plan->config->backend,
 		},
 		result);
+}
+
+void check_zerocopy_judge(enum config_zerocopy wanted, int error,
+			  const char *why, struct check_result *result)
+{
+	check_is(result, CHECK_OK, "");
+	if (wanted == CONFIG_ZEROCOPY_OFF) {
+		check_found(result, "not asked for (--zerocopy off)");
+	} else if (error == 0) {
+		check_found(result, "works");
+	} else {
+		check_found(result, "%s", why);
+		if (wanted == CONFIG_ZEROCOPY_ON)
+			check_is(result, CHECK_FAIL,
+				 "with --zerocopy on bcastd does not start");
+		else
+			check_is(result, CHECK_WARN,
+				 "what goes to other machines is copied by the "
+				 "kernel");
+	}
+}
+
+void check_zerocopy(const struct check_plan *plan, struct check_result *result)
+{
+	const struct config *config = plan->config;
+	enum bc_backend_which which = config->backend == CONFIG_BACKEND_EPOLL
+					      ? BC_BACKEND_EPOLL
+					      : BC_BACKEND_AUTO;
+	struct bc_backend *backend = NULL;
+	char why[BC_BACKEND_WHY_MAX] = "";
+	int error = 0;
+
+	if (config->zerocopy != CONFIG_ZEROCOPY_OFF) {
+		error = bc_backend_open(&backend, which, 1, why);
+		if (error == 0) {
+			error = bc_zerocopy_check(backend, why, sizeof(why));
+			bc_backend_close(backend);
+		}
+	}
+	check_zerocopy_judge(config->zerocopy, error, why, result);
 }
 
 /* ---- System calls ------------------------------------------------------ */
@@ -254,6 +301,12 @@ void check_processors_judge(const struct check_processors_facts *facts,
 	check_found(result, "%u of %u may be used", facts->usable,
 		    facts->online);
 	check_is(result, CHECK_OK, "");
+	if (facts->barred) {
+		check_is(result, CHECK_FAIL,
+			 "not the one of --cpu: bcastd does not start");
+		check_fix(result, "nproc");
+		return;
+	}
 	if (facts->usable > 1)
 		return;
 	check_is(result, CHECK_OK,
@@ -278,6 +331,8 @@ bool check_processors_read(const struct config *config,
 		.online = online > 0 ? (unsigned)online : 0,
 		.usable = (unsigned)CPU_COUNT(&usable),
 		.busy_poll = config->busy_poll_us > 0,
+		.barred = config->cpu >= 0 &&
+			  !CPU_ISSET((unsigned)config->cpu, &usable),
 	};
 	return true;
 }

@@ -7,6 +7,7 @@
 
 void check_kernel(const struct check_plan *plan, struct check_result *result);
 void check_io_uring(const struct check_plan *plan, struct check_result *result);
+void check_zerocopy(const struct check_plan *plan, struct check_result *result);
 void check_calls(const struct check_plan *plan, struct check_result *result);
 void check_time_namespace(const struct check_plan *plan,
 			  struct check_result *result);
@@ -23,9 +24,14 @@ struct check_io_uring_facts {
 	int error;
 	const char *why;
 	int cause; /* enum bc_uring_cause */
+	enum config_backend wanted;
 };
 void check_io_uring_judge(const struct check_io_uring_facts *facts,
 			  struct check_result *result);
+
+/* `error`: 0, or -errno; `why`: as bc_zerocopy_check() has it. */
+void check_zerocopy_judge(enum config_zerocopy wanted, int error,
+			  const char *why, struct check_result *result);
 
 struct check_calls_facts {
 	bool locks;	 /* of open file descriptions, in /dev/shm */
@@ -38,11 +44,11 @@ void check_calls_judge(const struct check_calls_facts *facts,
 void check_clock_judge(const char *source, double cost_ns,
 		       struct check_result *result);
 
-/* Processors that there are; that we may use; whether --busy-poll is asked. */
 struct check_processors_facts {
 	unsigned online;
 	unsigned usable;
-	bool busy_poll;
+	bool busy_poll; /* asked for */
+	bool barred;	/* from the one of --cpu */
 };
 void check_processors_judge(const struct check_processors_facts *facts,
 			    struct check_result *result);

@@ -13,6 +13,7 @@ const struct checks_row checks_table[CHECKS_COUNT] = {
 	{"system_calls", check_calls},
 	{"kernel", check_kernel},
 	{"io_uring", check_io_uring},
+	{"zerocopy", check_zerocopy},
 	{"nofile", check_descriptors},
 	{"memlock", check_memlock},
 	{"congestion", check_congestion},

@@ -10,7 +10,7 @@ struct checks_row {
 	void (*run)(const struct check_plan *plan, struct check_result *result);
 };
 
-#define CHECKS_COUNT 20
+#define CHECKS_COUNT 21
 
 extern const struct checks_row checks_table[CHECKS_COUNT];
 

@@ -16,7 +16,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/types.h>
 
 #define CONFIG_LISTEN_MAX 16 /* addresses of all kinds together */
@@ -144,36 +143,14 @@ struct config {
 	char config_file[256];
 };
 
-/* config_parse() also returns these. */
-#define CONFIG_RUN  0 /* go on with *config */
-#define CONFIG_DONE 1 /* --help or --version was printed to `out` */
-
-/*
- * config_parse - read the command line, argc and argv as main() got them, the
- * environment, and the file of --config.
- *
- * Returns CONFIG_RUN; CONFIG_DONE; -EINVAL after printing exactly one line to
- * `err` that names the option of the command line, the value and what is
- * allowed; or, after one line for each mistake, -EBADMSG for what the
- * environment or the file says, -ENOENT for a file that cannot be read. With
- * CONFIG_RUN, lines in `err` are warnings. *config is filled on CONFIG_RUN and
- * unspecified otherwise.
- *
- * What counts is what the command line says of an option, else the environment,
- * else the file, else the default; within one of them the last, except that
- * addresses add up. What an address says after it, as in
- * "*:7401,slow-policy=skip", holds for it alone. Calls getopt_long(), so one
- * thread at a time; may be called again and again. Looks up --group, so it may
- * block on the system's name service, and on the file.
- */
-int config_parse(struct config *config, int argc, char *const argv[], FILE *out,
-		 FILE *err);
-
-/* config_exit_code - the exit status for what that has returned. */
-int config_exit_code(int ret);
-
 /* config_role_receives - do receivers come in there? */
 bool config_role_receives(enum config_role role);
+
+/*
+ * config_least_lag - the least --max-lag of all addresses where receivers come
+ * in: nobody is to be too slow before the sender has been slowed down.
+ */
+uint64_t config_least_lag(const struct config *config);
 
 /* config_echo_clients - how many can come; 0 where there is no --echo. */
 uint32_t config_echo_clients(const struct config *config);

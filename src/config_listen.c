@@ -272,3 +272,15 @@ int config_listen_resolve(struct config *config, uint32_t index,
 		listen->user_timeout_ms = usual_user_timeout_ms(listen);
 	return ret;
 }
+
+void config_listen_take_live(struct config_listen *listen,
+			     const struct config_listen *from)
+{
+	listen->has_options = from->has_options;
+	listen->slow_policy = from->slow_policy;
+	listen->max_lag_bytes = from->max_lag_bytes;
+	listen->send_timeout_ms = from->send_timeout_ms;
+	listen->keepalive_ms = from->keepalive_ms;
+	listen->user_timeout_ms = from->user_timeout_ms;
+	memcpy(listen->rates, from->rates, sizeof(listen->rates));
+}

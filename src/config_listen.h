@@ -18,4 +18,8 @@ int config_listen_resolve(struct config *config, uint32_t index,
 			  const struct settings *settings,
 			  const struct setting *setting, FILE *err);
 
+/* config_listen_take_live - what can change at run time: options_is_live(). */
+void config_listen_take_live(struct config_listen *listen,
+			     const struct config_listen *from);
+
 #endif

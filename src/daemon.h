@@ -146,6 +146,7 @@ struct gating {
 
 struct remote_nodes;
 struct upgrade;
+struct reload;
 struct lane_thread;
 struct lane_news;
 
@@ -200,6 +201,7 @@ struct daemon {
 	struct gating gating;
 	struct echo echo;
 	struct name_watch name_watch;
+	struct reload *reload; /* NULL: no reload by SIGHUP */
 	struct service_notify service;
 	enum daemon_phase phase;
 	uint64_t drain_began_ns;

@@ -18,6 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "src/config_load.h"
 #include "src/config_value.h"
 #include "src/doctor_print.h"
 #include "src/options.h"

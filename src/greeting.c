@@ -185,8 +185,9 @@ static void welcome(struct daemon *daemon, struct bc_conn *conn,
 	welcome.fixed.position = start.at.position;
 	welcome.fixed.sequence = start.at.sequence;
 	session->roles = hello->fixed.roles;
-	session->policy =
-		lag_choose_policy(&daemon->home, conn, hello->fixed.policy);
+	session->wish = hello->fixed.policy;
+	session->idle_ns =
+		daemon->config.idle_timeout_ms * (uint64_t)BC_NS_PER_MS;
 	session->heartbeat_ns = heartbeat_ns(daemon, hello);
 	session->span_end = start.at.position;
 	answer(daemon, conn, &welcome);

@@ -12,23 +12,17 @@ static const struct config_listen *door_of(const struct lane *lane,
 }
 
 /* Who waits for whom is not for the one that is waited for to say. */
-enum config_slow_policy lag_choose_policy(const struct lane *lane,
-					  const struct bc_conn *conn,
-					  uint16_t wish)
+enum config_slow_policy lag_policy(const struct lane *lane,
+				   const struct bc_conn *conn)
 {
 	enum config_slow_policy usual = door_of(lane, conn)->slow_policy;
+	uint16_t wish = conn->session ? conn->session->wish
+				      : (uint16_t)BCAST_WISH_DEFAULT;
 
 	if (usual == CONFIG_SLOW_BLOCK || wish == BCAST_WISH_DEFAULT)
 		return usual;
 	return wish == BCAST_WISH_SKIP ? CONFIG_SLOW_SKIP
 				       : CONFIG_SLOW_DISCONNECT;
-}
-
-enum config_slow_policy lag_policy(const struct lane *lane,
-				   const struct bc_conn *conn)
-{
-	return conn->session ? conn->session->policy
-			     : door_of(lane, conn)->slow_policy;
 }
 
 /* ---- Replay ------------------------------------------------------------ */
@@ -71,7 +65,7 @@ uint64_t lag_held(const struct lane *lane, const struct bc_conn *conn)
 bool lag_would_replay(const struct lane *lane, const struct bc_conn *conn,
 		      uint64_t position)
 {
-	return conn->session && conn->session->policy != CONFIG_SLOW_BLOCK &&
+	return conn->session && lag_policy(lane, conn) != CONFIG_SLOW_BLOCK &&
 	       lane->tail - position > lane->limits->pace_bytes;
 }
 

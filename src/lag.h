@@ -9,12 +9,10 @@
 
 #include "src/lane.h"
 
-/* lag_choose_policy - what a client's wish (enum bcast_wish) comes to. */
-enum config_slow_policy lag_choose_policy(const struct lane *lane,
-					  const struct bc_conn *conn,
-					  uint16_t wish);
-
-/* lag_policy - what happens to this receiver if it lags too far. */
+/*
+ * lag_policy - what happens to this receiver if it lags too far: as the address
+ * says, or as it has wished, where it has a say. Now: both can change.
+ */
 enum config_slow_policy lag_policy(const struct lane *lane,
 				   const struct bc_conn *conn);
 

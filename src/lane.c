@@ -53,15 +53,19 @@ void lane_arm(struct lane *lane, enum lane_timer timer, uint64_t due_ns)
 	timers_arm(&lane->timers, lane->conns.count + timer, due_ns);
 }
 
-void lane_arm_by(struct lane *lane, enum lane_timer timer, uint64_t due_ns)
-{
-	timers_arm_by(&lane->timers, lane->conns.count + timer, due_ns);
-}
-
 bool lane_is_due(const struct lane *lane, enum lane_timer timer)
 {
 	return timers_due(&lane->timers, lane->conns.count + timer) <=
 	       lane->now_ns;
+}
+
+/* One that has come wakes nobody any more: this turn is what it woke for. */
+void lane_arm_by(struct lane *lane, enum lane_timer timer, uint64_t due_ns)
+{
+	if (lane_is_due(lane, timer))
+		lane_arm(lane, timer, due_ns);
+	else
+		timers_arm_by(&lane->timers, lane->conns.count + timer, due_ns);
 }
 
 void lane_look_soon(struct lane *lane, const struct bc_conn *conn)

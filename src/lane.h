@@ -125,7 +125,7 @@ void lane_fini(struct lane *lane);
 /* lane_arm - the loop wakes by then; TIMERS_NEVER: not for this. */
 void lane_arm(struct lane *lane, enum lane_timer timer, uint64_t due_ns);
 
-/* lane_arm_by - the same, unless it wakes for this earlier anyway. */
+/* lane_arm_by - the same, unless it will wake for this earlier anyway. */
 void lane_arm_by(struct lane *lane, enum lane_timer timer, uint64_t due_ns);
 
 /* lane_is_due - has that come? Until lane_time_pass(), at the turn's end. */

@@ -11,6 +11,15 @@
  * the position it joins at; there is room for as many as the lane has slots, so
  * giving one never waits.
  *
+ * A change of the configuration (reload.c) goes the same way: each lane has a
+ * copy of its own, which only its thread writes, when `config_number` differs
+ * from the one that it has `taken`; and the daemon writes the next one only when
+ * all have taken the last. So nobody locks, and nobody reads while another one
+ * writes. (The fields that can change could be atomic words that all read; but
+ * then each use of them would have to be one, and two of them could be seen in
+ * the middle of a change.) The number is stored before the tails that the sender
+ * may reach by it, and read after them.
+ *
  * Upwards: a lane reports after each turn. The daemon may have bytes before
  * `floor` overwritten, so a lane stores it only when the sends that needed them
  * have ended, and lowers it for a newcomer *before* it counts it as `taken`;
@@ -36,6 +45,8 @@
 #include <stdint.h>
 
 #include "shm/segment.h"
+#include "src/backpressure.h"
+#include "src/config.h"
 
 #define LANE_LINE      128u /* two cache lines: they are fetched in pairs */
 #define LANE_NO_FLOOR  UINT64_MAX /* the lane needs no byte at all */
@@ -61,10 +72,13 @@ struct lane_news {
 	alignas(LANE_LINE) bc_u32 word; /* + 1 for each change of the others */
 	bc_u32 order;			/* enum lane_order */
 	bc_u32 upgrade;			/* enum lane_upgrade */
-	bc_u32 rests; /* orders to rest so far; before `upgrade` says so */
+	bc_u32 rests;	 /* orders to rest so far; before `upgrade` says so */
 	bc_u32 given_up; /* ingest_given_up(): all receivers are stalled */
 	bc_u64 tail;
 	bc_u64 leader; /* the furthest cursor over all lanes */
+	bc_u64 config_number;
+	struct config config;
+	struct backpressure_limits limits;
 };
 
 struct session;
@@ -89,9 +103,10 @@ struct lane_link {
 	bc_u64 lag_max;
 	bc_u64 taken; /* newcomers, since the start */
 	bc_u64 gone;  /* slots that were freed again */
+	bc_u64 config_taken;
 	bc_u32 stopped;
-	bc_u32 error; /* the errno that ended it; 0: none */
-	bc_u32 owed;  /* zero-copy sends that are not settled */
+	bc_u32 error;  /* the errno that ended it; 0: none */
+	bc_u32 owed;   /* zero-copy sends that are not settled */
 	bc_u32 rested; /* news.rests that it rests for, or did: while this is
 			  the last one, the daemon's thread has the lane */
 

@@ -80,7 +80,7 @@ static void tell(const struct lane_link *link)
 		;
 }
 
-static void report(struct lane_thread *self)
+void lane_thread_report(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
 	struct lane_link *link = &self->link;
@@ -140,6 +140,20 @@ static void take_newcomers(struct lane_thread *self, uint64_t given)
 	}
 }
 
+/* What was remembered of its receivers may be another one by it. */
+static void take_config(struct lane_thread *self)
+{
+	uint64_t number = get(&self->news->config_number);
+
+	if (number == get(&self->link.config_taken))
+		return;
+	self->config = self->news->config;
+	self->limits = self->news->limits;
+	progress_refresh(&self->lane);
+	lane_time_changed(&self->lane);
+	set(&self->link.config_taken, number);
+}
+
 static void take_news(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
@@ -153,6 +167,7 @@ static void take_news(struct lane_thread *self)
 	/* then the tail, which has reached the newcomers' positions */
 	given = get(&self->link.given);
 	tail = get(&self->news->tail);
+	take_config(self);
 	if (tail != lane->tail) {
 		lane->tail = tail;
 		busy_poll_extend(&lane->busy_poll, lane->now_ns);
@@ -276,7 +291,7 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 	if (!send_queue_has_ready(lane))
 		arm(self, seen);
 	pass_time(self);
-	report(self);
+	lane_thread_report(self);
 	count = bc_backend_wait(lane->backend, events, EVENTS_PER_TURN,
 				posted ? 0 : wait_ns(self), mask);
 	if (count < 0)
@@ -289,7 +304,7 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 		dispatch(self, &events[i]);
 	set_bound(self);
 	/* as early as can be: the next turn begins with sends */
-	report(self);
+	lane_thread_report(self);
 	return 0;
 }
 
@@ -329,7 +344,7 @@ static int take_events(struct lane_thread *self, const sigset_t *mask)
 static void sleep_through(struct lane_thread *self, uint32_t rests)
 {
 	zerocopy_tick(&self->lane);
-	report(self);
+	lane_thread_report(self);
 	atomic_store_explicit(&self->link.rested, rests, memory_order_release);
 	tell(&self->link);
 	while (is_to_rest(self, rests)) {
@@ -379,7 +394,7 @@ static void serve(struct lane_thread *self)
 		ret = is_to_rest(self, rests) ? rest(self, rests, &mask)
 					      : turn(self, &mask);
 	}
-	report(self);
+	lane_thread_report(self);
 	bc_backend_close(self->lane.backend);
 	self->lane.backend = NULL;
 	atomic_store_explicit(&self->link.error, (uint32_t)-ret,

@@ -71,6 +71,32 @@ void lanes_order(struct daemon *daemon, enum lane_order order)
 	ring_the_bell(daemon);
 }
 
+static bool have_taken(const struct daemon *daemon, uint64_t number)
+{
+	for (uint32_t i = 0; i < daemon->lanes.count; i++)
+		if (get(&thread_of(daemon, i)->link.config_taken) != number)
+			return false;
+	return true;
+}
+
+bool lanes_configure(struct daemon *daemon)
+{
+	struct lane_news *news = daemon->lanes.news;
+	uint64_t number;
+
+	if (daemon->lanes.count == 0)
+		return true;
+	number = get(&news->config_number);
+	if (!have_taken(daemon, number))
+		return false;
+	news->config = daemon->config;
+	news->limits = daemon->limits;
+	atomic_store_explicit(&news->config_number, number + 1,
+			      memory_order_release);
+	ring_the_bell(daemon);
+	return true;
+}
+
 static uint32_t load_of(const struct lane_link *link)
 {
 	return (uint32_t)(get(&link->given) - get(&link->gone));
@@ -321,6 +347,8 @@ static int init_lane(struct daemon *daemon, uint32_t i, uint32_t first_slot)
 	uint32_t slots = all / threads + (i < all % threads ? 1 : 0);
 
 	thread->news = daemon->lanes.news;
+	thread->config = daemon->config;
+	thread->limits = daemon->limits;
 	thread->link.floor = LANE_NO_FLOOR;
 	thread->link.leader = LANE_NO_LEADER;
 	thread->bound = daemon_tail(daemon) + daemon->limits.pace_bytes / 2;
@@ -331,8 +359,8 @@ static int init_lane(struct daemon *daemon, uint32_t i, uint32_t first_slot)
 		calloc(slots, sizeof(thread->link.newcomers[0]));
 	thread->lane = (struct lane){
 		.segment = &daemon->segment,
-		.config = &daemon->config,
-		.limits = &daemon->limits,
+		.config = &thread->config,
+		.limits = &thread->limits,
 		.counters = daemon->counters,
 		.closed_lock = &daemon->lanes.closed_lock,
 		.first_slot = first_slot,

@@ -64,6 +64,12 @@ void lanes_publish(struct daemon *daemon);
 /* lanes_note - tell them the leader and whether all are stalled; no wake. */
 void lanes_note(struct daemon *daemon, uint64_t leader);
 
+/*
+ * lanes_configure - give them a new daemon->config, and limits, of which they
+ * have copies. False: the last one is still on its way; try again.
+ */
+bool lanes_configure(struct daemon *daemon);
+
 /* lanes_order - tell them how far the end has come, if they do not know yet. */
 void lanes_order(struct daemon *daemon, enum lane_order order);
 

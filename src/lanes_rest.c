@@ -82,13 +82,24 @@ int lanes_await_rest(struct daemon *daemon, uint64_t deadline_ns)
 	return 0;
 }
 
+/*
+ * What they need of the ring has to be known before the sender is read again,
+ * and so before they come to say it themselves.
+ */
+static void report_for(struct daemon *daemon, uint32_t i)
+{
+	struct lane_thread *thread = thread_of(daemon, i);
+
+	if (!rests(daemon, i))
+		return; /* it has said so itself, and is not ours */
+	thread->bound = daemon_tail(daemon) + daemon->limits.pace_bytes / 2;
+	lane_thread_report(thread);
+}
+
 void lanes_resume(struct daemon *daemon)
 {
-	uint64_t bound = daemon_tail(daemon) + daemon->limits.pace_bytes / 2;
-
 	for (uint32_t i = 0; i < daemon->lanes.count; i++)
-		atomic_store_explicit(&thread_of(daemon, i)->link.bound, bound,
-				      memory_order_relaxed);
+		report_for(daemon, i);
 	if (daemon->lanes.count > 0)
 		atomic_store_explicit(&daemon->lanes.news->tail,
 				      daemon_tail(daemon),

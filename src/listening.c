@@ -343,6 +343,21 @@ int listening_open(struct daemon *daemon)
 	return 0;
 }
 
+void listening_retune(const struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->listener_count; i++) {
+		const struct listener *listener = &daemon->listeners[i];
+		const struct config_listen *door =
+			&daemon->config.listens[listener->door];
+
+		/* what the kernel took at the start it takes again */
+		if (!bc_sockaddr_is_unix(&listener->bound))
+			(void)bc_listener_retune(listener->fd,
+						 door->keepalive_ms,
+						 door->user_timeout_ms);
+	}
+}
+
 void listening_close(struct daemon *daemon)
 {
 	close_listeners(daemon, 0);

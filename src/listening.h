@@ -16,6 +16,12 @@
  */
 int listening_open(struct daemon *daemon);
 
+/*
+ * listening_retune - those who come in from now on have the keepalive and the
+ * user timeout that daemon->config says.
+ */
+void listening_retune(const struct daemon *daemon);
+
 /* listening_close - close them, and remove our sockets' files. Idempotent. */
 void listening_close(struct daemon *daemon);
 

@@ -276,20 +276,9 @@ void local_start(struct daemon *daemon)
 	follow_stream(daemon);
 }
 
-void local_inherit(struct daemon *daemon, uint64_t tail, uint64_t sequence)
+void local_inherit(struct daemon *daemon, const struct local *known)
 {
-	struct local *local = &daemon->local;
-	uint64_t holder = atomic_load_explicit(&lease_of(daemon)->holder,
-					       memory_order_acquire);
-
-	daemon->home.tail = tail;
-	local->sequence = sequence;
-	local->limit = atomic_load_explicit(&lease_of(daemon)->limit,
-					    memory_order_relaxed);
-	if (holder >> 56 != BC_LEASE_NODE >> 56)
-		return;
-	local->holder = holder;
-	nodes_name(daemon,
-		   (uint32_t)(holder >> BC_LEASE_SLOT_SHIFT) & 0xffffffu,
-		   local->who, sizeof(local->who));
+	daemon->local = *known;
+	daemon->local.limit = atomic_load_explicit(&lease_of(daemon)->limit,
+						   memory_order_relaxed);
 }

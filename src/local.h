@@ -16,11 +16,10 @@
 void local_start(struct daemon *daemon);
 
 /*
- * local_inherit - instead of that, after a hot upgrade: the daemon before us
- * has sent up to `tail`, where record `sequence` begins, and what it told the
- * publisher holds.
+ * local_inherit - instead of that, after a hot upgrade: what the daemon before
+ * us knew of the publisher; and how far it was told to go holds.
  */
-void local_inherit(struct daemon *daemon, uint64_t tail, uint64_t sequence);
+void local_inherit(struct daemon *daemon, const struct local *known);
 
 /*
  * local_admit - a receiver is about to join at the tail: hold the publisher to

@@ -34,12 +34,17 @@ void log_open(enum log_level level)
 	atomic_store_explicit(&state.level, level, memory_order_relaxed);
 }
 
+void log_limit(uint32_t rate)
+{
+	atomic_store_explicit(&state.rate.limit, rate, memory_order_relaxed);
+}
+
 int log_start(const struct log_options *options)
 {
 	int ret;
 
 	log_open(options->level);
-	state.rate.limit = options->rate;
+	log_limit(options->rate);
 	ret = log_thread_start(options, &state.rate);
 	atomic_store_explicit(&state.threaded, ret == 0, memory_order_release);
 	return ret;
@@ -51,7 +56,7 @@ void log_stop(void)
 				      memory_order_acq_rel))
 		return;
 	log_thread_stop();
-	state.rate.limit = 0;
+	log_limit(0);
 }
 
 void log_reopen(void)
@@ -98,7 +103,7 @@ static bool is_wanted(enum log_level level, const char *event)
 
 	if (level > atomic_load_explicit(&state.level, memory_order_relaxed))
 		return false;
-	if (state.rate.limit == 0)
+	if (atomic_load_explicit(&state.rate.limit, memory_order_relaxed) == 0)
 		return true;
 	verdict = log_rate_ask(&state.rate, level, event,
 			       bc_realtime_ns() / (uint64_t)BC_NS_PER_S);

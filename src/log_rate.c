@@ -62,11 +62,13 @@ enum log_rate_verdict log_rate_ask(struct log_rate *rate, enum log_level level,
 				   const char *event, uint64_t now_s)
 {
 	struct log_rate_event *entry;
+	uint32_t limit =
+		atomic_load_explicit(&rate->limit, memory_order_relaxed);
 
-	if (rate->limit == 0 || level == LOG_LEVEL_ERROR)
+	if (limit == 0 || level == LOG_LEVEL_ERROR)
 		return LOG_RATE_WRITE;
 	entry = find(rate, event);
-	if (!entry || admit(entry, rate->limit, (uint32_t)now_s))
+	if (!entry || admit(entry, limit, (uint32_t)now_s))
 		return LOG_RATE_WRITE;
 	atomic_store_explicit(&entry->level, level, memory_order_relaxed);
 	if (atomic_fetch_add_explicit(&entry->left_out, 1,

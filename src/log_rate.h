@@ -30,7 +30,7 @@ struct log_rate_event {
 
 /* Zeroed, and with a limit, it is ready. */
 struct log_rate {
-	uint32_t limit;		  /* lines a second and event; 0: none */
+	_Atomic uint32_t limit;	  /* lines a second and event; 0: none */
 	_Atomic uint32_t pending; /* events that left_out is not 0 of, about */
 	struct log_rate_event events[LOG_RATE_EVENTS];
 };

@@ -35,6 +35,7 @@
 #include "src/post.h"
 #include "src/publishing.h"
 #include "src/receivers.h"
+#include "src/reload.h"
 #include "src/roles.h"
 #include "src/send_queue.h"
 #include "src/signals.h"
@@ -227,8 +228,10 @@ static int turn(struct daemon *daemon)
 	local_pace(daemon);
 	ingest_release(daemon);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);
-	if (lane_time_pass(&daemon->home))
+	if (lane_time_pass(&daemon->home)) {
 		tick(daemon);
+		reload_tick(daemon);
+	}
 	drain_step(daemon, signals_take());
 	lanes_arm(daemon);
 	post_arm(daemon);

@@ -6,10 +6,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "src/config.h"
+#include "src/config_load.h"
 #include "src/last_words.h"
 #include "src/log.h"
 #include "src/loop.h"
+#include "src/reload.h"
 #include "src/signals.h"
 #include "src/start.h"
 
@@ -45,7 +46,8 @@ static int start_log(const struct config *config)
 	return EX_OSERR;
 }
 
-static int serve(const struct config *config)
+static int serve(const struct config *config, struct settings *settings,
+		 int argc, char *argv[])
 {
 	static struct daemon daemon;
 	int ret;
@@ -55,30 +57,44 @@ static int serve(const struct config *config)
 
 	if (ret != 0)
 		return ret;
+	reload_open(&daemon, settings, argc, argv);
 	ret = loop_run(&daemon);
 	/* all of it belongs to another process now: upgrade.h */
 	if (daemon.phase == DAEMON_GIVEN)
 		return ret;
+	reload_close(&daemon);
 	daemon_stop(&daemon);
 	log_event(LOG_LEVEL_INFO, "stopped", "name=%s", config->name);
 	return ret;
 }
 
+static int run(const struct config *config, struct settings *settings, int argc,
+	       char *argv[])
+{
+	int ret;
+
+	signals_open();
+	ret = start_log(config);
+	if (ret == 0)
+		ret = serve(config, settings, argc, argv);
+	log_stop();
+	return ret;
+}
+
 int main(int argc, char *argv[])
 {
+	static struct settings settings;
 	struct config config;
 	int ret;
 
 	keep_standard_descriptors();
-	ret = config_parse(&config, argc, argv, stdout, stderr);
+	ret = config_load(&config, &settings, argc, argv, stdout, stderr);
 	if (ret == CONFIG_DONE)
-		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
-	if (ret != CONFIG_RUN)
-		return config_exit_code(ret);
-	signals_open();
-	ret = start_log(&config);
-	if (ret == 0)
-		ret = serve(&config);
-	log_stop();
+		ret = fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	else if (ret != CONFIG_RUN)
+		ret = config_exit_code(ret);
+	else
+		ret = run(&config, &settings, argc, argv);
+	settings_fini(&settings);
 	return ret;
 }

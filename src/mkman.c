@@ -77,6 +77,8 @@ static void put_row(FILE *out, const struct option_row *row)
 		put_text(out, row->preset);
 		(void)fputs(".\n", out);
 	}
+	if (options_is_live(row))
+		(void)fputs("Applied by SIGHUP.\n", out);
 }
 
 static void put_line(FILE *out, const char *line)

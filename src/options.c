@@ -45,6 +45,35 @@ const struct option_row options_table[OPTIONS_COUNT] = {
 #include "src/options.def"
 };
 
+/*
+ * What can change while the daemon runs. Whoever adds one here sees to it that
+ * its field is looked at when it is needed, through the daemon's or the lane's
+ * config, and not kept elsewhere; or that reload.c puts it there.
+ */
+#define LIVE(field_) offsetof(struct config, field_)
+static const size_t live_fields[] = {
+	LIVE(max_receivers),
+	LIVE(reassign),
+	LIVE(slow_policy),
+	LIVE(max_lag_bytes),
+	LIVE(send_timeout_ms),
+	LIVE(drain_timeout_ms),
+	LIVE(hello_timeout_ms),
+	LIVE(heartbeat_ms),
+	LIVE(idle_timeout_ms),
+	LIVE(echo_mode),
+	LIVE(echo_batch_delay_us),
+	LIVE(echo_max_bytes),
+	LIVE(echo_budget_bytes),
+	LIVE(keepalive_ms),
+	LIVE(user_timeout_ms),
+	LIVE(log_level),
+	LIVE(log_rate),
+	LIVE(rates[CONFIG_RATE_INGEST]),
+	LIVE(rates[CONFIG_RATE_RECORDS]),
+	LIVE(rates[CONFIG_RATE_EGRESS]),
+};
+
 bool options_is_address(const struct option_row *row)
 {
 	return row->kind == OPTION_LISTEN || row->kind == OPTION_INGEST ||
@@ -55,6 +84,17 @@ bool options_is_address(const struct option_row *row)
 bool options_has_value(const struct option_row *row)
 {
 	return row->kind != OPTION_HEADING && row->argument != NULL;
+}
+
+bool options_is_live(const struct option_row *row)
+{
+	if (!options_has_value(row))
+		return false;
+	for (size_t i = 0; i < sizeof(live_fields) / sizeof(live_fields[0]);
+	     i++)
+		if (live_fields[i] == row->field)
+			return true;
+	return false;
 }
 
 const struct option_row *options_find(const char *name)
@@ -389,8 +429,9 @@ static void print_example(FILE *out, const struct option_row *row)
 
 	if (told)
 		options_allowed(row, allowed, sizeof(allowed));
-	(void)snprintf(text, sizeof(text), "%s%s%s%s", row->help,
-		       told ? " Allowed: " : "", allowed, told ? "." : "");
+	(void)snprintf(text, sizeof(text), "%s%s%s%s%s", row->help,
+		       told ? " Allowed: " : "", allowed, told ? "." : "",
+		       options_is_live(row) ? " Applied by SIGHUP." : "");
 	(void)fputc('\n', out);
 	print_comment(out, text);
 	(void)fprintf(out, "#%s =%s%s\n", row->name,

@@ -97,6 +97,12 @@ bool options_is_address(const struct option_row *row);
 /* options_has_value - is it an option, and one with a value? */
 bool options_has_value(const struct option_row *row);
 
+/*
+ * options_is_live - can it change while the daemon runs? An address never does,
+ * but some of what stands behind it: see config_listen.h.
+ */
+bool options_is_live(const struct option_row *row);
+
 /* options_find - the row of this name, without dashes; NULL: there is none. */
 const struct option_row *options_find(const char *name);
 

@@ -28,11 +28,15 @@ static bool has_memory(int node)
 	       numa_node_size64(node, NULL) > 0;
 }
 
+bool placement_is_possible(int node)
+{
+	/* any; or the one that is always there */
+	return node <= 0 || (numa_available() >= 0 && has_memory(node));
+}
+
 int placement_check(int node)
 {
-	if (node <= 0)
-		return 0; /* any; or the one that is always there */
-	if (numa_available() >= 0 && has_memory(node))
+	if (placement_is_possible(node))
 		return 0;
 	log_event(
 		LOG_LEVEL_ERROR, "start_failed",

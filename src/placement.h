@@ -20,9 +20,12 @@ struct placement {
 	unsigned long old_nodes[16];
 };
 
+/* placement_is_possible - does this machine have that node, with memory? */
+bool placement_is_possible(int node);
+
 /*
- * placement_check - does this machine have that node, with memory? -1 is any.
- * Returns 0, or an exit code of sysexits.h after logging why not.
+ * placement_check - the same, for the daemon: -1 is any. Returns 0, or an exit
+ * code of sysexits.h after logging why not.
  */
 int placement_check(int node);
 

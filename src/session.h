@@ -47,6 +47,7 @@ struct session {
 	struct outbox outbox;
 	struct bc_packet_stream in;
 	uint64_t heartbeat_ns; /* we are silent for no longer */
+	uint64_t idle_ns;      /* nor is it; both as its WELCOME says */
 	uint64_t heard_ns;     /* when something came; as the lane's clock */
 	uint64_t spoke_ns;     /* when something was sent */
 	uint64_t leave_by_ns;  /* LEAVING: with or without the last words */
@@ -64,7 +65,7 @@ struct session {
 
 	/* a subscriber: where the span ends that is being sent */
 	uint64_t span_end;
-	enum config_slow_policy policy;
+	uint16_t wish;		  /* enum bcast_wish: see lag.h */
 	uint64_t replay_since_ns; /* lag.h; 0: it never did replay */
 	bool replays;
 	bool skips; /* skip.h: from there on, until it lands */

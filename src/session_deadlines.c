@@ -17,15 +17,11 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t silent_until(const struct session *session, uint32_t ms)
-{
-	return session->heard_ns + ms * (uint64_t)BC_NS_PER_MS;
-}
-
 static uint64_t greet(struct lane *lane, struct bc_conn *conn)
 {
 	uint64_t until_ns =
-		silent_until(conn->session, lane->config->hello_timeout_ms);
+		conn->session->heard_ns +
+		lane->config->hello_timeout_ms * (uint64_t)BC_NS_PER_MS;
 
 	if (lane->now_ns < until_ns)
 		return until_ns;
@@ -45,8 +41,7 @@ static uint64_t land(struct lane *lane, struct bc_conn *conn)
 
 static uint64_t serve(struct lane *lane, struct bc_conn *conn)
 {
-	uint64_t until_ns =
-		silent_until(conn->session, lane->config->idle_timeout_ms);
+	uint64_t until_ns = conn->session->heard_ns + conn->session->idle_ns;
 
 	if (lane->now_ns >= until_ns) {
 		session_reject(lane, conn, BCAST_REJECT_TIMEOUT,

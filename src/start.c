@@ -95,25 +95,14 @@ static int open_backend(struct daemon *daemon)
 	return EX_OSERR;
 }
 
-/* Of all addresses where receivers come in. */
-static uint64_t least_lag(const struct config *config)
-{
-	uint64_t least = UINT64_MAX;
-
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config_role_receives(config->listens[i].role) &&
-		    config->listens[i].max_lag_bytes < least)
-			least = config->listens[i].max_lag_bytes;
-	return least == UINT64_MAX ? config->max_lag_bytes : least;
-}
-
 static int init_parts(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
-	uint64_t read_bytes = config_read_bytes(config->ring_size_bytes);
 
-	daemon->limits = backpressure_limits(config->ring_size_bytes,
-					     read_bytes, least_lag(config));
+	daemon->limits =
+		backpressure_limits(config->ring_size_bytes,
+				    config_read_bytes(config->ring_size_bytes),
+				    config_least_lag(config));
 	daemon->home.daemon = daemon;
 	daemon->home.left = roles_left;
 	daemon->home.segment = &daemon->segment;
@@ -163,7 +152,7 @@ static const char *own_options(const struct daemon *daemon,
 	return text;
 }
 
-static void state_facts(struct daemon *daemon)
+void daemon_state_facts(struct daemon *daemon)
 {
 	struct bc_segment *segment = &daemon->segment;
 	char key[32], value[256], own[96];
@@ -206,7 +195,7 @@ static void announce_listener(const struct daemon *daemon,
 
 static void announce(struct daemon *daemon)
 {
-	state_facts(daemon);
+	daemon_state_facts(daemon);
 	bc_segment_set_state(&daemon->segment, BC_STATE_LIVE);
 	memory_report(daemon);
 	if (daemon->backend_why[0])

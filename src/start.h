@@ -14,6 +14,12 @@
  */
 int daemon_start(struct daemon *daemon, const struct config *config);
 
+/*
+ * daemon_state_facts - say in the segment what holds; again after a change of
+ * the configuration.
+ */
+void daemon_state_facts(struct daemon *daemon);
+
 /* daemon_stop - close, announce the end, unlink. Safe after a failed start. */
 void daemon_stop(struct daemon *daemon);
 

@@ -41,6 +41,4 @@ void tick(struct daemon *daemon)
 	name_watch_tick(daemon);
 	service_notify_tick(daemon);
 	signals_poll();
-	if (signals_take_hangup())
-		log_reopen();
 }

@@ -121,8 +121,14 @@ static int hear_one(int socket_fd, struct upgrade_message *message)
 	unsigned char bytes[UPGRADE_MESSAGE_MAX];
 	int ret = bc_fd_pass_receive(socket_fd, bytes, sizeof(bytes),
 				     message->fds, &message->fd_count);
-	size_t size = (size_t)ret;
+	size_t size;
 
+	/* closed without having read all that we said: its last word is behind
+	 * that error */
+	if (ret == -ECONNRESET)
+		ret = bc_fd_pass_receive(socket_fd, bytes, sizeof(bytes),
+					 message->fds, &message->fd_count);
+	size = (size_t)ret;
 	if (ret <= 0)
 		return ret == 0 || ret == -ECONNRESET ? -EPIPE : ret;
 	ret = upgrade_wire_check(bytes, size, &message->head);

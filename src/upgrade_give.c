@@ -11,6 +11,7 @@
  * the new one has opened its files just now.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -114,12 +115,37 @@ static void take_in(struct daemon *daemon, int fd)
 	(void)close(fd);
 }
 
+/* Has it hung up, without our having heard of it yet? */
+static bool is_gone(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&poll_fd, 1, 0) == 1 &&
+	       (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* Whoever has gone is in nobody's way. */
+static void make_way(struct daemon *daemon)
+{
+	const struct upgrade *upgrade = daemon->upgrade;
+
+	if (upgrade->taker_fd >= 0 && !upgrade->taker_dropped &&
+	    is_gone(upgrade->taker_fd))
+		fail(daemon, "it has gone", "see what it said");
+}
+
 static void accept_all(struct daemon *daemon)
 {
-	for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-		int fd = accept4(daemon->upgrade->control_fd, NULL, NULL,
-				 SOCK_CLOEXEC | SOCK_NONBLOCK);
+	const struct upgrade *upgrade = daemon->upgrade;
 
+	for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
+		int fd;
+
+		make_way(daemon);
+		if (upgrade->taker_dropped)
+			return; /* with the next look its place is free */
+		fd = accept4(upgrade->control_fd, NULL, NULL,
+			     SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			return;
 		take_in(daemon, fd);

@@ -96,9 +96,10 @@ static void pack_session(struct packing *packing, const struct session *session)
 	wire->flags |= session->skips ? UPGRADE_SKIPS : 0;
 	wire->session_state = session->state;
 	wire->roles = session->roles;
-	wire->policy = session->policy;
+	wire->wish = session->wish;
 	wire->leave_reason = session->leave_reason;
 	wire->heartbeat_ns = session->heartbeat_ns;
+	wire->idle_ns = session->idle_ns;
 	wire->leave_by_ns = session->leave_by_ns;
 	wire->span_end = session->span_end;
 	wire->replay_since_ns = session->replay_since_ns;
@@ -189,8 +190,12 @@ int upgrade_state_pack(const struct daemon *daemon, uint64_t stopped_ns,
 		.stopped_ns = stopped_ns,
 		.has_lease = daemon->ingest.has_lease,
 		.unread = daemon->publishing.unread,
+		.holder = daemon->local.holder,
 	};
 
+	_Static_assert(sizeof(stream.who) == sizeof(daemon->local.who),
+		       "a node's id fits");
+	memcpy(stream.who, daemon->local.who, sizeof(stream.who));
 	*packed = (struct upgrade_packed){.left_behind = daemon->echo.used};
 	for (uint32_t i = 0; i < daemon->lanes.count; i++)
 		most += lanes_lane(daemon, i)->conns.used;

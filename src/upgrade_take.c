@@ -696,10 +696,16 @@ static void gauge(struct daemon *daemon, const struct taking *taking)
 static void become_owner(struct daemon *daemon, struct taking *taking)
 {
 	const struct upgrade_stream_wire *stream = &taking->stream;
+	struct local known = {
+		.holder = stream->holder,
+		.sequence = stream->sequence,
+	};
 
 	bc_segment_become_owner(&daemon->segment, daemon->config.max_receivers,
 				stream->closed_count);
-	local_inherit(daemon, stream->tail, stream->sequence);
+	memcpy(known.who, stream->who, sizeof(known.who));
+	local_inherit(daemon, &known);
+	daemon->home.tail = stream->tail;
 	show_all(daemon, taking);
 	gauge(daemon, taking);
 	make_all_blocking(daemon, taking);

@@ -250,9 +250,10 @@ static void fill_session(const struct unpacking *it, struct session *session)
 
 	session->state = (enum session_state)wire->session_state;
 	session->roles = wire->roles;
-	session->policy = (enum config_slow_policy)wire->policy;
+	session->wish = (uint16_t)wire->wish;
 	session->leave_reason = wire->leave_reason;
 	session->heartbeat_ns = wire->heartbeat_ns;
+	session->idle_ns = wire->idle_ns;
 	session->leave_by_ns = wire->leave_by_ns;
 	session->span_end = wire->span_end;
 	session->skips = has(it, UPGRADE_SKIPS);

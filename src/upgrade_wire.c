@@ -21,8 +21,8 @@
 
 _Static_assert(sizeof(struct upgrade_head_wire) == 16, "no padding");
 _Static_assert(sizeof(struct upgrade_listener_wire) == 280, "no padding");
-_Static_assert(sizeof(struct upgrade_stream_wire) == 80, "no padding");
-_Static_assert(sizeof(struct upgrade_conn_wire) == 296, "no padding");
+_Static_assert(sizeof(struct upgrade_stream_wire) == 152, "no padding");
+_Static_assert(sizeof(struct upgrade_conn_wire) == 304, "no padding");
 
 /* ---- Messages ---------------------------------------------------------- */
 
@@ -149,7 +149,8 @@ int upgrade_reader_open(struct upgrade_reader *reader,
 	    head.conn_size != sizeof(struct upgrade_conn_wire))
 		return BCAST_EVERSION;
 	if (head.size != size || head.has_lease > 1 || head.unread > 1 ||
-	    head.direct_have > INT64_MAX || head.tail > INT64_MAX)
+	    head.direct_have > INT64_MAX || head.tail > INT64_MAX ||
+	    memchr(head.who, 0, sizeof(head.who)) == NULL)
 		return -EPROTO;
 	*reader = (struct upgrade_reader){
 		.bytes = bytes,
@@ -167,7 +168,7 @@ static bool is_session(const struct upgrade_conn_wire *conn)
 		return (conn->flags & ~(UPGRADE_HALF_CLOSED | UPGRADE_OVERDUE |
 					UPGRADE_COPIED)) == 0;
 	return conn->session_state <= SESSION_LEAVING &&
-	       conn->policy <= CONFIG_SLOW_SKIP && conn->line == 0;
+	       conn->wish <= UINT16_MAX && conn->line == 0;
 }
 
 static bool is_role(const struct upgrade_conn_wire *conn)

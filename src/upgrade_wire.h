@@ -89,6 +89,9 @@ struct upgrade_stream_wire {
 	uint32_t left_behind; /* those that are not among them */
 	uint32_t has_lease;
 	uint32_t unread; /* publishing.unread */
+	uint64_t
+		holder; /* the local publisher that it knows of; and who it is */
+	char who[BC_NAME];
 };
 
 /* What a connection may bring of bytes. */
@@ -122,6 +125,7 @@ struct upgrade_conn_wire {
 	uint64_t connected_realtime_ns;
 	uint64_t owed_since_ns;
 	uint64_t heartbeat_ns;
+	uint64_t idle_ns;
 	uint64_t leave_by_ns;
 	uint64_t span_end;
 	uint64_t replay_since_ns;
@@ -140,7 +144,7 @@ struct upgrade_conn_wire {
 	uint32_t line;	/* a sender: its place in line, from 1 */
 	uint32_t session_state;
 	uint32_t roles;
-	uint32_t policy;
+	uint32_t wish;
 	uint32_t leave_reason;
 	uint32_t publisher_slot;
 	uint32_t publisher_order; /* among those that publish */

@@ -57,6 +57,18 @@ static bool runs(const struct bcast_stream_info *s)
 
 /* ---- The first screen -------------------------------------------------- */
 
+static void print_death(const struct shmstat *stat)
+{
+	const struct bcast_stream_info *s = &stat->stream;
+
+	printf("dead: daemon died, heartbeat %s ago\n",
+	       DURATION(s->heartbeat_age_ns));
+	if (s->fatal_incarnation != s->incarnation)
+		return;
+	label(stat, "fault");
+	printf("signal %" PRIu32 ", %s\n", s->fatal_signal, s->fatal_text);
+}
+
 static void print_state(const struct shmstat *stat)
 {
 	const struct bcast_stream_info *s = &stat->stream;
@@ -64,8 +76,7 @@ static void print_state(const struct shmstat *stat)
 
 	label(stat, "state");
 	if (strcmp(state, "dead") == 0)
-		printf("dead: daemon died, heartbeat %s ago\n",
-		       DURATION(s->heartbeat_age_ns));
+		print_death(stat);
 	else if (strcmp(state, "stuck") == 0)
 		printf("stuck: daemon is alive, but heartbeat %s ago\n",
 		       DURATION(s->heartbeat_age_ns));

@@ -59,7 +59,11 @@ static void compare_state(struct watch *watch)
 		     now->owner_pid, now->incarnation);
 	if (strcmp(state, before) == 0)
 		return;
-	if (is_dead)
+	if (is_dead && now->fatal_incarnation == now->incarnation)
+		tell(watch, watch->dead_since_ns, WATCH_BAD,
+		     "daemon %" PRIu32 " died: signal %" PRIu32 ", %s",
+		     now->owner_pid, now->fatal_signal, now->fatal_text);
+	else if (is_dead)
 		tell(watch, watch->dead_since_ns, WATCH_BAD,
 		     "daemon %" PRIu32 " died", now->owner_pid);
 	else

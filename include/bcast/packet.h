@@ -63,6 +63,10 @@
  * stands after a record, is where another connection, or a reader in shared
  * memory, goes on.
  *
+ * TOO SLOW. A subscriber that lags beyond --max-lag is skipped, which a GAP
+ * tells, or its connection is reset. It gets no REJECT then: it stands in the
+ * middle of a record, behind all that it has not read. It goes on where it was.
+ *
  * PUBLISHING. A publisher draws a random publisher_id once, and numbers its
  * records 1, 2, 3 ... in `sequence`; type DATA, source 0, timestamp_ns 0 to be
  * stamped. The stream's own number, source and time are put in their place.
@@ -292,7 +296,7 @@ enum bcast_reject_code {
 	BCAST_REJECT_CHECKSUM = 13, /* crc32c is not that of the payload */
 	BCAST_REJECT_SIZE = 14,	    /* larger than a record may be */
 	BCAST_REJECT_REPLACED = 15, /* the same publisher_id came again */
-	BCAST_REJECT_SLOW = 16,	    /* lagged beyond --max-lag */
+	BCAST_REJECT_SLOW = 16,	    /* does not take its RESULTs */
 };
 
 /* REJECT: this, then a text of one line for a person. The sender closes. */

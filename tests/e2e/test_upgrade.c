@@ -367,6 +367,7 @@ static void addresses_may_be_others(void **state)
 	crowd_send_from(&crowd, "any");
 	(void)crowd_receive(&crowd);
 	upgrade(more, saturate);
+	daemon_fixture_await_log(daemon_now, "info listening ", 2);
 	assert_int_equal(daemon_fixture_port(daemon_now, "any"), port);
 	(void)crowd_adopt(
 		&crowd,
@@ -400,6 +401,7 @@ static void local_publisher_and_its_readers_go_on(void **state)
 	assert_int_equal(publishing_try(&publishing), 0);
 	(void)takers_receive(&takers, 0);
 	(void)takers_read_local(&takers);
+	daemon_fixture_await(daemon_now, "nodes_joined", 1);
 	for (unsigned i = 0; i < 3; i++) {
 		for (unsigned j = 0; j < 100; j++) {
 			assert_int_equal(publishing_one(&publishing), 0);

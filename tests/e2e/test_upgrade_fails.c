@@ -146,6 +146,9 @@ static int hear(int fd)
 		saturate();
 	}
 	size = bc_fd_pass_receive(fd, bytes, sizeof(bytes), fds, &count);
+	if (size == -ECONNRESET) /* what it said last is behind that */
+		size = bc_fd_pass_receive(fd, bytes, sizeof(bytes), fds,
+					  &count);
 	while (size > 0 && count > 0)
 		(void)close(fds[--count]);
 	if (size <= 0)

@@ -53,6 +53,7 @@ void upgrade_stage_take(const char *const options[], void (*move)(void))
 		fail_msg("no upgrade; the new one:\n%s\nthe old one:\n%s",
 			 next->log, daemon_fixture_log(old));
 	daemon_now = next;
+	daemon_fixture_await_log(next, "info listening ", 1);
 	assert_int_equal(daemon_fixture_wait(old), 0);
 	assert_int_equal(daemon_fixture_logged(old, "error "), 0);
 	assert_int_equal(daemon_fixture_logged(old, "info upgrade_given "), 1);

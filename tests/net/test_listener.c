@@ -32,7 +32,25 @@ static uint16_t port_of(const struct sockaddr_storage *address)
 		((const struct sockaddr_in *)(const void *)address)->sin_port);
 }
 
-/* Open a listener, connect to it, and accept: fds[0] accepted, [1] ours. */
+/* Connect to a listener, and accept: fds[0] accepted, [1] ours. */
+static void connect_pair(int listener, int fds[2])
+{
+	struct bc_sockaddr address = loopback(0);
+	struct sockaddr_storage bound;
+	socklen_t length = sizeof(bound);
+
+	assert_int_equal(
+		getsockname(listener, (struct sockaddr *)&bound, &length), 0);
+	address = loopback(port_of(&bound));
+	fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fds[1], (struct sockaddr *)&address.storage,
+				 address.length),
+			 0);
+	fds[0] = accept(listener, NULL, NULL);
+	assert_true(fds[0] >= 0);
+}
+
+/* The same with a listener of its own. */
 static int open_pair(const struct bc_listener_options *options, int fds[2])
 {
 	struct bc_sockaddr address = loopback(0);
@@ -41,13 +59,7 @@ static int open_pair(const struct bc_listener_options *options, int fds[2])
 
 	if (listener < 0)
 		return listener;
-	address = loopback(port_of(&bound));
-	fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(fds[1], (struct sockaddr *)&address.storage,
-				 address.length),
-			 0);
-	fds[0] = accept(listener, NULL, NULL);
-	assert_true(fds[0] >= 0);
+	connect_pair(listener, fds);
 	(void)close(listener);
 	return 0;
 }
@@ -189,6 +201,28 @@ static void accepted_inherit_other_times(void **state)
 	close_pair(fds);
 }
 
+static void times_can_change_later(void **state)
+{
+	struct bc_sockaddr address = loopback(0);
+	struct sockaddr_storage bound;
+	int listener = bc_listener_open(&address, &plain, &bound);
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(bc_listener_retune(listener, 9000, 7000), 0);
+	connect_pair(listener, fds);
+	assert_int_equal(get(fds[0], SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(get(fds[0], IPPROTO_TCP, TCP_KEEPIDLE), 9);
+	assert_int_equal(get(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 7000);
+	close_pair(fds);
+	assert_int_equal(bc_listener_retune(listener, 0, 0), 0);
+	connect_pair(listener, fds);
+	assert_int_equal(get(fds[0], SOL_SOCKET, SO_KEEPALIVE), 0);
+	assert_int_equal(get(fds[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	close_pair(fds);
+	(void)close(listener);
+}
+
 static void accepted_inherit_buffers(void **state)
 {
 	const struct bc_listener_options options = {
@@ -243,6 +277,7 @@ int main(void)
 		cmocka_unit_test(address_of_another_machine_is_refused),
 		cmocka_unit_test(accepted_inherit_nodelay_and_keepalive),
 		cmocka_unit_test(accepted_inherit_other_times),
+		cmocka_unit_test(times_can_change_later),
 		cmocka_unit_test(accepted_inherit_buffers),
 		cmocka_unit_test(accepted_inherit_congestion_control),
 		cmocka_unit_test(unknown_congestion_control_is_refused),

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "src/config.h"
+#include "src/config_load.h"
 
 #define STAGE_WORDS_MAX 32
 

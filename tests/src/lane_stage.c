@@ -26,7 +26,6 @@ int lane_stage_open(void **state)
 		.listen_count = 1,
 		.listens[0].max_lag_bytes = TEST_CAPACITY / 2,
 		.hello_timeout_ms = STAGE_HELLO_MS,
-		.idle_timeout_ms = STAGE_IDLE_MS,
 	};
 	limits = backpressure_limits(TEST_CAPACITY, 4096, TEST_CAPACITY / 2);
 	if (test_stream_open(&stream_, test_name()) < 0)
@@ -86,6 +85,7 @@ struct bc_conn *lane_stage_client(enum session_state state)
 	assert_int_equal(session_open(&lane_, conn), 0);
 	conn->session->state = state;
 	conn->session->heartbeat_ns = STAGE_HEARTBEAT_MS * MS;
+	conn->session->idle_ns = STAGE_IDLE_MS * MS;
 	return conn;
 }
 

@@ -76,14 +76,43 @@ static void each_cause_without_io_uring_has_its_cure(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		check_io_uring_judge(
-			&(struct check_io_uring_facts){-EPERM, "that is why",
-						       (int)rows[i].cause},
+			&(struct check_io_uring_facts){
+				.error = -EPERM,
+				.why = "that is why",
+				.cause = (int)rows[i].cause},
 			&result);
 		assert_string_equal(result.found, "that is why");
 		assert_is(CHECK_WARN, rows[i].fix);
 	}
-	check_io_uring_judge(&(struct check_io_uring_facts){0, "", 0}, &result);
+	check_io_uring_judge(&(struct check_io_uring_facts){.why = ""},
+			     &result);
 	assert_is(CHECK_OK, "");
+}
+
+static void what_was_insisted_on_and_cannot_be_had_fails(void **state)
+{
+	struct check_processors_facts facts = {
+		.online = 8, .usable = 2, .barred = true};
+
+	(void)state;
+	check_io_uring_judge(
+		&(struct check_io_uring_facts){.error = -EPERM,
+					       .why = "that is why",
+					       .cause = BC_URING_SYSCTL,
+					       .wanted =
+						       CONFIG_BACKEND_IO_URING},
+		&result);
+	assert_is(CHECK_FAIL, "sysctl");
+	check_zerocopy_judge(CONFIG_ZEROCOPY_AUTO, 0, "", &result);
+	assert_is(CHECK_OK, "");
+	check_zerocopy_judge(CONFIG_ZEROCOPY_AUTO, -EINVAL, "why", &result);
+	assert_is(CHECK_WARN, "");
+	check_zerocopy_judge(CONFIG_ZEROCOPY_ON, -EINVAL, "why", &result);
+	assert_is(CHECK_FAIL, "");
+	check_zerocopy_judge(CONFIG_ZEROCOPY_OFF, 0, "", &result);
+	assert_is(CHECK_OK, "");
+	check_processors_judge(&facts, &result);
+	assert_is(CHECK_FAIL, "nproc");
 }
 
 static void missing_call_of_the_greatest_consequence_is_told(void **state)
@@ -139,7 +168,7 @@ static void clock_of_another_namespace_is_warned_of(void **state)
 
 static void one_cpu_is_no_harm_but_with_busy_polling(void **state)
 {
-	struct check_processors_facts facts = {8, 2, true};
+	struct check_processors_facts facts = {8, 2, true, false};
 
 	(void)state;
 	check_processors_judge(&facts, &result);
@@ -175,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(kernel_is_judged_by_its_release),
 		TEST(each_cause_without_io_uring_has_its_cure),
+		TEST(what_was_insisted_on_and_cannot_be_had_fails),
 		TEST(missing_call_of_the_greatest_consequence_is_told),
 		TEST(slow_clock_is_warned_of),
 		TEST(clock_of_another_namespace_is_warned_of),

@@ -3,7 +3,7 @@
  * test_config.c - the command line: defaults, each option at its edges, and
  * one telling line for everything that is wrong.
  */
-#include "src/config.h"
+#include "src/config_load.h"
 #include "src/options.h"
 
 #include <errno.h>

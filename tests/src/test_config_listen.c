@@ -4,7 +4,7 @@
  * edges, defaults from the daemon's own, and one telling line for the rest.
  */
 #include "src/bucket.h"
-#include "src/config.h"
+#include "src/config_load.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -181,6 +181,26 @@ static void timer_of_a_slot_that_is_free_does_nothing(void **state)
 	assert_true(next() == TIMERS_NEVER);
 }
 
+/* In the turn that it woke for, somebody else has to wait for longer. */
+static void wake_that_has_come_gives_way_to_the_next(void **state)
+{
+	(void)state;
+	lane_arm_by(&lane_, LANE_READ, STAGE_BEGIN + 100);
+	lane_arm_by(&lane_, LANE_READ, STAGE_BEGIN + 300);
+	lane_arm_by(&lane_, LANE_READ, STAGE_BEGIN + 200);
+	assert_int_equal(next(), 100);
+
+	lane_stage_at(99);
+	assert_false(lane_is_due(&lane_, LANE_READ));
+	lane_arm_by(&lane_, LANE_READ, STAGE_BEGIN + 300);
+	assert_int_equal(next(), 100);
+	lane_stage_at(100);
+	assert_true(lane_is_due(&lane_, LANE_READ));
+	lane_arm_by(&lane_, LANE_READ, STAGE_BEGIN + 300);
+	assert_false(pass_at(100));
+	assert_int_equal(next(), 300);
+}
+
 /* As SIGHUP may do it. */
 static void timeout_that_gets_shorter_holds_for_all(void **state)
 {
@@ -240,6 +260,7 @@ int main(void)
 		TEST(clock_that_jumps_by_hours_does_not_ring_twice),
 		TEST(silent_client_is_told_and_then_closed),
 		TEST(timer_of_a_slot_that_is_free_does_nothing),
+		TEST(wake_that_has_come_gives_way_to_the_next),
 		TEST(timeout_that_gets_shorter_holds_for_all),
 		TEST(ticks_are_ten_a_second_whatever_the_clock_does),
 	};

@@ -93,7 +93,7 @@ static const struct upgrade_conn_wire client = {
 	.flags = UPGRADE_SESSION,
 	.role = BCAST_ROLE_CLIENT,
 	.session_state = SESSION_SERVING,
-	.policy = CONFIG_SLOW_SKIP,
+	.wish = UINT16_MAX,
 	.parts = {[UPGRADE_PART_WAITING] = 3, [UPGRADE_PART_KEY] = 8},
 	.peer = "10.0.0.3:4100",
 };
@@ -254,14 +254,14 @@ static void session_that_cannot_be_is_refused(void **state)
 	(void)state;
 	conn.flags = UPGRADE_SESSION;
 	conn.session_state = SESSION_LEAVING;
-	conn.policy = CONFIG_SLOW_SKIP;
+	conn.wish = UINT16_MAX;
 	assert_sound(conn, true);
 	conn.session_state++;
 	assert_sound(conn, false);
 	conn.session_state--;
-	conn.policy++;
+	conn.wish++;
 	assert_sound(conn, false);
-	conn.policy--;
+	conn.wish--;
 	conn.line = 1;
 	assert_sound(conn, false);
 }

@@ -162,6 +162,7 @@ def each_fatal_signal_is_named_with_its_sender(stage):
 
         says(text, rf"^ended +by signal {number:d} \([A-Z].*\), \d{{4}}-.* UTC: "
              rf"sent by process {os.getpid()}$")
+        says(text, rf"^fault +signal {number:d}, sent by process {os.getpid()}$")
         assert whole["end"]["how"] == "fault" and whole["end"]["before"] == ""
         assert whole["end"]["text"] in text
         assert whole["stream"]["fatal_signal"] == number

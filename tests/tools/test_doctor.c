@@ -21,7 +21,7 @@
 #include "support.h"
 
 #define WORDS_MAX 8
-#define CHECKS	  20u
+#define CHECKS	  21u
 
 static struct run_program tool;
 

@@ -86,6 +86,15 @@ def slow_receiver_is_seen_lagging_and_dropped(stage):
     terminal.sees(rf"receiver {name} left: slow, lag \d")
 
 
+def fault_is_told_with_the_death(stage):
+    stage.start()
+    terminal = stage.watch()
+    terminal.sees(r"0 tail")
+    stage.daemon.send_signal(signal.SIGSEGV)
+    stage.daemon.wait(20)
+    terminal.sees(rf"daemon {stage.daemon.pid} died: signal 11, sent by process \d")
+
+
 def death_is_told_and_the_last_values_stay(stage):
     stage.start()
     sender, _ = stage.connect("ingest")
@@ -220,6 +229,7 @@ CLAIMS = [
     known_stream_is_shown_as_it_is,
     comings_and_goings_are_events_with_the_reason,
     slow_receiver_is_seen_lagging_and_dropped,
+    fault_is_told_with_the_death,
     death_is_told_and_the_last_values_stay,
     end_in_order_and_a_new_stream_are_followed,
     keys_sort_scroll_and_quit,

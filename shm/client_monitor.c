@@ -333,3 +333,50 @@ int bcast_monitor_error(const struct bcast_monitor *monitor, uint32_t *next,
 	}
 	return 0;
 }
+
+/* ---- Totals ------------------------------------------------------------ */
+
+static void add_counter(const struct bcast_counter_info *counter,
+			struct bcast_summary_info *info)
+{
+	const struct {
+		const char *name;
+		uint64_t *to;
+	} wanted[] = {
+		{"bytes_in", &info->bytes_in},
+		{"bytes_out", &info->bytes_out},
+		{"receives", &info->receives},
+		{"sends", &info->sends},
+		{"short_sends", &info->short_sends},
+		{"receivers_dropped", &info->dropped},
+		{"receivers_refused", &info->refused},
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (strcmp(counter->name, wanted[i].name) == 0)
+			*wanted[i].to = counter->value;
+}
+
+int bcast_monitor_summary(const struct bcast_monitor *monitor,
+			  struct bcast_summary_info *info)
+{
+	struct bcast_counter_info counter;
+	struct bcast_peer_info peer;
+	uint32_t next = 0;
+
+	memset(info, 0, sizeof(*info));
+	while (bcast_monitor_counter(monitor, &next, &counter) == 1)
+		add_counter(&counter, info);
+	next = 0;
+	while (bcast_monitor_peer(monitor, &next, &peer) == 1) {
+		if (peer.role == BCAST_ROLE_SENDER ||
+		    peer.role == BCAST_ROLE_WAITING) {
+			info->senders++;
+			continue;
+		}
+		info->receivers++;
+		if (peer.lag > info->lag_max)
+			info->lag_max = peer.lag;
+	}
+	return 0;
+}

@@ -17,9 +17,19 @@ bool config_role_receives(enum config_role role)
 		return true;
 	case CONFIG_ROLE_INGEST:
 	case CONFIG_ROLE_ECHO:
+	case CONFIG_ROLE_ADMIN:
 		break;
 	}
 	return false;
+}
+
+uint32_t config_role_count(const struct config *config, enum config_role role)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < config->listen_count; i++)
+		count += config->listens[i].role == role;
+	return count;
 }
 
 uint64_t config_least_lag(const struct config *config)
@@ -35,16 +45,12 @@ uint64_t config_least_lag(const struct config *config)
 
 uint32_t config_echo_clients(const struct config *config)
 {
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].role == CONFIG_ROLE_ECHO)
-			return config->echo_max_clients;
-	return 0;
+	return config_role_count(config, CONFIG_ROLE_ECHO) > 0
+		       ? config->echo_max_clients
+		       : 0;
 }
 
 bool config_has_clients(const struct config *config)
 {
-	for (uint32_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].role == CONFIG_ROLE_PACKET)
-			return true;
-	return false;
+	return config_role_count(config, CONFIG_ROLE_PACKET) > 0;
 }

@@ -27,6 +27,7 @@ enum config_role {
 	CONFIG_ROLE_EGRESS, /* --egress: receivers */
 	CONFIG_ROLE_PACKET, /* --packet: clients of the protocol in packet.h */
 	CONFIG_ROLE_ECHO,   /* --echo: clients that get back what they send */
+	CONFIG_ROLE_ADMIN,  /* --admin: HTTP, served by a thread of its own */
 };
 
 enum config_reassign {
@@ -85,7 +86,8 @@ struct config_listen {
 	enum config_slow_policy slow_policy;
 	uint64_t max_lag_bytes;
 	uint32_t send_timeout_ms;     /* 0: none */
-	uint64_t rates[CONFIG_RATES]; /* a second and each; 0: no limit */
+	uint64_t rates[CONFIG_RATES]; /* a second and each; 0: no limit, or
+					 nobody comes in there who has it */
 	uint32_t sndbuf_bytes;
 	uint32_t rcvbuf_bytes;
 	uint32_t keepalive_ms;	  /* 0: none */
@@ -96,7 +98,7 @@ struct config_listen {
 struct config {
 	char name[BCAST_NAME_MAX + 1];
 	bool takeover; /* from the running daemon of that name: upgrade.h */
-	/* In the order given; at least one. */
+	/* In the order given; at least one that is not for --admin. */
 	struct config_listen listens[CONFIG_LISTEN_MAX];
 	uint32_t listen_count;
 	uint64_t ring_size_bytes;  /* a power of two */
@@ -146,6 +148,8 @@ struct config {
 /* config_role_receives - do receivers come in there? */
 bool config_role_receives(enum config_role role);
 
+/* config_role_count - how many addresses have that role. */
+uint32_t config_role_count(const struct config *config, enum config_role role);
 /*
  * config_least_lag - the least --max-lag of all addresses where receivers come
  * in: nobody is to be too slow before the sender has been slowed down.

@@ -101,8 +101,8 @@ static void warn(const char *variable, size_t length, FILE *err)
 	nearest = options_nearest(name);
 	(void)snprintf(whole, sizeof(whole), "%.*s", (int)length, variable);
 	(void)fprintf(err,
-		      "bcastd: warning: %s in the environment is no "
-		      "option's, and is ignored",
+		      CONFIG_WARNING "%s in the environment is no "
+				     "option's, and is ignored",
 		      log_quote(whole, quoted, sizeof(quoted)));
 	if (nearest && options_has_value(nearest))
 		(void)fprintf(err, "; did you mean %s?",

@@ -22,11 +22,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define QUOTED_MAX    320
-#define BLANKS	      " \t\r\v\f"
-#define HIDDEN	      '\1' /* a ; that is no comment */
-#define SPARE_BYTES   3	   /* an indent, a newline and a NUL */
-#define OTHER_FOR_RUN "is for the command line"
+#define QUOTED_MAX  320
+#define BLANKS	    " \t\r\v\f"
+#define HIDDEN	    '\1' /* a ; that is no comment */
+#define VALUE_MAX   (CONFIG_FILE_MAX + 2)
+#define SPARE_BYTES 3 /* an indent, a newline and a NUL */
 
 struct reader {
 	struct settings *settings;
@@ -42,7 +42,7 @@ struct reader {
 
 	/* what has come of a value; it is judged when all has */
 	char key[CONFIG_LINE_MAX + 1]; /* "": nothing */
-	char *value;		       /* as large as the text */
+	char *value;		       /* VALUE_MAX, as is the text */
 	unsigned key_line;
 };
 
@@ -121,7 +121,8 @@ static void take(struct reader *reader)
 	} else if (!row) {
 		refuse_key(reader);
 	} else if (!options_has_value(row) || row->kind == OPTION_CONFIG) {
-		refuse(reader, reader->key_line, row->name, OTHER_FOR_RUN);
+		refuse(reader, reader->key_line, row->name,
+		       "is for the command line");
 	} else if (reader->value[0] != '\0') {
 		why = settings_add(reader->settings, &setting);
 		err = why ? complain(reader) : NULL;
@@ -143,13 +144,16 @@ static int on_pair(void *user, const char *section, const char *name,
 		   const char *value)
 {
 	struct reader *reader = user;
+	size_t have;
 
 	(void)section;
 	if (reader->key[0] == '\0') {
 		(void)snprintf(reader->key, sizeof(reader->key), "%s", name);
 		reader->key_line = reader->line;
 	}
-	(void)strcat(reader->value, value);
+	have = strlen(reader->value);
+	/* no more than the text, of which it is */
+	(void)snprintf(reader->value + have, VALUE_MAX - have, "%s", value);
 	return 1;
 }
 
@@ -396,8 +400,8 @@ int config_file_read(struct settings *settings, FILE *err)
 	/* settings move when one is said again */
 	(void)snprintf(path, sizeof(path), "%s", file->text);
 	reader.path = path;
-	reader.text = calloc(1, CONFIG_FILE_MAX + 2);
-	reader.value = calloc(1, CONFIG_FILE_MAX + 2);
+	reader.text = calloc(1, VALUE_MAX);
+	reader.value = calloc(1, VALUE_MAX);
 	if (reader.text && reader.value)
 		ret = read_into(&reader);
 	else

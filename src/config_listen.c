@@ -68,6 +68,8 @@ static unsigned who_comes(const struct config_listen *listen)
 		return RECEIVERS;
 	case CONFIG_ROLE_ECHO:
 		return ECHOES;
+	case CONFIG_ROLE_ADMIN:
+		return 0;
 	case CONFIG_ROLE_PACKET:
 		return SENDERS | RECEIVERS | PUBLISHERS;
 	case CONFIG_ROLE_ANY:
@@ -210,6 +212,8 @@ static int apply(const struct clause *clause)
 			key = &keys[i];
 	if (key == NULL)
 		return refuse_key(clause);
+	if (who_comes(clause->listen) == 0)
+		return refuse_place(clause, "does not concern this address");
 	if ((key->whose & who_comes(clause->listen)) == 0)
 		return refuse_place(clause, whom(key));
 	if (key->tcp_only && is_unix(clause->listen))
@@ -246,6 +250,19 @@ static uint32_t usual_user_timeout_ms(const struct config_listen *listen)
 		       : 0;
 }
 
+/* Of the daemon's rates, those of others. */
+static void drop_foreign_rates(struct config_listen *listen)
+{
+	unsigned who = who_comes(listen);
+
+	if ((who & SENDERS) == 0)
+		listen->rates[CONFIG_RATE_INGEST] = 0;
+	if ((who & PUBLISHERS) == 0)
+		listen->rates[CONFIG_RATE_RECORDS] = 0;
+	if ((who & RECEIVERS) == 0)
+		listen->rates[CONFIG_RATE_EGRESS] = 0;
+}
+
 int config_listen_resolve(struct config *config, uint32_t index,
 			  const struct settings *settings,
 			  const struct setting *setting, FILE *err)
@@ -270,6 +287,7 @@ int config_listen_resolve(struct config *config, uint32_t index,
 	}
 	if (listen->user_timeout_ms == CONFIG_AUTO)
 		listen->user_timeout_ms = usual_user_timeout_ms(listen);
+	drop_foreign_rates(listen);
 	return ret;
 }
 

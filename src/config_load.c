@@ -122,7 +122,7 @@ static int take(struct request *request, const struct option_row *row,
 {
 	const struct setting setting = {
 		.row = row,
-		.text = value ? value : "", /* of a flag */
+		.text = value != NULL ? value : "",
 		.origin = SETTING_COMMAND_LINE,
 	};
 	const char *why;
@@ -199,7 +199,7 @@ int config_load(struct config *config, struct settings *settings, int argc,
 		ret = config_make(config, settings, err);
 	if (ret < 0 || !settings->check)
 		return ret;
-	config_print(settings, out);
+	config_print(config, settings, out);
 	return CONFIG_DONE;
 }
 

@@ -75,6 +75,13 @@ static int set_defaults(struct request *request)
 	return ret;
 }
 
+/* --admin alone would be a look at a stream that nobody can reach. */
+static bool has_listener(const struct config *config)
+{
+	return config->listen_count >
+	       config_role_count(config, CONFIG_ROLE_ADMIN);
+}
+
 static int set_all(struct request *request)
 {
 	const struct settings *settings = request->settings;
@@ -83,7 +90,7 @@ static int set_all(struct request *request)
 	for (size_t i = 0; i < settings->count && ret == 0; i++)
 		if (settings_counts(settings, &settings->all[i]))
 			ret = set(request, &settings->all[i]);
-	if (request->config->listen_count > 0)
+	if (has_listener(request->config))
 		return ret;
 	for (int i = 0; i < OPTIONS_COUNT && ret == 0; i++)
 		if (options_is_address(&options_table[i]))

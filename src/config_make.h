@@ -19,9 +19,10 @@ int config_make(struct config *config, const struct settings *settings,
 		FILE *err);
 
 /*
- * config_print - what config_make() would put together, as a file that says the
+ * config_print - what config_make() has put together, as a file that says the
  * same, with whence each value comes.
  */
-void config_print(const struct settings *settings, FILE *out);
+void config_print(const struct config *config, const struct settings *settings,
+		  FILE *out);
 
 #endif

@@ -90,10 +90,10 @@ static void print_setting(const struct setting *setting, FILE *out)
 	print_origin(setting, column + print_value(setting->text, out), out);
 }
 
-/* All kinds together, since the order of them all counts. */
-static bool print_addresses(const struct settings *settings, FILE *out)
+/* All kinds together, since the order of them all counts. How many? */
+static uint32_t print_addresses(const struct settings *settings, FILE *out)
 {
-	bool any = false;
+	uint32_t count = 0;
 
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct setting *setting = &settings->all[i];
@@ -102,50 +102,54 @@ static bool print_addresses(const struct settings *settings, FILE *out)
 		    !settings_counts(settings, setting))
 			continue;
 		print_setting(setting, out);
-		any = true;
+		count++;
 	}
-	return any;
+	return count;
 }
 
-static void print_row(const struct settings *settings,
-		      const struct option_row *row, FILE *out)
+/* Of an option about which nothing was said. */
+static void print_unsaid(const struct option_row *row, bool presets, FILE *out)
 {
-	const struct setting *setting = settings_next(settings, row, NULL);
 	const struct setting preset = {
 		.row = row,
 		.text = row->preset,
 		.origin = SETTING_DEFAULT,
 	};
 
-	if (setting)
-		print_setting(setting, out);
-	else if (row->preset[0] != '\0')
+	if (presets && row->preset[0] != '\0')
 		print_setting(&preset, out);
 	else
 		(void)fprintf(out, "#%s =\n", row->name);
 }
 
-static void print_rows(const struct settings *settings, FILE *out)
+static void print_rows(const struct settings *settings,
+		       const struct config *config, FILE *out)
 {
-	bool addresses = false;
+	bool begun = false, default_address = false;
 
 	for (int i = 0; i < OPTIONS_COUNT; i++) {
 		const struct option_row *row = &options_table[i];
+		const struct setting *said = settings_next(settings, row, NULL);
+		bool address = options_is_address(row);
 
 		if (row->kind == OPTION_HEADING)
 			(void)fprintf(out, "\n# %s\n", row->name);
-		else if (options_is_address(row) && !addresses)
-			addresses = print_addresses(settings, out);
 		if (!options_has_value(row) || row->kind == OPTION_CONFIG)
 			continue;
-		if (!options_is_address(row) || !addresses)
-			print_row(settings, row, out);
-		else if (!settings_next(settings, row, NULL))
-			(void)fprintf(out, "#%s =\n", row->name);
+		if (address && !begun) {
+			default_address = print_addresses(settings, out) <
+					  config->listen_count;
+			begun = true;
+		}
+		if (!said)
+			print_unsaid(row, !address || default_address, out);
+		else if (!address)
+			print_setting(said, out);
 	}
 }
 
-void config_print(const struct settings *settings, FILE *out)
+void config_print(const struct config *config, const struct settings *settings,
+		  FILE *out)
 {
 	const struct setting *file = settings_file(settings);
 	char quoted[QUOTED_MAX];
@@ -155,5 +159,5 @@ void config_print(const struct settings *settings, FILE *out)
 	if (file)
 		(void)fprintf(out, "# The file is %s.\n",
 			      log_quote(file->text, quoted, sizeof(quoted)));
-	print_rows(settings, out);
+	print_rows(settings, config, out);
 }

@@ -17,6 +17,9 @@
 #define CONFIG_LINE_MAX	  190u	      /* without blanks at its ends */
 #define CONFIG_ERRORS_MAX 20u	      /* told of a file */
 
+/* How a line begins that is no mistake. */
+#define CONFIG_WARNING "bcastd: warning: "
+
 /*
  * config_env_read - add what the environment says. A list of addresses stands
  * between blanks. Returns 0, or -EBADMSG after one line for each mistake. A

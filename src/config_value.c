@@ -247,6 +247,18 @@ static const char *add_listen(struct config *config, enum config_role role,
 	return NULL;
 }
 
+/* Without a host it is for this machine only. */
+static const char *add_admin(struct config *config, const char *text)
+{
+	char local[sizeof(((struct config_listen *)NULL)->address)];
+	const char *port = text + (text[0] == ':');
+
+	if (strspn(port, "0123456789") != strcspn(port, ","))
+		return add_listen(config, CONFIG_ROLE_ADMIN, text);
+	(void)snprintf(local, sizeof(local), "127.0.0.1:%s", port);
+	return add_listen(config, CONFIG_ROLE_ADMIN, local);
+}
+
 int config_value_lag(const char *text, uint64_t ring_size_bytes,
 		     uint64_t *bytes)
 {
@@ -291,6 +303,8 @@ const char *config_value_set(struct config *config,
 		return add_listen(config, CONFIG_ROLE_PACKET, text);
 	case OPTION_ECHO:
 		return add_listen(config, CONFIG_ROLE_ECHO, text);
+	case OPTION_ADMIN:
+		return add_admin(config, text);
 	case OPTION_RING:
 		return set_ring(config, row, text);
 	case OPTION_SIZE:

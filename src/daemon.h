@@ -31,7 +31,8 @@
  * Messages from and to nodes beyond TCP (remote_nodes.c) go through post.c, and
  * never through the ring.
  *
- * Nor does any of it concern echo.c, whose clients get back what they send.
+ * Nor does any of it concern echo.c, whose clients get back what they send; and
+ * admin.c sees of all this only what stands in the segment.
  *
  * What kill -9 leaves at any line: sockets closed by the kernel, the locks
  * free, and the segment as it was: tail never says more than was written, and
@@ -144,6 +145,7 @@ struct gating {
 	uint64_t floor;		/* of the last look */
 };
 
+struct admin;
 struct remote_nodes;
 struct upgrade;
 struct reload;
@@ -201,6 +203,7 @@ struct daemon {
 	struct gating gating;
 	struct echo echo;
 	struct name_watch name_watch;
+	struct admin *admin;   /* --admin's thread; NULL: there is none */
 	struct reload *reload; /* NULL: no reload by SIGHUP */
 	struct service_notify service;
 	enum daemon_phase phase;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <sys/resource.h>
 
+#include "src/admin.h"
 #include "src/daemon.h"
 #include "src/descriptors.h"
 #include "src/log.h"
@@ -16,6 +17,8 @@ uint64_t descriptors_needed(const struct config *config)
 	return (uint64_t)config->max_receivers + DAEMON_SENDERS_MAX +
 	       (uint64_t)config->nodes * DESCRIPTORS_PER_NODE +
 	       DESCRIPTORS_SPARE + config_echo_clients(config) +
+	       (uint64_t)config_role_count(config, CONFIG_ROLE_ADMIN) *
+		       ADMIN_CLIENTS_MAX +
 	       (uint64_t)config->egress_threads * DESCRIPTORS_PER_THREAD;
 }
 

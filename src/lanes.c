@@ -374,8 +374,7 @@ static int init_lane(struct daemon *daemon, uint32_t i, uint32_t first_slot)
 	return lane_init(&thread->lane, slots);
 }
 
-/* --cpu is for the daemon's thread; the others keep off it, if they can. */
-static void choose_cpus(const struct daemon *daemon, pthread_attr_t *attributes)
+void lanes_choose_cpus(const struct daemon *daemon, pthread_attr_t *attributes)
 {
 	cpu_set_t set = daemon->lanes.cpus;
 
@@ -448,7 +447,7 @@ int lanes_start(struct daemon *daemon)
 		return explain("", ret);
 	if (pthread_attr_init(&attributes) != 0)
 		return explain("", -ENOMEM);
-	choose_cpus(daemon, &attributes);
+	lanes_choose_cpus(daemon, &attributes);
 	for (uint32_t i = 0; ret == 0 && i < daemon->config.egress_threads; i++)
 		ret = start_one(daemon, i, &first_slot, &attributes);
 	(void)pthread_attr_destroy(&attributes);

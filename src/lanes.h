@@ -18,6 +18,12 @@
  */
 int lanes_start(struct daemon *daemon);
 
+/*
+ * lanes_choose_cpus - where a thread beside the daemon's own may run: --cpu is
+ * for that one, and the others keep off it, if they can.
+ */
+void lanes_choose_cpus(const struct daemon *daemon, pthread_attr_t *attributes);
+
 /* lanes_stop - stop them at once, and free all. Safe on a zeroed struct. */
 void lanes_stop(struct daemon *daemon);
 

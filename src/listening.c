@@ -32,6 +32,8 @@ const char *listening_role_name(enum config_role role)
 		return "packet";
 	case CONFIG_ROLE_ECHO:
 		return "echo";
+	case CONFIG_ROLE_ADMIN:
+		return "admin";
 	}
 	return "unknown";
 }
@@ -124,14 +126,15 @@ static uint32_t extra_wait_ms(const struct daemon *daemon)
 
 /*
  * To connect to a unix socket is to write to it. At --egress that is for those
- * who may read the stream, and so is --echo. Elsewhere one can become the sender: that is for
+ * who may read the stream, and so are --echo and --admin. Elsewhere one can become the sender: that is for
  * those who may write to the segment, and so publish.
  */
 static mode_t socket_mode(const struct config *config, enum config_role role)
 {
 	mode_t may = config->mode & 0666;
 
-	if (role == CONFIG_ROLE_EGRESS || role == CONFIG_ROLE_ECHO)
+	if (role == CONFIG_ROLE_EGRESS || role == CONFIG_ROLE_ECHO ||
+	    role == CONFIG_ROLE_ADMIN)
 		return (may & 0444) | (may & 0444) >> 1;
 	return (may & 0222) | (may & 0222) << 1;
 }
@@ -152,12 +155,13 @@ static int open_unix(const struct daemon *daemon, struct listener *made)
 static uint32_t rcvbuf_bytes(const struct config_listen *listen)
 {
 	return listen->role == CONFIG_ROLE_EGRESS ||
-			       listen->role == CONFIG_ROLE_ECHO
+			       listen->role == CONFIG_ROLE_ECHO ||
+			       listen->role == CONFIG_ROLE_ADMIN
 		       ? 0
 		       : listen->rcvbuf_bytes;
 }
 
-static bool is_loopback(const struct sockaddr_storage *storage)
+bool listening_is_loopback(const struct sockaddr_storage *storage)
 {
 	const struct sockaddr_in *four = (const struct sockaddr_in *)storage;
 	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)storage;
@@ -182,7 +186,7 @@ static void prefer_cubic(const struct config_listen *listen, int fd,
 
 	if (fd >= 0 && listen->role != CONFIG_ROLE_INGEST &&
 	    strcmp(listen->congestion, "auto") == 0 &&
-	    is_loopback(&address->storage))
+	    listening_is_loopback(&address->storage))
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic,
 				 sizeof(cubic) - 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listening.h - open what --listen, --ingest and --egress ask for, and say in
+ * listening.h - open what --listen, --ingest, --egress and the like ask for, and say in
  * plain words why it cannot be.
  */
 #ifndef SRC_LISTENING_H
@@ -25,7 +25,10 @@ void listening_retune(const struct daemon *daemon);
 /* listening_close - close them, and remove our sockets' files. Idempotent. */
 void listening_close(struct daemon *daemon);
 
-/* listening_role_name - "any", "ingest" or "egress". */
+/* listening_is_loopback - is it for this machine only? */
+bool listening_is_loopback(const struct sockaddr_storage *storage);
+
+/* listening_role_name - "any", "ingest", "egress", ... */
 const char *listening_role_name(enum config_role role);
 
 #endif

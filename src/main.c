@@ -13,6 +13,7 @@
 #include "src/reload.h"
 #include "src/signals.h"
 #include "src/start.h"
+#include "src/successor.h"
 
 /* A socket must not become standard error: keep 0 to 2 taken. */
 static void keep_standard_descriptors(void)
@@ -46,23 +47,20 @@ static int start_log(const struct config *config)
 	return EX_OSERR;
 }
 
-static int serve(const struct config *config, struct settings *settings,
-		 int argc, char *argv[])
+static int serve(const struct config *config, struct reload *reload)
 {
 	static struct daemon daemon;
 	int ret;
 
 	last_words_open();
 	ret = daemon_start(&daemon, config);
-
 	if (ret != 0)
 		return ret;
-	reload_open(&daemon, settings, argc, argv);
+	daemon.reload = reload;
 	ret = loop_run(&daemon);
 	/* all of it belongs to another process now: upgrade.h */
 	if (daemon.phase == DAEMON_GIVEN)
 		return ret;
-	reload_close(&daemon);
 	daemon_stop(&daemon);
 	log_event(LOG_LEVEL_INFO, "stopped", "name=%s", config->name);
 	return ret;
@@ -71,12 +69,17 @@ static int serve(const struct config *config, struct settings *settings,
 static int run(const struct config *config, struct settings *settings, int argc,
 	       char *argv[])
 {
+	struct reload *reload;
 	int ret;
 
+	successor_remember(argv);
 	signals_open();
 	ret = start_log(config);
-	if (ret == 0)
-		ret = serve(config, settings, argc, argv);
+	if (ret == 0) {
+		reload = reload_open(config, settings, argc, argv);
+		ret = serve(config, reload);
+		reload_close(reload);
+	}
 	log_stop();
 	return ret;
 }

@@ -78,7 +78,7 @@ bool options_is_address(const struct option_row *row)
 {
 	return row->kind == OPTION_LISTEN || row->kind == OPTION_INGEST ||
 	       row->kind == OPTION_EGRESS || row->kind == OPTION_PACKET ||
-	       row->kind == OPTION_ECHO;
+	       row->kind == OPTION_ECHO || row->kind == OPTION_ADMIN;
 }
 
 bool options_has_value(const struct option_row *row)
@@ -157,6 +157,9 @@ static const char *allowed_always(enum option_kind kind)
 	case OPTION_CONGESTION:
 		return "auto, system, or a name of up to 15 letters, digits, _ "
 		       "and -";
+	case OPTION_ADMIN:
+		return "an address as for --listen, or PORT alone for "
+		       "127.0.0.1:PORT";
 	case OPTION_FILE:
 	case OPTION_CONFIG:
 		return "a path of up to 255 bytes";
@@ -310,6 +313,7 @@ bool options_range_shown(const struct option_row *row)
 		return false;
 	case OPTION_NAME:
 	case OPTION_LISTEN:
+	case OPTION_ADMIN:
 	case OPTION_RING:
 	case OPTION_SIZE:
 	case OPTION_LIMIT:

@@ -20,6 +20,7 @@ enum option_kind {
 	OPTION_EGRESS,
 	OPTION_PACKET,
 	OPTION_ECHO,
+	OPTION_ADMIN,
 	OPTION_RING,  /* a size that is a power of two */
 	OPTION_SIZE,  /* 0, or a size in the range */
 	OPTION_BYTES, /* a size in the range */

@@ -9,9 +9,8 @@
  * What has gone is counted when it has, not when it was asked for: so who was
  * given leave long ago has not saved up more than a burst meanwhile.
  *
- * The rate is read at each look, so that it can be changed at any time, by the
- * daemon's thread, for whoever is connected. Without one, it is this read and a
- * branch.
+ * The rate is read at each look, so that it can be changed (reload.h) for whoever
+ * is connected. Without one, it is this read and a branch.
  *
  * Local publishers have none. They write the ring by themselves and are trusted
  * with it; all that the daemon can say to them is how far they may go
@@ -27,7 +26,7 @@
 #include "src/bucket.h"
 #include "src/lane.h"
 
-/* Times to go on are multiples of this, where other timers ring, too. */
+/* Times to go on are multiples of this: many go on together. */
 #define RATES_GRAIN_NS (UINT64_C(10) * 1000 * 1000)
 
 /* rates_begin - a connection is there: its buckets are full. */
@@ -38,9 +37,7 @@ static inline uint64_t rates_of(const struct lane *lane,
 				const struct bc_conn *conn,
 				enum config_rate kind)
 {
-	/* the daemon's thread may be changing it */
-	return __atomic_load_n(&lane->config->listens[conn->door].rates[kind],
-			       __ATOMIC_RELAXED);
+	return lane->config->listens[conn->door].rates[kind];
 }
 
 /* rates_look - rates_allow() where there is a limit. */

@@ -20,6 +20,7 @@
 #include "src/config_listen.h"
 #include "src/config_load.h"
 #include "src/config_make.h"
+#include "src/config_source.h"
 #include "src/lane_time.h"
 #include "src/lanes.h"
 #include "src/listening.h"
@@ -181,20 +182,22 @@ static void apply_address(struct daemon *daemon, uint32_t i,
 	struct reload *reload = daemon->reload;
 	struct config_listen *listen = &daemon->config.listens[i];
 	uint64_t lag_bytes = listen->max_lag_bytes;
+	bool known = reload->lags[i] == wanted->max_lag_bytes;
 
 	config_listen_take_live(listen, wanted);
 	reload->lags[i] = wanted->max_lag_bytes;
 	if (lag_bytes <= wanted->max_lag_bytes)
 		return;
 	listen->max_lag_bytes = lag_bytes;
-	reload->lags_due_ns = daemon->home.now_ns + GRACE_NS;
+	/* not later for a SIGHUP that brings nothing new */
+	if (!known || reload->lags_due_ns == 0)
+		reload->lags_due_ns = daemon->home.now_ns + GRACE_NS;
 }
 
 static void apply(struct daemon *daemon, const struct config *wanted)
 {
 	struct config *config = &daemon->config;
 
-	daemon->reload->lags_due_ns = 0;
 	apply_options(config, wanted);
 	for (uint32_t i = 0; i < config->listen_count; i++)
 		apply_address(daemon, i, &wanted->listens[i]);
@@ -227,6 +230,7 @@ static void shrink_lags(struct daemon *daemon)
 
 static void tell_mistakes(const struct job *job)
 {
+	static const char warning[] = CONFIG_WARNING;
 	const char *line = job->said ? job->said : "";
 	char text[LINE_MAX], quoted[LINE_MAX];
 
@@ -237,8 +241,9 @@ static void tell_mistakes(const struct job *job)
 		size_t length = strcspn(line, "\n");
 
 		(void)snprintf(text, sizeof(text), "%.*s", (int)length, line);
-		log_event(LOG_LEVEL_WARN, "config_invalid", "error=%s",
-			  log_quote(text, quoted, sizeof(quoted)));
+		if (strncmp(text, warning, sizeof(warning) - 1) != 0)
+			log_event(LOG_LEVEL_WARN, "config_invalid", "error=%s",
+				  log_quote(text, quoted, sizeof(quoted)));
 		line += length;
 		line += *line == '\n';
 	}
@@ -337,19 +342,23 @@ static void finish(struct daemon *daemon, struct job *job)
 
 /* ---- The daemon's side ------------------------------------------------- */
 
-void reload_open(struct daemon *daemon, struct settings *settings, int argc,
-		 char *const argv[])
+struct reload *reload_open(const struct config *config,
+			   struct settings *settings, int argc,
+			   char *const argv[])
 {
 	struct reload *reload = calloc(1, sizeof(*reload));
 
-	if (!reload)
-		return;
+	if (!reload) {
+		log_event(LOG_LEVEL_WARN, "no_reload", "error=\"%s\"",
+			  strerror(ENOMEM));
+		return NULL;
+	}
 	reload->running = *settings;
 	memset(settings, 0, sizeof(*settings));
 	reload->argc = argc;
 	reload->argv = argv;
-	reload->receivers_max = daemon->config.max_receivers;
-	daemon->reload = reload;
+	reload->receivers_max = config->max_receivers;
+	return reload;
 }
 
 static void look_at_job(struct daemon *daemon)
@@ -387,14 +396,9 @@ void reload_tick(struct daemon *daemon)
 		tell_lanes(daemon);
 }
 
-void reload_close(struct daemon *daemon)
+void reload_close(struct reload *reload)
 {
-	struct reload *reload = daemon->reload;
-
-	daemon->reload = NULL;
-	if (!reload)
-		return;
-	if (reload->job && !is_done(reload->job))
+	if (!reload || (reload->job && !is_done(reload->job)))
 		return;
 	if (reload->job)
 		free_job(reload->job);

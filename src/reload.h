@@ -13,17 +13,19 @@
 #include "src/settings.h"
 
 /*
- * reload_open - from now on SIGHUP does that. `settings` are those that the
- * daemon was started with, and are taken over; argc and argv stay the caller's.
- * Without it, or the memory for it, SIGHUP opens the log anew, and no more.
+ * reload_open - what SIGHUP needs: `settings` are those that the daemon is
+ * started with, and are taken over; argc and argv stay the caller's. To be put
+ * into daemon->reload. Without it, or the memory for it, which is logged, SIGHUP
+ * opens the log anew, and no more.
  */
-void reload_open(struct daemon *daemon, struct settings *settings, int argc,
-		 char *const argv[]);
+struct reload *reload_open(const struct config *config,
+			   struct settings *settings, int argc,
+			   char *const argv[]);
 
 /* reload_tick - ten times a second. Never blocks. */
 void reload_tick(struct daemon *daemon);
 
-/* reload_close - free it; a file that is still being read is left alone. */
-void reload_close(struct daemon *daemon);
+/* reload_close - free it; NULL is allowed. What is being read is left alone. */
+void reload_close(struct reload *reload);
 
 #endif

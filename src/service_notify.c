@@ -169,8 +169,8 @@ static void print_status(struct daemon *daemon, char *text, size_t size)
 	print_rate(in_rate, sizeof(in_rate), in - notify->bytes_in, ns);
 	print_rate(out_rate, sizeof(out_rate), out - notify->bytes_out, ns);
 	(void)snprintf(text, size,
-		       "STATUS=%" PRIu32 " receivers, %" PRIu32
-		       " local nodes; in %s, out %s",
+		       "STATUS=receivers %" PRIu32 ", nodes %" PRIu32
+		       "; in %s, out %s",
 		       receivers_count(daemon), daemon->nodes.joined, in_rate,
 		       out_rate);
 	notify->bytes_in = in;
@@ -181,9 +181,8 @@ static void print_status(struct daemon *daemon, char *text, size_t size)
 static void tell_status(struct daemon *daemon)
 {
 	struct service_notify *notify = &daemon->service;
-	char text[SERVICE_MESSAGE_MAX];
-
 	bool has_rates = notify->status_ns > 0;
+	char text[SERVICE_MESSAGE_MAX] = "";
 
 	if (daemon->home.now_ns - notify->status_ns < STATUS_NS)
 		return;

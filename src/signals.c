@@ -7,6 +7,7 @@
 
 static volatile sig_atomic_t last_signal;
 static volatile sig_atomic_t hung_up;
+static volatile sig_atomic_t succession;
 static sigset_t wait_mask;
 static sigset_t asking; /* those that are blocked */
 
@@ -14,6 +15,8 @@ static void on_signal(int number)
 {
 	if (number == SIGHUP)
 		hung_up = 1;
+	else if (number == SIGUSR2)
+		succession = 1;
 	else
 		last_signal = number;
 }
@@ -27,14 +30,19 @@ void signals_open(void)
 	(void)sigaddset(&asking, SIGTERM);
 	(void)sigaddset(&asking, SIGINT);
 	(void)sigaddset(&asking, SIGHUP);
+	(void)sigaddset(&asking, SIGUSR2);
 	(void)sigprocmask(SIG_BLOCK, &asking, &wait_mask);
 	(void)sigdelset(&wait_mask, SIGTERM);
 	(void)sigdelset(&wait_mask, SIGINT);
 	(void)sigdelset(&wait_mask, SIGHUP);
+	(void)sigdelset(&wait_mask, SIGUSR2);
 	(void)sigaction(SIGTERM, &taken, NULL);
 	(void)sigaction(SIGINT, &taken, NULL);
 	(void)sigaction(SIGHUP, &taken, NULL);
+	(void)sigaction(SIGUSR2, &taken, NULL);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	/* nobody waits for a successor that could not take over */
+	(void)sigaction(SIGCHLD, &ignore, NULL);
 }
 
 const sigset_t *signals_wait_mask(void)
@@ -47,8 +55,8 @@ void signals_poll(void)
 	const struct timespec at_once = {0};
 	int number;
 
-	/* three kinds, and one of each can be pending */
-	for (int i = 0; i < 3; i++) {
+	/* four kinds, and one of each can be pending */
+	for (int i = 0; i < 4; i++) {
 		number = sigtimedwait(&asking, NULL, &at_once);
 		if (number > 0)
 			on_signal(number);
@@ -68,5 +76,13 @@ bool signals_take_hangup(void)
 	bool taken = hung_up != 0;
 
 	hung_up = 0;
+	return taken;
+}
+
+bool signals_take_succession(void)
+{
+	bool taken = succession != 0;
+
+	succession = 0;
 	return taken;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * signals.h - SIGTERM and SIGINT ask for the end, SIGHUP for files to be opened
- * anew. They are blocked but while the loop waits or asks, so none is missed
+ * anew, SIGUSR2 for a successor (successor.h). They are blocked but while the loop waits or asks, so none is missed
  * between a look and a wait. SIGPIPE is ignored. The flags are the only state,
  * and global: a handler has nothing else.
  */
@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* signals_open - install the handlers and block the three. At start, once. */
+/* signals_open - install the handlers and block the four. At start, once. */
 void signals_open(void);
 
 /* signals_wait_mask - the mask to wait with. */
@@ -28,5 +28,8 @@ int signals_take(void);
 
 /* signals_take_hangup - has SIGHUP come since the last call? */
 bool signals_take_hangup(void);
+
+/* signals_take_succession - has SIGUSR2 come since the last call? */
+bool signals_take_succession(void);
 
 #endif

@@ -18,6 +18,7 @@
 #include "net/fault.h"
 #include "shm/facts.h"
 #include "shm/last_words.h"
+#include "src/admin_open.h"
 #include "src/busy_poll.h"
 #include "src/descriptors.h"
 #include "src/dev_shm.h"
@@ -134,7 +135,33 @@ static const char *policy_name(enum config_slow_policy policy)
 	return "unknown";
 }
 
-/* What holds for receivers there, if it was said of this address. */
+#define OWN_OPTIONS_MAX 192
+
+/* " egress_rate=10485760": the limits of who comes in there. */
+static void add_rates(const struct config_listen *door, char *text, size_t size)
+{
+	static const struct {
+		const char *name;
+		enum config_rate rate;
+	} all[] = {
+		{"ingest_rate", CONFIG_RATE_INGEST},
+		{"ingest_packets", CONFIG_RATE_RECORDS},
+		{"egress_rate", CONFIG_RATE_EGRESS},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		size_t used = strlen(text);
+
+		if (door->rates[all[i].rate] != 0)
+			snprintf(text + used, size - used, " %s=%" PRIu64,
+				 all[i].name, door->rates[all[i].rate]);
+	}
+}
+
+/*
+ * What holds for receivers there, if it was said of this address; and rates,
+ * wherever they were.
+ */
 static const char *own_options(const struct daemon *daemon,
 			       const struct listener *listener, char *text,
 			       size_t size)
@@ -149,13 +176,14 @@ static const char *own_options(const struct daemon *daemon,
 			 " send_timeout_ms=%" PRIu32,
 			 policy_name(door->slow_policy), door->max_lag_bytes,
 			 door->send_timeout_ms);
+	add_rates(door, text, size);
 	return text;
 }
 
 void daemon_state_facts(struct daemon *daemon)
 {
 	struct bc_segment *segment = &daemon->segment;
-	char key[32], value[256], own[96];
+	char key[32], value[256], own[OWN_OPTIONS_MAX];
 
 	(void)bc_facts_set(segment, "version", BCAST_VERSION);
 	(void)bc_facts_set(segment, "backend", daemon->backend->ops->name);
@@ -186,7 +214,7 @@ void daemon_state_facts(struct daemon *daemon)
 static void announce_listener(const struct daemon *daemon,
 			      const struct listener *listener)
 {
-	char own[96];
+	char own[OWN_OPTIONS_MAX];
 
 	log_event(LOG_LEVEL_INFO, "listening", "addr=%s role=%s%s",
 		  listener->address, listening_role_name(listener->role),
@@ -230,7 +258,8 @@ static int start_anew(struct daemon *daemon)
 	nodes_start(daemon);
 	gating_start(daemon);
 	local_start(daemon);
-	return lanes_start(daemon);
+	ret = lanes_start(daemon);
+	return ret == 0 ? admin_open(daemon) : ret;
 }
 
 /* From a daemon that lives: all that takes time before it stands still. */
@@ -246,6 +275,9 @@ static int start_taking(struct daemon *daemon)
 		ret = zerocopy_start(daemon);
 	if (ret == 0)
 		ret = lanes_start(daemon);
+	/* beside that of the old one, as long as both are there */
+	if (ret == 0)
+		ret = admin_open(daemon);
 	if (ret == 0)
 		ret = upgrade_finish(daemon);
 	if (ret != 0)
@@ -310,6 +342,7 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 void daemon_stop(struct daemon *daemon)
 {
 	service_notify_close(daemon);
+	admin_close(daemon);
 	lanes_stop(daemon);
 	remote_nodes_stop(daemon);
 	bc_backend_close(daemon->backend);

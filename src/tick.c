@@ -12,6 +12,7 @@
 #include "src/receivers.h"
 #include "src/remote_nodes.h"
 #include "src/signals.h"
+#include "src/successor.h"
 #include "src/tick.h"
 
 static void arm_listeners(struct daemon *daemon)
@@ -21,7 +22,8 @@ static void arm_listeners(struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->listener_count; i++) {
 		struct listener *listener = &daemon->listeners[i];
 
-		if (!listener->armed &&
+		/* admin.c has a thread that accepts there */
+		if (!listener->armed && listener->role != CONFIG_ROLE_ADMIN &&
 		    bc_backend_accept(daemon->backend, listener->fd,
 				      bc_token_pack(BC_OP_ACCEPT, i, 0)) == 0)
 			listener->armed = true;
@@ -41,4 +43,6 @@ void tick(struct daemon *daemon)
 	name_watch_tick(daemon);
 	service_notify_tick(daemon);
 	signals_poll();
+	if (signals_take_succession() && daemon->phase == DAEMON_RUNNING)
+		successor_start();
 }

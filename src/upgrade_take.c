@@ -543,8 +543,10 @@ static void make_all_blocking(const struct daemon *daemon,
 {
 	if (bc_backend_which(daemon->backend) != BC_BACKEND_IO_URING)
 		return;
+	/* of --admin's, admin.c has its own ideas */
 	for (uint32_t i = 0; i < daemon->listener_count; i++)
-		make_blocking(daemon->listeners[i].fd);
+		if (daemon->listeners[i].role != CONFIG_ROLE_ADMIN)
+			make_blocking(daemon->listeners[i].fd);
 	for (uint32_t i = 0; i < taking->count; i++)
 		make_blocking(taking->fds[i]);
 }

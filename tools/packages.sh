@@ -8,7 +8,8 @@
 # the tests install and what the README says to install cannot differ much.
 
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config liburing-dev
-	libinih-dev libisal-dev libjson-c-dev libncurses-dev libnuma-dev)
+	libinih-dev libisal-dev libjson-c-dev libmicrohttpd-dev libncurses-dev
+	libnuma-dev)
 packages_demo=(jq openssl)
 packages_package=(dpkg-dev file)
 packages_test=(libcmocka-dev spin)

@@ -81,7 +81,7 @@ uint32_t postmortem_data_kept(const struct postmortem_record *record);
 
 /* ---- postmortem_json.c ------------------------------------------------- */
 
-/* postmortem_json - print it all. Returns 0 or -ENOMEM. */
+/* postmortem_json - print it all. Returns 0 or -errno. */
 int postmortem_json(const struct shmstat *stat,
 		    const struct shmstat_sections *sections,
 		    const struct postmortem_end *end,

@@ -85,8 +85,11 @@ int postmortem_json(const struct shmstat *stat,
 		    const struct postmortem_end *end,
 		    const struct postmortem_data *data)
 {
-	struct json_object *whole = shmstat_json_object(stat, sections);
+	struct json_object *whole;
+	int ret = shmstat_json_object(stat->stream.name, sections, &whole);
 
+	if (ret < 0)
+		return ret;
 	json_value_add(whole, "end", end_of(end));
 	if (data->records)
 		json_value_add(whole, "last_records", records_of(data));

@@ -220,6 +220,13 @@ static int show_end(const struct wish *wish)
 	return ret < 0 ? attach_error(PROGRAM, wish->name, ret) : EX_OK;
 }
 
+static int show_json(const struct wish *wish)
+{
+	int ret = shmstat_json(wish->name, &wish->sections);
+
+	return ret < 0 ? attach_error(PROGRAM, wish->name, ret) : EX_OK;
+}
+
 static int show_one(const struct wish *wish)
 {
 	struct shmstat stat;
@@ -230,19 +237,13 @@ static int show_one(const struct wish *wish)
 		return attach_error(PROGRAM, wish->name, ret);
 	}
 	/* text has their number on its first screen */
-	if (wish->sections.nodes || !wish->json)
-		shmstat_read_nodes(wish->name, &stat);
+	shmstat_read_nodes(wish->name, &stat);
 	if (wish->fields)
 		shmstat_fields(&stat);
-	else if (wish->json)
-		ret = shmstat_json(&stat, &wish->sections);
 	else
 		shmstat_text(&stat, &wish->sections);
 	shmstat_free(&stat);
-	if (ret == 0)
-		return EX_OK;
-	fprintf(stderr, PROGRAM ": %s\n", bcast_strerror(ret));
-	return EX_OSERR;
+	return EX_OK;
 }
 
 /* NULL, or why these options do not go together. */
@@ -290,6 +291,8 @@ static int run(struct wish *wish, int operands, char **operand)
 						   : INTERVAL_MS);
 	if (wish->postmortem)
 		return show_end(wish);
+	if (wish->json)
+		return show_json(wish);
 	return wish->prometheus ? show_metrics(wish) : show_one(wish);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmstat.h - a stream as bcast-shmstat shows it: read once, into plain
- * memory, so that text and JSON say the same and no list is walked twice.
+ * shmstat.h - a stream as bcast-shmstat shows it: as text, read once, into plain
+ * memory, so that no list is walked twice; in other forms, as libbcast tells it.
  */
 #ifndef TOOLS_SHMSTAT_H
 #define TOOLS_SHMSTAT_H
@@ -23,25 +23,11 @@ struct shmstat_sections {
 	bool nodes;
 };
 
-/* The totals of one line. */
-struct shmstat_totals {
-	uint64_t bytes_in;
-	uint64_t bytes_out;
-	uint64_t receives;
-	uint64_t sends;
-	uint64_t short_sends;
-	uint64_t dropped;
-	uint64_t refused;
-	uint64_t senders;
-	uint64_t receivers;
-	uint64_t lag_max;
-};
-
 /* Zeroed is empty. Owned by whoever called shmstat_read(). */
 struct shmstat {
 	struct bcast_stream_info stream;
 	struct bcast_writer_info writer;
-	struct shmstat_totals totals;
+	struct bcast_summary_info totals;
 	struct bcast_fact *facts;
 	struct bcast_peer_info *peers;
 	struct bcast_closed_info *closed; /* newest first */
@@ -61,7 +47,7 @@ struct shmstat_listed {
 	char name[BCAST_NAME_MAX + 1];
 	int error;
 	struct bcast_stream_info stream;
-	struct shmstat_totals totals;
+	struct bcast_summary_info totals;
 };
 
 /* ---- shmstat_read.c ---------------------------------------------------- */
@@ -97,6 +83,15 @@ void shmstat_read_nodes(const char *name, struct shmstat *stat);
  */
 int shmstat_list(struct shmstat_listed **listed);
 
+/*
+ * shmstat_make - a text of libbcast's, bcast_monitor_json() or _prometheus(),
+ * with as much room as it needs. Returns 0 and *text (malloc), or -errno.
+ */
+typedef int64_t shmstat_maker(const struct bcast_monitor *monitor,
+			      uint32_t sections, char *buffer, size_t size);
+int shmstat_make(shmstat_maker *maker, const struct bcast_monitor *monitor,
+		 uint32_t sections, char **text);
+
 /* Is it a sender, or about to be one? */
 bool shmstat_is_sender(const struct bcast_peer_info *peer);
 
@@ -123,13 +118,18 @@ int shmstat_prometheus(const char *name,
 
 /* ---- shmstat_json.c ------------------------------------------------------ */
 
-/* shmstat_json_object - what shmstat_json() prints; the caller's. */
-struct json_object *shmstat_json_object(
-	const struct shmstat *stat, const struct shmstat_sections *sections);
+/*
+ * shmstat_json_object - what shmstat_json() prints, the caller's; *whole only
+ * if the result is 0. Results likewise.
+ */
+int shmstat_json_object(const char *name,
+			const struct shmstat_sections *sections,
+			struct json_object **whole);
 
-/* These return 0 or -ENOMEM. */
-int shmstat_json(const struct shmstat *stat,
-		 const struct shmstat_sections *sections);
+/* shmstat_json - print it. Returns 0, -ENOMEM, or as bcast_monitor_open(). */
+int shmstat_json(const char *name, const struct shmstat_sections *sections);
+
+/* shmstat_json_list - print them all. Returns 0 or -ENOMEM. */
 int shmstat_json_list(const struct shmstat_listed *listed, int count);
 
 #endif

@@ -55,7 +55,7 @@ void shmstat_fields(const struct shmstat *stat)
 {
 	const struct bcast_stream_info *s = &stat->stream;
 	const struct bcast_writer_info *w = &stat->writer;
-	const struct shmstat_totals *t = &stat->totals;
+	const struct bcast_summary_info *t = &stat->totals;
 	char buffer[32] = "";
 
 #define STREAM_KEY(key, type, value, metric, unit, help) \

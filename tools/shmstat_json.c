@@ -1,188 +1,112 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmstat_json.c - the stream as JSON, key by key from bcast/fields.def.
+ * shmstat_json.c - the stream as JSON. libbcast makes it (bcast_monitor_json),
+ * for programs, on one line; here it becomes many lines, for people too.
  */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "json_value.h"
 #include "rights.h"
 #include "shmstat.h"
 
-/* ---- One section by its rows ------------------------------------------- */
-
-#define ROW(key, type, value) \
-	json_value_add(object, #key, json_value_##type(value));
-
-static void add_stream(struct json_object *object,
-		       const struct bcast_stream_info *s)
+/* Returns 0, -ENOMEM, or as bcast_monitor_open(). */
+static int get(const char *name, uint32_t sections, struct json_object **whole)
 {
-#define STREAM_KEY(key, type, value, ...) ROW(key, type, value)
-#include <bcast/fields.def>
+	struct bcast_monitor *monitor;
+	char *text;
+	int ret = bcast_monitor_open(name, &monitor);
+
+	if (ret < 0)
+		return ret;
+	ret = shmstat_make(bcast_monitor_json, monitor, sections, &text);
+	bcast_monitor_close(monitor);
+	if (ret < 0)
+		return ret;
+	*whole = json_tokener_parse(text);
+	free(text);
+	return *whole ? 0 : -ENOMEM;
 }
 
-static void add_writer(struct json_object *object,
-		       const struct bcast_writer_info *w)
+static uint32_t wanted(const struct shmstat_sections *sections)
 {
-#define WRITER_KEY(key, type, value, ...) ROW(key, type, value)
-#include <bcast/fields.def>
+	return (sections->receivers ? BCAST_JSON_RECEIVERS : 0) |
+	       (sections->closed ? BCAST_JSON_CLOSED : 0) |
+	       (sections->errors ? BCAST_JSON_ERRORS : 0) |
+	       (sections->counters ? BCAST_JSON_COUNTERS : 0) |
+	       (sections->nodes ? BCAST_JSON_NODES : 0);
 }
 
-static void add_summary(struct json_object *object,
-			const struct shmstat_totals *t)
+/* The library says why in a word; we can say what to do. */
+static void explain_nodes(const char *name, struct json_object *whole)
 {
-#define SUMMARY_KEY(key, type, value, ...) ROW(key, type, value)
-#include <bcast/fields.def>
+	struct nodes nodes = {0};
+	int ret;
+
+	if (!json_object_object_get_ex(whole, "nodes_error", NULL))
+		return;
+	ret = nodes_read(name, &nodes);
+	nodes_free(&nodes);
+	if (ret < 0)
+		json_value_add(whole, "nodes_error",
+			       json_value_TEXT(nodes_problem(name, ret).text));
 }
 
-static void add_peer(struct json_object *object,
-		     const struct bcast_peer_info *p)
+int shmstat_json_object(const char *name,
+			const struct shmstat_sections *sections,
+			struct json_object **whole)
 {
-#define PEER_KEY(key, type, value, ...) ROW(key, type, value)
-#include <bcast/fields.def>
+	int ret = get(name, wanted(sections), whole);
+
+	if (ret == 0)
+		explain_nodes(name, *whole);
+	return ret;
 }
 
-static void add_closed(struct json_object *object,
-		       const struct bcast_closed_info *c)
+int shmstat_json(const char *name, const struct shmstat_sections *sections)
 {
-#define CLOSED_KEY(key, type, value, ...) ROW(key, type, value)
-#include <bcast/fields.def>
+	struct json_object *whole;
+	int ret = shmstat_json_object(name, sections, &whole);
+
+	return ret < 0 ? ret : json_value_print(whole, false);
 }
 
-static void add_counter(struct json_object *object,
-			const struct bcast_counter_info *n)
+/* ---- All streams ------------------------------------------------------- */
+
+static void add_all(struct json_object *to, struct json_object *whole,
+		    const char *section)
 {
-#define COUNTER_KEY(key, type, value, ...) ROW(key, type, value)
-#include <bcast/fields.def>
+	struct json_object *from = json_object_object_get(whole, section);
+
+	json_object_object_foreach(from, key, value)
+		json_value_add(to, key, json_object_get(value));
 }
 
-static void add_error(struct json_object *object,
-		      const struct bcast_error_info *e)
-{
-#define ERROR_KEY(key, type, value, ...) ROW(key, type, value)
-#include <bcast/fields.def>
-}
-
-/* ---- The whole --------------------------------------------------------- */
-
-static struct json_object *facts(const struct shmstat *stat)
+static struct json_object *one(const struct shmstat_listed *listed)
 {
 	struct json_object *object = json_object_new_object();
+	struct json_object *whole = NULL;
+	int ret = listed->error;
 
-	for (size_t i = 0; i < stat->fact_count; i++)
-		json_value_add(object, stat->facts[i].key,
-			       json_value_TEXT(stat->facts[i].value));
+	if (ret == 0)
+		ret = get(listed->name, 0, &whole);
+	if (ret < 0) {
+		json_value_add(object, "name", json_value_TEXT(listed->name));
+		json_value_add(object, "error",
+			       json_value_TEXT(bcast_strerror(ret)));
+		return object;
+	}
+	add_all(object, whole, "stream");
+	add_all(object, whole, "summary");
+	json_object_put(whole);
 	return object;
-}
-
-static struct json_object *peers(const struct shmstat *stat, bool senders)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < stat->peer_count; i++) {
-		struct json_object *object;
-
-		if (shmstat_is_sender(&stat->peers[i]) != senders)
-			continue;
-		object = json_object_new_object();
-		add_peer(object, &stat->peers[i]);
-		(void)json_object_array_add(array, object);
-	}
-	return array;
-}
-
-static struct json_object *closed(const struct shmstat *stat)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < stat->closed_count; i++) {
-		struct json_object *object = json_object_new_object();
-
-		add_closed(object, &stat->closed[i]);
-		(void)json_object_array_add(array, object);
-	}
-	return array;
-}
-
-static struct json_object *errors(const struct shmstat *stat)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < stat->error_count; i++) {
-		struct json_object *object = json_object_new_object();
-
-		add_error(object, &stat->errors[i]);
-		(void)json_object_array_add(array, object);
-	}
-	return array;
-}
-
-static struct json_object *counters(const struct shmstat *stat)
-{
-	struct json_object *all = json_object_new_object();
-
-	for (size_t i = 0; i < stat->counter_count; i++) {
-		struct json_object *object = json_object_new_object();
-
-		add_counter(object, &stat->counters[i]);
-		json_value_add(all, stat->counters[i].name, object);
-	}
-	return all;
-}
-
-struct json_object *shmstat_json_object(const struct shmstat *stat,
-					const struct shmstat_sections *sections)
-{
-	struct json_object *whole = json_object_new_object();
-	struct json_object *stream = json_object_new_object();
-	struct json_object *summary = json_object_new_object();
-	struct json_object *writer = json_object_new_object();
-
-	add_stream(stream, &stat->stream);
-	add_writer(writer, &stat->writer);
-	add_summary(summary, &stat->totals);
-	json_value_add(whole, "stream", stream);
-	json_value_add(whole, "writer", writer);
-	json_value_add(whole, "facts", facts(stat));
-	json_value_add(whole, "summary", summary);
-	json_value_add(whole, "senders", peers(stat, true));
-	if (sections->receivers)
-		json_value_add(whole, "receivers", peers(stat, false));
-	if (sections->closed)
-		json_value_add(whole, "closed", closed(stat));
-	if (sections->errors)
-		json_value_add(whole, "errors", errors(stat));
-	if (sections->counters)
-		json_value_add(whole, "counters", counters(stat));
-	if (sections->nodes && stat->nodes_problem.text[0])
-		json_value_add(whole, "nodes_error",
-			       json_value_TEXT(stat->nodes_problem.text));
-	else if (sections->nodes)
-		json_value_add(whole, "nodes", nodes_json(&stat->nodes));
-	return whole;
-}
-
-int shmstat_json(const struct shmstat *stat,
-		 const struct shmstat_sections *sections)
-{
-	return json_value_print(shmstat_json_object(stat, sections), false);
 }
 
 int shmstat_json_list(const struct shmstat_listed *listed, int count)
 {
 	struct json_object *array = json_object_new_array();
 
-	for (int i = 0; i < count; i++) {
-		struct json_object *object = json_object_new_object();
-
-		if (listed[i].error < 0) {
-			json_value_add(object, "name",
-				       json_value_TEXT(listed[i].name));
-			json_value_add(object, "error",
-				       json_value_TEXT(bcast_strerror(
-					       listed[i].error)));
-		} else {
-			add_stream(object, &listed[i].stream);
-			add_summary(object, &listed[i].totals);
-		}
-		(void)json_object_array_add(array, object);
-	}
+	for (int i = 0; i < count; i++)
+		(void)json_object_array_add(array, one(&listed[i]));
 	return json_value_print(array, false);
 }

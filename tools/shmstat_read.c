@@ -16,6 +16,10 @@
 /* Streams may appear between counting and reading: so many are allowed for. */
 #define LIST_SLACK 16
 
+/* And receivers between two tries to make a text: not for ever. */
+#define MAKE_TRIES 8
+#define MAKE_FIRST 65536u
+
 /* A list that is being filled with entries of one size. */
 struct list {
 	char *entries;
@@ -134,45 +138,12 @@ static int read_counters(const struct bcast_monitor *monitor,
 	return ret;
 }
 
-/* ---- Totals ------------------------------------------------------------ */
-
-/* A counter by its name; 0 if the daemon has none of that name. */
-static uint64_t counter_value(const struct shmstat *stat, const char *name)
-{
-	for (size_t i = 0; i < stat->counter_count; i++)
-		if (strcmp(stat->counters[i].name, name) == 0)
-			return stat->counters[i].value;
-	return 0;
-}
+/* ---- All of it --------------------------------------------------------- */
 
 bool shmstat_is_sender(const struct bcast_peer_info *peer)
 {
 	return peer->role == BCAST_ROLE_SENDER ||
 	       peer->role == BCAST_ROLE_WAITING;
-}
-
-static void add_up(struct shmstat *stat)
-{
-	struct shmstat_totals *totals = &stat->totals;
-
-	totals->bytes_in = counter_value(stat, "bytes_in");
-	totals->bytes_out = counter_value(stat, "bytes_out");
-	totals->receives = counter_value(stat, "receives");
-	totals->sends = counter_value(stat, "sends");
-	totals->short_sends = counter_value(stat, "short_sends");
-	totals->dropped = counter_value(stat, "receivers_dropped");
-	totals->refused = counter_value(stat, "receivers_refused");
-	for (size_t i = 0; i < stat->peer_count; i++) {
-		const struct bcast_peer_info *peer = &stat->peers[i];
-
-		if (shmstat_is_sender(peer)) {
-			totals->senders++;
-			continue;
-		}
-		totals->receivers++;
-		if (peer->lag > totals->lag_max)
-			totals->lag_max = peer->lag;
-	}
 }
 
 int shmstat_take(const struct bcast_monitor *monitor,
@@ -185,6 +156,8 @@ int shmstat_take(const struct bcast_monitor *monitor,
 	if (ret == 0)
 		ret = bcast_monitor_writer(monitor, &stat->writer);
 	if (ret == 0)
+		ret = bcast_monitor_summary(monitor, &stat->totals);
+	if (ret == 0)
 		ret = read_facts(monitor, stat);
 	if (ret == 0)
 		ret = read_peers(monitor, stat);
@@ -194,7 +167,6 @@ int shmstat_take(const struct bcast_monitor *monitor,
 		ret = read_errors(monitor, stat);
 	if (ret == 0)
 		ret = read_counters(monitor, stat);
-	add_up(stat);
 	return ret;
 }
 
@@ -230,6 +202,32 @@ void shmstat_read_nodes(const char *name, struct shmstat *stat)
 
 	if (ret < 0)
 		stat->nodes_problem = nodes_problem(name, ret);
+}
+
+/* ---- Texts of libbcast's ------------------------------------------------ */
+
+int shmstat_make(shmstat_maker *maker, const struct bcast_monitor *monitor,
+		 uint32_t sections, char **text)
+{
+	size_t size = MAKE_FIRST;
+	int64_t length = -EAGAIN;
+
+	for (unsigned i = 0; i < MAKE_TRIES; i++) {
+		char *buffer = malloc(size);
+
+		if (!buffer)
+			return -ENOMEM;
+		length = maker(monitor, sections, buffer, size);
+		if (length >= 0 && length < (int64_t)size) {
+			*text = buffer;
+			return 0;
+		}
+		free(buffer);
+		if (length < 0)
+			return (int)length;
+		size = (size_t)length + (size_t)length / 4;
+	}
+	return -EAGAIN;
 }
 
 /* ---- All streams ------------------------------------------------------- */

@@ -140,7 +140,7 @@ static void print_writer(const struct shmstat *stat)
 
 static void print_traffic(const struct shmstat *stat)
 {
-	const struct shmstat_totals *t = &stat->totals;
+	const struct bcast_summary_info *t = &stat->totals;
 
 	label(stat, "in");
 	printf("%s in %" PRIu64 " receives", BYTES(t->bytes_in), t->receives);

@@ -252,6 +252,24 @@ BCAST_API int bcast_monitor_error(const struct bcast_monitor *monitor,
 				  uint32_t *next,
 				  struct bcast_error_info *info);
 
+/* The totals of a stream, for one line. */
+struct bcast_summary_info {
+	uint64_t bytes_in;
+	uint64_t bytes_out;
+	uint64_t receives;
+	uint64_t sends;
+	uint64_t short_sends;
+	uint64_t dropped; /* receivers, for being too slow */
+	uint64_t refused; /* receivers, there being too many */
+	uint64_t senders; /* connected, the waiting one included */
+	uint64_t receivers;
+	uint64_t lag_max; /* of a receiver, now */
+};
+
+/* bcast_monitor_summary - from counters and connections. Returns 0. */
+BCAST_API int bcast_monitor_summary(const struct bcast_monitor *monitor,
+				    struct bcast_summary_info *info);
+
 /* What bcast_monitor_prometheus() tells besides stream and counters: bits. */
 #define BCAST_METRICS_PEERS 1u /* of each open connection */
 #define BCAST_METRICS_NODES 2u /* of each local node, with its latencies */
@@ -278,6 +296,27 @@ BCAST_API int bcast_monitor_error(const struct bcast_monitor *monitor,
 BCAST_API int64_t bcast_monitor_prometheus(const struct bcast_monitor *monitor,
 					   uint32_t sections, char *buffer,
 					   size_t size);
+
+/* What bcast_monitor_json() tells besides the stream itself: bits. */
+#define BCAST_JSON_RECEIVERS 1u /* of each open connection but the senders */
+#define BCAST_JSON_CLOSED    2u /* connections that ended, newest first */
+#define BCAST_JSON_ERRORS    4u /* what the daemon complained of, newest first */
+#define BCAST_JSON_COUNTERS  8u	 /* each with its unit and meaning */
+#define BCAST_JSON_NODES     16u /* local nodes, or "nodes_error": why not */
+
+/*
+ * bcast_monitor_json - the stream as one object of JSON, on one line: stream,
+ * writer, facts, summary, senders, and the sections asked for (BCAST_JSON_...).
+ * The keys are those of <bcast/fields.def>; numbers have all 64 bits. What
+ * `bcast-shmstat --json` prints, and bcastd serves at --admin.
+ *
+ * buffer and result as of bcast_monitor_prometheus(), but that nodes out of
+ * reach are no error. Does not block, except on the system's data base of
+ * users, for the name of the segment's owner.
+ */
+BCAST_API int64_t bcast_monitor_json(const struct bcast_monitor *monitor,
+				     uint32_t sections, char *buffer,
+				     size_t size);
 
 /*
  * bcast_list - the names of the streams on this machine, live or dead, sorted.

@@ -35,15 +35,13 @@ static void launch(const char *ring)
 static void publish(const char *key, size_t value)
 {
 	size_t length = strlen(key);
-	struct bcast_packet_header *header;
 	void *payload;
 
 	assert_int_equal(bcast_claim(publisher, length + value, &payload), 0);
 	memcpy(payload, key, length);
 	memset((char *)payload + length, 'v', value);
-	header = (struct bcast_packet_header *)payload - 1;
-	header->key_length = (uint16_t)length;
-	assert_int_equal(bcast_commit(publisher, length + value), 0);
+	assert_int_equal(bcast_commit_key(publisher, length + value, length),
+			 0);
 }
 
 static struct bc_hello hello_for(const void *key, uint16_t length)

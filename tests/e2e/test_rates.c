@@ -5,9 +5,11 @@
  * a time, with room for a machine that is busy with other things.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crowd_stage.h"
 
@@ -100,6 +102,27 @@ static bool half_is_there(void *argument)
 {
 	(void)argument;
 	return counter("bytes_in") >= 4 * MIB;
+}
+
+/* At the addresses where somebody comes in who has them. */
+static void limits_are_told_where_they_hold(void **state)
+{
+	static const char *const options[] = {
+		"--ring-size", "16M", "--ingest-rate", "3M", "--egress-rate",
+		"1K",	       NULL};
+
+	(void)state;
+	start(options, "", "", ",egress-rate=0,slow-policy=skip");
+
+	assert_int_equal(
+		daemon_fixture_logged(&daemon_,
+				      " role=ingest ingest_rate=3145728\n"),
+		1);
+	assert_int_equal(daemon_fixture_logged(
+				 &daemon_, " role=egress egress_rate=1024\n"),
+			 1);
+	daemon_fixture_await_log(&daemon_, " send_timeout_ms=0\n", 1);
+	daemon_fixture_stop(&daemon_);
 }
 
 /* What it may not put in stays in its own kernel, and in its hands. */
@@ -321,6 +344,72 @@ static void nobody_spins_for_a_rate(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+/* ---- SIGHUP ------------------------------------------------------------ */
+
+static char path[64];
+
+static void write_file(const char *sender, const char *receiver)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fprintf(file,
+		"ring-size = 16M\nslow-policy = block\n"
+		"ingest = 127.0.0.1:0%s\negress = 127.0.0.1:0%s\n",
+		sender, receiver);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void reload(const char *sender, const char *receiver, unsigned times)
+{
+	write_file(sender, receiver);
+	assert_int_equal(kill(daemon_.pid, SIGHUP), 0);
+	daemon_fixture_await_log(&daemon_, "config_reloaded", times);
+}
+
+static bool a_part_is_there(void *argument)
+{
+	return ((const struct consumer *)argument)->bytes > 100 * KIB;
+}
+
+/* At the first rate it would all take a minute. */
+static void a_limit_changes_for_who_is_there(void **state)
+{
+	const char *options[] = {"--config", path, NULL};
+	struct consumer *remote;
+	uint64_t began_ms;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/bcast-test-rates-%ld.conf",
+		 (long)getpid());
+	write_file(",ingest-rate=200K", "");
+	daemon_fixture_launch(&daemon_, options);
+	daemon_fixture_await_log(&daemon_, "info listening ", 2);
+	crowd_open(&crowd, &daemon_);
+	crowd_send_from(&crowd, "ingest");
+	remote = crowd_receive(&crowd);
+	crowd_send(&crowd, 12 * MIB);
+	crowd_run_until(&crowd, a_part_is_there, remote);
+	assert_true(remote->bytes < 12 * MIB);
+
+	reload("", ",egress-rate=200K", 1);
+	crowd_run_until(&crowd, half_is_there, NULL);
+	assert_true(remote->bytes < 4 * MIB);
+	reload("", ",egress-rate=4M", 2);
+	began_ms = test_now_ms();
+	crowd_settle(&crowd);
+	assert_rate(12 * MIB, test_now_ms() - began_ms, 4 * MIB);
+	reload("", "", 3);
+	began_ms = test_now_ms();
+	crowd_send(&crowd, 12 * MIB);
+	crowd_settle(&crowd);
+
+	assert_true(test_now_ms() - began_ms < 2500);
+	assert_int_equal(remote->bytes, 24 * MIB);
+	assert_int_equal(counter("receivers_dropped"), 0);
+	daemon_fixture_stop(&daemon_);
+}
+
 static void none_is_no_limit(void **state)
 {
 	struct consumer *remote;
@@ -338,6 +427,12 @@ static void none_is_no_limit(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
+static int close_with_file(void **state)
+{
+	(void)unlink(path);
+	return crowd_stage_close(state);
+}
+
 #define CROWD_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, crowd_stage_open, crowd_stage_close)
 
@@ -345,6 +440,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CROWD_TEST(sender_is_read_at_its_rate_and_loses_nothing),
+		CROWD_TEST(limits_are_told_where_they_hold),
 		CROWD_TEST(sender_is_held_up_by_tcp),
 		CROWD_TEST(who_comes_next_has_a_rate_of_its_own),
 		CROWD_TEST(limited_receiver_has_its_rate_and_others_all),
@@ -355,6 +451,9 @@ int main(void)
 		CROWD_TEST(limited_receiver_that_skips_goes_on_at_its_rate),
 		CROWD_TEST(time_held_back_is_not_time_it_took_nothing),
 		CROWD_TEST(nobody_spins_for_a_rate),
+		cmocka_unit_test_setup_teardown(
+			a_limit_changes_for_who_is_there, crowd_stage_open,
+			close_with_file),
 		CROWD_TEST(none_is_no_limit),
 	};
 

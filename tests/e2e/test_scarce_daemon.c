@@ -37,9 +37,15 @@ static void assert_nothing_left(void)
 /* True if there was such an allocation. */
 static bool start_without(unsigned n, const char *threads)
 {
-	const char *const options[] = {
-		"--ring-size",	    "64K",   "--listen", "127.0.0.1:0",
-		"--egress-threads", threads, NULL};
+	const char *const options[] = {"--ring-size",
+				       "64K",
+				       "--listen",
+				       "127.0.0.1:0",
+				       "--egress-threads",
+				       threads,
+				       "--admin",
+				       "127.0.0.1:0",
+				       NULL};
 	bool failed, refused;
 	int code;
 

@@ -350,13 +350,43 @@ static void what_the_stream_cannot_be_is_refused(void **state)
 	assert_goes_on();
 }
 
+/* Something is answered at --admin. */
+static void assert_is_healthy(void)
+{
+	const char request[] = "GET /healthz HTTP/1.0\r\n\r\n";
+	int fd = crowd_connect(daemon_fixture_port(daemon_now, "admin"), 0);
+	char answer[16] = "";
+
+	assert_int_equal(send(fd, request, sizeof(request) - 1, 0),
+			 sizeof(request) - 1);
+	assert_int_equal(recv(fd, answer, 12, MSG_WAITALL), 12);
+	assert_string_equal(answer + 8, " 200");
+	(void)close(fd);
+}
+
+/* It is found out last of all, when all else stands. */
 static void too_few_places_are_refused(void **state)
 {
+	const char *options[] = {
+		"--listen", "127.0.0.1:0", "--ring-size", "8M", "--slow-policy",
+		"block",    "--admin",	   "127.0.0.1:0", NULL,
+	};
+	const char *few[] = {
+		"--listen",	   "127.0.0.1:0", "--ring-size", "8M",
+		"--slow-policy",   "block",	  "--admin",	 "127.0.0.1:0",
+		"--max-receivers", "3",		  NULL,
+	};
+
 	(void)state;
-	start(blocking);
+	start(options);
 	for (unsigned i = 0; i < 20; i++)
 		(void)crowd_receive(&crowd);
-	refused_options("--max-receivers", "3");
+	assert_is_healthy();
+	assert_int_equal(upgrade_stage_try(few, saturate), EX_UNAVAILABLE);
+	assert_is_healthy();
+	upgrade_stage_take(options, saturate);
+	crowd.daemon = daemon_now;
+	assert_is_healthy();
 
 	assert_goes_on();
 }

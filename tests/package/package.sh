@@ -210,6 +210,16 @@ smoke() {
 	end "${readers[1]}" TERM
 }
 
+# As after an update. Who is the service then, the manager is told.
+change_program() {
+	kill -USR2 "$daemon"
+	poll was_told MAINPID= || fail "no successor"
+	end "$daemon" 0 || fail "the one before has not ended"
+	daemon=$(sed -n 's/.*MAINPID=//p' "$work/told")
+	: >"$work/told"
+	poll was_told WATCHDOG=1 || fail "the successor does not tell"
+}
+
 run_service() {
 	cat >"$conf" <<-END
 	format = packet
@@ -221,6 +231,7 @@ run_service() {
 	poll was_told WATCHDOG=1 || fail "the watchdog was not told"
 	smoke
 	poll was_told STATUS= || fail "no status"
+	change_program
 	end "$daemon" TERM || fail "the service does not stop"
 	was_told STOPPING=1 || fail "the end was not told"
 	[[ ! -e /dev/shm/bcast.$name ]] || fail "the segment was left"

@@ -454,6 +454,39 @@ static void any_listener_replaces_the_default_one(void **state)
 	assert_int_equal(config.listens[0].role, CONFIG_ROLE_EGRESS);
 }
 
+static void admin_adds_to_the_default_listener(void **state)
+{
+	(void)state;
+	accepts("--admin", "9464");
+	assert_int_equal(config.listen_count, 2);
+	assert_int_equal(config.listens[0].role, CONFIG_ROLE_ADMIN);
+	assert_int_equal(config.listens[1].role, CONFIG_ROLE_ANY);
+	assert_string_equal(config.listens[1].address, "127.0.0.1:7400");
+	assert_int_equal(config_role_count(&config, CONFIG_ROLE_ADMIN), 1);
+}
+
+static void admin_without_a_host_is_for_this_machine(void **state)
+{
+	static const char *const given[] = {"9464",  ":9464",	       "0",
+					    "65535", "[::1]:9464",     "*:9464",
+					    "box:1", "unix:/run/admin"};
+	static const char *const meant[] = {
+		"127.0.0.1:9464",  "127.0.0.1:9464", "127.0.0.1:0",
+		"127.0.0.1:65535", "[::1]:9464",     "*:9464",
+		"box:1",	   "unix:/run/admin"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+		accepts("--admin", given[i]);
+		assert_string_equal(config.listens[0].address, meant[i]);
+	}
+	refuses("--admin", "", "is not an address");
+	refuses("--admin", ":", "is not an address");
+	refuses("--admin", "65536", "is not an address");
+	refuses("--admin", "94 64", "is not an address");
+	refuses("--admin", "box", "is not an address");
+}
+
 static void addresses_must_be_host_and_port(void **state)
 {
 	static const char *const options[] = {"--listen", "--ingest",
@@ -722,6 +755,8 @@ int main(void)
 		cmocka_unit_test(names_follow_the_rule_of_the_segment),
 		cmocka_unit_test(addresses_add_up_in_order_with_their_roles),
 		cmocka_unit_test(any_listener_replaces_the_default_one),
+		cmocka_unit_test(admin_adds_to_the_default_listener),
+		cmocka_unit_test(admin_without_a_host_is_for_this_machine),
 		cmocka_unit_test(addresses_must_be_host_and_port),
 		cmocka_unit_test(there_is_room_for_16_addresses),
 		cmocka_unit_test(a_17th_address_is_refused),

@@ -100,6 +100,15 @@ static void each_option_is_taken(void **state)
 	assert_int_equal(listen->slow_policy, CONFIG_SLOW_BLOCK);
 }
 
+static void admin_takes_nothing(void **state)
+{
+	(void)state;
+	refuses("--admin", "a:1,max-lag=50%", "does not concern this address");
+	refuses("--admin", "9464,keepalive=1m",
+		"does not concern this address");
+	refuses("--admin", "9464,nothing=1", "unknown option");
+}
+
 static void echo_takes_what_concerns_its_clients(void **state)
 {
 	const struct config_listen *listen;
@@ -270,7 +279,10 @@ static void rates_hold_for_an_address_or_for_all(void **state)
 	assert_int_equal(config.listens[0].rates[CONFIG_RATE_RECORDS], 7);
 	assert_int_equal(config.listens[0].rates[CONFIG_RATE_EGRESS], 0);
 	assert_int_equal(config.listens[0].rates[CONFIG_RATE_INGEST], 1024);
-	assert_int_equal(config.listens[1].rates[CONFIG_RATE_RECORDS], 5);
+	/* who puts in comes in elsewhere */
+	assert_int_equal(config.listens[1].rates[CONFIG_RATE_INGEST], 0);
+	assert_int_equal(config.listens[1].rates[CONFIG_RATE_RECORDS], 0);
+	assert_int_equal(config.rates[CONFIG_RATE_RECORDS], 5);
 	assert_int_equal(config.listens[1].rates[CONFIG_RATE_EGRESS],
 			 BUCKET_RATE_MAX);
 }
@@ -295,6 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_option_is_taken),
+		cmocka_unit_test(admin_takes_nothing),
 		cmocka_unit_test(echo_takes_what_concerns_its_clients),
 		cmocka_unit_test(the_daemons_own_are_the_defaults),
 		cmocka_unit_test(the_last_of_a_name_counts),

@@ -234,10 +234,10 @@ static void status_is_told_once_a_second_if_it_has_changed(void **state)
 	tick_after(SECOND - 1);
 	assert_string_equal(next(), "");
 	tick_after(1);
-	assert_string_equal(next(), "STATUS=16 receivers, 0 local nodes; "
+	assert_string_equal(next(), "STATUS=receivers 16, nodes 0; "
 				    "in 1.5 kB/s, out 26 GB/s");
 	tick_after(SECOND);
-	assert_string_equal(next(), "STATUS=16 receivers, 0 local nodes; "
+	assert_string_equal(next(), "STATUS=receivers 16, nodes 0; "
 				    "in 0 B/s, out 0 B/s");
 	tick_after(SECOND);
 	assert_string_equal(next(), "");

@@ -50,6 +50,7 @@ static void value_of(const struct option_row *row, unsigned which, char *value)
 	case OPTION_EGRESS:
 	case OPTION_PACKET:
 	case OPTION_ECHO:
+	case OPTION_ADMIN:
 		(void)snprintf(value, VALUE_MAX, "127.0.0.1:%u", which);
 		return;
 	case OPTION_RING:

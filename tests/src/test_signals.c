@@ -55,6 +55,20 @@ static void broken_pipe_is_ignored(void **state)
 	assert_int_equal(signals_take(), 0);
 }
 
+static void successor_is_asked_for_apart_from_the_end(void **state)
+{
+	(void)state;
+	assert_int_equal(raise(SIGUSR2), 0);
+	assert_false(signals_take_succession());
+
+	signals_poll();
+
+	assert_int_equal(signals_take(), 0);
+	assert_false(signals_take_hangup());
+	assert_true(signals_take_succession());
+	assert_false(signals_take_succession());
+}
+
 static void hangup_is_kept_apart_from_the_end(void **state)
 {
 	(void)state;
@@ -77,6 +91,7 @@ int main(void)
 		cmocka_unit_test(wait_with_the_mask_lets_it_in),
 		cmocka_unit_test(broken_pipe_is_ignored),
 		cmocka_unit_test(hangup_is_kept_apart_from_the_end),
+		cmocka_unit_test(successor_is_asked_for_apart_from_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, NULL);

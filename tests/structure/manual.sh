@@ -107,7 +107,7 @@ reasons_of_manual() {
 }
 
 # Of docker, systemctl and systemd-run; all others are ours.
-foreign_options='ipc now pipe security-opt shm-size uid ulimit wait'
+foreign_options='ipc kill-whom now pipe security-opt shm-size uid ulimit wait'
 
 known_options() {
 	sed -n 's/^BC_\(OPTION\|FLAG\|ACTION\)("\([a-z-]*\)".*/\2/p' \

@@ -116,7 +116,8 @@ void daemon_fixture_start(struct daemon_fixture *daemon,
 		    strcmp(*option, "--ingest") == 0 ||
 		    strcmp(*option, "--egress") == 0 ||
 		    strcmp(*option, "--packet") == 0 ||
-		    strcmp(*option, "--echo") == 0)
+		    strcmp(*option, "--echo") == 0 ||
+		    strcmp(*option, "--admin") == 0)
 			listeners++;
 	daemon_fixture_await_log(daemon, "info listening ", listeners);
 }

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shm/layout.h"
+#include "shm/segment.h"
 
 #define UPGRADE_MAGIC	 UINT32_C(0x75706362) /* "bcpu" */
 #define UPGRADE_VERSION	 1u

@@ -32,6 +32,8 @@ def parse():
     parser.add_argument("--ring-size", default="256M")
     parser.add_argument("--options", default="",
                         help="more of them for bcastd, between spaces")
+    parser.add_argument("--results", default=os.path.join(HERE, "../results"),
+                        help="where the figures go (%(default)s)")
     parser.add_argument("--quick", action="store_true",
                         help="to see that it works: two upgrades, 4 receivers")
     options = parser.parse_args()
@@ -123,12 +125,12 @@ def measure(options, daemons):
     return quiet, busy, load.end()
 
 
-def say(what, windows):
+def line_of(what, windows):
     rates = [rate for rate, _ in windows]
     pauses = [pause for _, pause in windows]
-    print(f"{what:16} {statistics.median(rates):6.1f} Gbit/s   longest pause"
-          f" of a receiver: median {statistics.median(pauses):6.1f} ms,"
-          f" worst {max(pauses):6.1f} ms")
+    return (f"{what:10} {statistics.median(rates):6.1f} Gbit/s, longest pause"
+            f" of a receiver: median {statistics.median(pauses):6.1f} ms,"
+            f" worst {max(pauses):6.1f} ms")
 
 
 def main():
@@ -140,12 +142,18 @@ def main():
                  daemons.said(r"upgrade_taken .* ms=([0-9.]+)")]
     finally:
         daemons.stop()
-    print(f"{options.upgrades} upgrades, {options.receivers} receivers")
-    say("without", quiet)
-    say("with", busy)
-    print(f"the daemons say they stood still for: median"
-          f" {statistics.median(still):.1f} ms, worst {max(still):.1f} ms")
-    print(verdict)
+    text = "\n".join([
+        f"{options.upgrades} upgrades, {options.receivers} receivers",
+        line_of("without", quiet),
+        line_of("with", busy),
+        f"the daemons say they stood still for: median"
+        f" {statistics.median(still):.1f} ms, worst {max(still):.1f} ms",
+        verdict])
+    print(text)
+    os.makedirs(options.results, exist_ok=True)
+    name = time.strftime("%Y-%m-%dT%H%M%S-upgrade.txt")
+    with open(os.path.join(options.results, name), "w") as file:
+        file.write(text + "\n")
     return 0 if verdict.endswith("all right") else 1
 
 

@@ -75,26 +75,18 @@ static int set_defaults(struct request *request)
 	return ret;
 }
 
-/* --admin alone would be a look at a stream that nobody can reach. */
-static bool has_listener(const struct config *config)
-{
-	return config->listen_count >
-	       config_role_count(config, CONFIG_ROLE_ADMIN);
-}
-
 static int set_all(struct request *request)
 {
 	const struct settings *settings = request->settings;
+	bool listeners = settings_have_listener(settings);
 	int ret = 0;
 
+	for (int i = 0; i < OPTIONS_COUNT && !listeners && ret == 0; i++)
+		if (options_is_address(&options_table[i]))
+			ret = set_default(request, &options_table[i]);
 	for (size_t i = 0; i < settings->count && ret == 0; i++)
 		if (settings_counts(settings, &settings->all[i]))
 			ret = set(request, &settings->all[i]);
-	if (has_listener(request->config))
-		return ret;
-	for (int i = 0; i < OPTIONS_COUNT && ret == 0; i++)
-		if (options_is_address(&options_table[i]))
-			ret = set_default(request, &options_table[i]);
 	return ret;
 }
 

@@ -90,21 +90,28 @@ static void print_setting(const struct setting *setting, FILE *out)
 	print_origin(setting, column + print_value(setting->text, out), out);
 }
 
-/* All kinds together, since the order of them all counts. How many? */
-static uint32_t print_addresses(const struct settings *settings, FILE *out)
+static bool is_said_address(const struct settings *settings,
+			    const struct setting *setting)
+{
+	return options_is_address(setting->row) &&
+	       settings_counts(settings, setting);
+}
+
+static uint32_t count_addresses(const struct settings *settings)
 {
 	uint32_t count = 0;
 
-	for (size_t i = 0; i < settings->count; i++) {
-		const struct setting *setting = &settings->all[i];
-
-		if (!options_is_address(setting->row) ||
-		    !settings_counts(settings, setting))
-			continue;
-		print_setting(setting, out);
-		count++;
-	}
+	for (size_t i = 0; i < settings->count; i++)
+		count += is_said_address(settings, &settings->all[i]);
 	return count;
+}
+
+/* All kinds together, since the order of them all counts. */
+static void print_addresses(const struct settings *settings, FILE *out)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		if (is_said_address(settings, &settings->all[i]))
+			print_setting(&settings->all[i], out);
 }
 
 /* Of an option about which nothing was said. */
@@ -125,7 +132,8 @@ static void print_unsaid(const struct option_row *row, bool presets, FILE *out)
 static void print_rows(const struct settings *settings,
 		       const struct config *config, FILE *out)
 {
-	bool begun = false, default_address = false;
+	bool default_address = count_addresses(settings) < config->listen_count;
+	bool printed = false;
 
 	for (int i = 0; i < OPTIONS_COUNT; i++) {
 		const struct option_row *row = &options_table[i];
@@ -136,15 +144,14 @@ static void print_rows(const struct settings *settings,
 			(void)fprintf(out, "\n# %s\n", row->name);
 		if (!options_has_value(row) || row->kind == OPTION_CONFIG)
 			continue;
-		if (address && !begun) {
-			default_address = print_addresses(settings, out) <
-					  config->listen_count;
-			begun = true;
-		}
 		if (!said)
 			print_unsaid(row, !address || default_address, out);
 		else if (!address)
 			print_setting(said, out);
+		/* behind the default one, if there is any */
+		if (address && !printed)
+			print_addresses(settings, out);
+		printed = printed || address;
 	}
 }
 

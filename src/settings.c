@@ -84,6 +84,15 @@ void settings_fini(struct settings *settings)
 	memset(settings, 0, sizeof(*settings));
 }
 
+bool settings_have_listener(const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		if (options_is_address(settings->all[i].row) &&
+		    settings->all[i].row->kind != OPTION_ADMIN)
+			return true;
+	return false;
+}
+
 /* ---- Out --------------------------------------------------------------- */
 
 bool settings_counts(const struct settings *settings,

@@ -61,6 +61,13 @@ const struct setting *settings_next(const struct settings *settings,
 				    const struct option_row *row,
 				    const struct setting *after);
 
+/*
+ * settings_have_listener - is there an address where the stream can be reached?
+ * --admin is none: alone, it would be a look at a stream that nobody can reach,
+ * so the default listener is there then.
+ */
+bool settings_have_listener(const struct settings *settings);
+
 /* settings_counts - is it of the source that counts for its row? */
 bool settings_counts(const struct settings *settings,
 		     const struct setting *setting);

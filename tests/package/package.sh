@@ -185,13 +185,17 @@ has_records() {
 	(($(wc -l <"$1") == records))
 }
 
+port_of() {
+	sed -n "s/.* addr=.*:\([0-9]*\) role=$1\b.*/\1/p" "$work/log"
+}
+
 records=1000
 
 # What one publishes, a local reader and a TCP client get.
 smoke() {
 	local port readers=() file
 
-	port=$(sed -n 's/.* addr=.*:\([0-9]*\) role=packet$/\1/p' "$work/log")
+	port=$(port_of packet)
 	seq "$records" >"$work/sent"
 	bcast-pub "$name" <"$work/sent"
 	bcast-tail --from oldest --lines "$name" >"$work/local" &
@@ -206,6 +210,10 @@ smoke() {
 	done
 	bcast-shmstat --json "$name" >"$work/state"
 	grep -q '"state": *"live"' "$work/state" || fail "bcast-shmstat"
+	exec 5<>"/dev/tcp/127.0.0.1/$(port_of admin)"
+	printf 'GET /readyz HTTP/1.0\r\n\r\n' >&5
+	grep -q '^HTTP/1.[01] 200' <&5 || fail "--admin is not ready"
+	exec 5<&-
 	end "${readers[0]}" TERM
 	end "${readers[1]}" TERM
 }
@@ -225,6 +233,7 @@ run_service() {
 	format = packet
 	ring-size = 1M
 	packet = 127.0.0.1:0
+	admin = 127.0.0.1:0
 	END
 	start_manager
 	start_service

@@ -363,6 +363,45 @@ static void terminal_commands_in_a_peer_are_harmless(void **state)
 	assert_string_equal(info.peer, "?]0;owned??");
 }
 
+/* ---- Totals ------------------------------------------------------------ */
+
+static void summary_adds_up_counters_and_connections(void **state)
+{
+	const struct bc_peer_opening receiver = {
+		BCAST_ROLE_RECEIVER, "10.0.0.2:4100", "10.0.0.1:7400", 0, 1};
+	const struct bc_peer_opening waiting = {
+		BCAST_ROLE_WAITING, "10.0.0.3:4100", "10.0.0.1:7400", 0, 1};
+	struct bc_counter_shm *counters = region(BC_REGION_COUNTERS);
+	struct bcast_summary_info info;
+
+	(void)state;
+	test_stream_write(&stream, 1000);
+	bc_counter_set(counters, BC_COUNTER_bytes_in, 1000);
+	bc_counter_set(counters, BC_COUNTER_bytes_out, UINT64_MAX);
+	bc_counter_set(counters, BC_COUNTER_receives, 3);
+	bc_counter_set(counters, BC_COUNTER_sends, 4);
+	bc_counter_set(counters, BC_COUNTER_short_sends, 5);
+	bc_counter_set(counters, BC_COUNTER_receivers_dropped, 6);
+	bc_counter_set(counters, BC_COUNTER_receivers_refused, 7);
+	bc_peers_open(bc_peers_slot(&stream.segment, 1), &waiting);
+	bc_peers_open(bc_peers_slot(&stream.segment, 2), &receiver);
+	bc_peers_open(bc_peers_slot(&stream.segment, 3), &receiver);
+	bc_peers_progress(bc_peers_slot(&stream.segment, 3), 900, 900, 1);
+
+	assert_int_equal(bcast_monitor_summary(monitor, &info), 0);
+
+	assert_int_equal(info.bytes_in, 1000);
+	assert_true(info.bytes_out == UINT64_MAX);
+	assert_int_equal(info.receives, 3);
+	assert_int_equal(info.sends, 4);
+	assert_int_equal(info.short_sends, 5);
+	assert_int_equal(info.dropped, 6);
+	assert_int_equal(info.refused, 7);
+	assert_int_equal(info.senders, 1);
+	assert_int_equal(info.receivers, 2);
+	assert_int_equal(info.lag_max, 1000);
+}
+
 /* ---- The list ---------------------------------------------------------- */
 
 #define NAMES 4096
@@ -435,6 +474,7 @@ int main(void)
 		TEST(last_1024_closed_connections_are_remembered),
 		TEST(noise_in_every_region_is_shown_bounded_and_printable),
 		TEST(terminal_commands_in_a_peer_are_harmless),
+		TEST(summary_adds_up_counters_and_connections),
 		TEST(list_is_sorted_and_of_streams_only),
 		TEST(list_counts_what_it_has_no_room_for),
 	};

@@ -459,9 +459,9 @@ static void admin_adds_to_the_default_listener(void **state)
 	(void)state;
 	accepts("--admin", "9464");
 	assert_int_equal(config.listen_count, 2);
-	assert_int_equal(config.listens[0].role, CONFIG_ROLE_ADMIN);
-	assert_int_equal(config.listens[1].role, CONFIG_ROLE_ANY);
-	assert_string_equal(config.listens[1].address, "127.0.0.1:7400");
+	assert_int_equal(config.listens[0].role, CONFIG_ROLE_ANY);
+	assert_string_equal(config.listens[0].address, "127.0.0.1:7400");
+	assert_int_equal(config.listens[1].role, CONFIG_ROLE_ADMIN);
 	assert_int_equal(config_role_count(&config, CONFIG_ROLE_ADMIN), 1);
 }
 
@@ -478,7 +478,7 @@ static void admin_without_a_host_is_for_this_machine(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
 		accepts("--admin", given[i]);
-		assert_string_equal(config.listens[0].address, meant[i]);
+		assert_string_equal(config.listens[1].address, meant[i]);
 	}
 	refuses("--admin", "", "is not an address");
 	refuses("--admin", ":", "is not an address");

@@ -28,20 +28,38 @@ void bc_conn_table_fini(struct bc_conn_table *table)
 	*table = (struct bc_conn_table){0};
 }
 
-struct bc_conn *bc_conn_open(struct bc_conn_table *table, int fd)
+/* The slot is in no list. */
+static void make_open(struct bc_conn_table *table, struct bc_conn *conn, int fd)
 {
-	struct bc_conn *conn = bc_conn_list_pop(table, &table->free);
-	uint32_t generation;
+	uint32_t generation = conn->generation;
 
-	if (!conn)
-		return NULL;
 	table->used++;
-	generation = conn->generation;
 	*conn = (struct bc_conn){
 		.fd = fd,
 		.generation = generation,
 		.state = BC_CONN_OPEN,
 	};
+}
+
+struct bc_conn *bc_conn_open(struct bc_conn_table *table, int fd)
+{
+	struct bc_conn *conn = bc_conn_list_pop(table, &table->free);
+
+	if (conn)
+		make_open(table, conn, fd);
+	return conn;
+}
+
+struct bc_conn *bc_conn_open_at(struct bc_conn_table *table, int fd,
+				uint32_t slot)
+{
+	struct bc_conn *conn = &table->conns[slot];
+
+	BC_ASSERT(slot < table->count);
+	if (conn->state != BC_CONN_FREE)
+		return NULL;
+	bc_conn_list_remove(table, &table->free, conn);
+	make_open(table, conn, fd);
 	return conn;
 }
 

@@ -118,6 +118,10 @@ void bc_conn_table_fini(struct bc_conn_table *table);
 /* bc_conn_open - take a slot for `fd`; NULL if there is none. */
 struct bc_conn *bc_conn_open(struct bc_conn_table *table, int fd);
 
+/* bc_conn_open_at - take this slot for `fd`; NULL if it is not FREE. */
+struct bc_conn *bc_conn_open_at(struct bc_conn_table *table, int fd,
+				uint32_t slot);
+
 /*
  * bc_conn_end - OPEN -> ENDED, for a reason (enum bcast_close_reason) and an
  * error (-errno or 0). Does nothing to one that has ended: the first counts.

@@ -94,6 +94,21 @@ int bc_name_lock_take(struct bc_name_lock *lock, const char *name)
 	return -EAGAIN;
 }
 
+int bc_name_lock_inherit(struct bc_name_lock *lock, const char *name, int fd)
+{
+	struct bc_name_lock made = {.fd = fd};
+	int ret = bc_name_object(made.object, sizeof(made.object), name,
+				 BC_NAME_SUFFIX_LOCK);
+
+	if (ret < 0)
+		return ret;
+	/* by a description that has it already: nothing changes */
+	if (!bc_name_lock_is_held(&made) || lock_whole(fd) < 0)
+		return BCAST_EFOREIGN;
+	*lock = made;
+	return 0;
+}
+
 bool bc_name_lock_is_held(const struct bc_name_lock *lock)
 {
 	return lock->fd >= 0 && bc_object_is_named(lock->fd, lock->object) == 1;

@@ -29,6 +29,13 @@ struct bc_name_lock {
 int bc_name_lock_take(struct bc_name_lock *lock, const char *name);
 
 /*
+ * bc_name_lock_inherit - its holder has passed on the descriptor, and with it
+ * the lock, which is now held by both. Returns 0, BCAST_ENAME, or BCAST_EFOREIGN
+ * if this is not the lock of that name: the descriptor is the caller's then.
+ */
+int bc_name_lock_inherit(struct bc_name_lock *lock, const char *name, int fd);
+
+/*
  * bc_name_lock_is_held - whether the name is still ours alone. No longer, once
  * somebody has removed the object: the next daemon then makes one of its own.
  */

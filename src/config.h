@@ -97,6 +97,7 @@ struct config_listen {
 
 struct config {
 	char name[BCAST_NAME_MAX + 1];
+	bool takeover; /* from the running daemon of that name: upgrade.h */
 	/* In the order given; at least one that is not for --admin. */
 	struct config_listen listens[CONFIG_LISTEN_MAX];
 	uint32_t listen_count;

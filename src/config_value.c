@@ -331,6 +331,9 @@ const char *config_value_set(struct config *config,
 		return set_group(config, row, text);
 	case OPTION_CONGESTION:
 		return set_congestion(config, row, text);
+	case OPTION_FLAG:
+		*(bool *)((unsigned char *)config + row->field) = true;
+		return NULL;
 	case OPTION_HEADING:
 	case OPTION_CHECK:
 	case OPTION_HELP:

@@ -133,6 +133,7 @@ struct nodes {
 	uint32_t next;	 /* where the tick's round goes on */
 	uint32_t membership;
 	bool unfinished; /* the last look at a change ran out of budget */
+	bool inherited;	 /* who is found now was known before an upgrade */
 	uint64_t pid_namespace;
 };
 
@@ -146,6 +147,7 @@ struct gating {
 
 struct admin;
 struct remote_nodes;
+struct upgrade;
 struct reload;
 struct lane_thread;
 struct lane_news;
@@ -169,8 +171,10 @@ struct name_watch {
 
 enum daemon_phase {
 	DAEMON_RUNNING,
+	DAEMON_STILL, /* for an instant: nothing new is asked for */
 	DAEMON_DRAINING,
 	DAEMON_STOPPED,
+	DAEMON_GIVEN, /* another process goes on with all of it: upgrade.h */
 };
 
 struct daemon {
@@ -179,11 +183,15 @@ struct daemon {
 	struct listener listeners[DAEMON_LISTENERS_MAX];
 	uint32_t listener_count;
 	struct bc_segment segment;
+	struct upgrade *upgrade;	 /* upgrade*.c; NULL: there is none */
+	bool taking;			 /* from a living daemon */
 	bool adopted;			 /* the segment was a dead daemon's */
 	const char *not_adopted;	 /* or why not, if there was one */
 	struct bc_counter_shm *counters; /* in the segment */
 	struct bc_backend *backend;
 	char backend_why[BC_BACKEND_WHY_MAX]; /* not io_uring; or empty */
+	const char *zerocopy_mode;
+	char zerocopy_why[200];
 	struct backpressure_limits limits;
 	struct lane home;
 	struct lanes lanes;

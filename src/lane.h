@@ -57,6 +57,7 @@ struct zerocopy {
 	bool usable;	 /* by this backend, and not switched off */
 	bool registered; /* the ring is, or it was tried */
 	bool told;	 /* the segment says that we owe */
+	bool held;	 /* for now, all is copied: upgrade.h */
 	uint32_t owed;	 /* sends not settled */
 };
 

@@ -76,6 +76,7 @@ struct bc_conn *lane_events_dispatch(struct lane *lane, struct bc_token token,
 	case BC_OP_NONE:
 	case BC_OP_PUBLISH:
 	case BC_OP_RECV:
+	case BC_OP_UPGRADE:
 		break;
 	}
 	closing_settle(lane, conn);

@@ -60,10 +60,19 @@ enum lane_order {
 	LANE_STOP,   /* at once, whatever is left */
 };
 
+/* How far a hot upgrade has come (upgrade.h). */
+enum lane_upgrade {
+	LANE_NO_UPGRADE = 0,
+	LANE_SETTLE, /* no more zero-copy sends: those owed have to be settled */
+	LANE_REST,   /* stand still, until this is another word again */
+};
+
 /* The daemon's thread writes. */
 struct lane_news {
 	alignas(LANE_LINE) bc_u32 word; /* + 1 for each change of the others */
 	bc_u32 order;			/* enum lane_order */
+	bc_u32 upgrade;			/* enum lane_upgrade */
+	bc_u32 rests;	 /* orders to rest so far; before `upgrade` says so */
 	bc_u32 given_up; /* ingest_given_up(): all receivers are stalled */
 	bc_u64 tail;
 	bc_u64 leader; /* the furthest cursor over all lanes */
@@ -96,7 +105,10 @@ struct lane_link {
 	bc_u64 gone;  /* slots that were freed again */
 	bc_u64 config_taken;
 	bc_u32 stopped;
-	bc_u32 error; /* the errno that ended it; 0: none */
+	bc_u32 error;  /* the errno that ended it; 0: none */
+	bc_u32 owed;   /* zero-copy sends that are not settled */
+	bc_u32 rested; /* news.rests that it rests for, or did: while this is
+			  the last one, the daemon's thread has the lane */
 
 	/* the daemon's thread writes */
 	alignas(LANE_LINE) bc_u64 given;

@@ -15,18 +15,23 @@
 #include "net/fault.h"
 #include "shm/clock.h"
 #include "shm/lease.h"
+#include "shm/notify.h"
 #include "src/closing.h"
 #include "src/egress.h"
 #include "src/introduce.h"
 #include "src/lane_events.h"
+#include "src/lane_still.h"
 #include "src/lane_time.h"
 #include "src/lane_thread.h"
 #include "src/log.h"
 #include "src/progress.h"
 #include "src/send_queue.h"
 #include "src/slow.h"
+#include "src/zerocopy.h"
 
 #define EVENTS_PER_TURN 512u
+#define REST_LOOK_NS	((int64_t)BC_NS_PER_MS)
+#define REST_SLEEP_NS	((int64_t)(100 * BC_NS_PER_MS))
 
 static uint64_t get(const bc_u64 *word)
 {
@@ -75,7 +80,7 @@ static void tell(const struct lane_link *link)
 		;
 }
 
-static void report(struct lane_thread *self)
+void lane_thread_report(struct lane_thread *self)
 {
 	struct lane *lane = &self->lane;
 	struct lane_link *link = &self->link;
@@ -88,6 +93,8 @@ static void report(struct lane_thread *self)
 	changed |= set(&link->hold, claims.hold);
 	changed |= set(&link->bound, self->bound);
 	set(&link->last_progress_ns, lane->egress.last_progress_ns);
+	atomic_store_explicit(&link->owed, lane->zerocopy.owed,
+			      memory_order_relaxed);
 	set(&link->gone, lane->conns.released);
 	bc_tally_flush(&lane->tally, lane->counters);
 	/* pairs with the one in lanes.c: see lane_link.h */
@@ -154,6 +161,9 @@ static void take_news(struct lane_thread *self)
 
 	self->order =
 		atomic_load_explicit(&self->news->order, memory_order_acquire);
+	lane->zerocopy.held =
+		atomic_load_explicit(&self->news->upgrade,
+				     memory_order_acquire) != LANE_NO_UPGRADE;
 	/* then the tail, which has reached the newcomers' positions */
 	given = get(&self->link.given);
 	tail = get(&self->news->tail);
@@ -281,7 +291,7 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 	if (!send_queue_has_ready(lane))
 		arm(self, seen);
 	pass_time(self);
-	report(self);
+	lane_thread_report(self);
 	count = bc_backend_wait(lane->backend, events, EVENTS_PER_TURN,
 				posted ? 0 : wait_ns(self), mask);
 	if (count < 0)
@@ -294,8 +304,79 @@ static int turn(struct lane_thread *self, const sigset_t *mask)
 		dispatch(self, &events[i]);
 	set_bound(self);
 	/* as early as can be: the next turn begins with sends */
-	report(self);
+	lane_thread_report(self);
 	return 0;
+}
+
+/* ---- Standing still ---------------------------------------------------- */
+
+/* Is it that order, still? */
+static bool is_to_rest(const struct lane_thread *self, uint32_t rests)
+{
+	const struct lane_news *news = self->news;
+
+	return atomic_load_explicit(&news->upgrade, memory_order_acquire) ==
+		       LANE_REST &&
+	       atomic_load_explicit(&news->rests, memory_order_relaxed) ==
+		       rests &&
+	       /* pairs with lanes_stop(): the lane may have been changed */
+	       atomic_load_explicit(&news->order, memory_order_acquire) ==
+		       LANE_SERVE;
+}
+
+static int take_events(struct lane_thread *self, const sigset_t *mask)
+{
+	struct lane *lane = &self->lane;
+	struct bc_event events[EVENTS_PER_TURN];
+	int count = bc_backend_wait(lane->backend, events, EVENTS_PER_TURN,
+				    REST_LOOK_NS, mask);
+
+	if (count < 0)
+		return count;
+	lane->now_ns = bc_monotonic_ns();
+	for (int i = 0; i < count; i++)
+		if (!lane_still_swallow(lane, &events[i]))
+			dispatch(self, &events[i]);
+	return 0;
+}
+
+/* Until the daemon's thread says otherwise: it has the lane meanwhile. */
+static void sleep_through(struct lane_thread *self, uint32_t rests)
+{
+	zerocopy_tick(&self->lane);
+	lane_thread_report(self);
+	atomic_store_explicit(&self->link.rested, rests, memory_order_release);
+	tell(&self->link);
+	while (is_to_rest(self, rests)) {
+		uint32_t seen = atomic_load_explicit(&self->news->word,
+						     memory_order_acquire);
+
+		if (is_to_rest(self, rests))
+			(void)bc_notify_wait(&self->news->word, seen,
+					     REST_SLEEP_NS);
+	}
+}
+
+static int rest(struct lane_thread *self, uint32_t rests, const sigset_t *mask)
+{
+	struct lane *lane = &self->lane;
+	bool still = false;
+	int ret = 0;
+
+	take_news(self);
+	while (ret == 0 && is_to_rest(self, rests) &&
+	       !(still = lane_still_press(lane)))
+		ret = take_events(self, mask);
+	if (still)
+		sleep_through(self, rests);
+	lane->now_ns = bc_monotonic_ns();
+	/* told to stop, the connections are not ours to ask: upgrade_take.c */
+	if (atomic_load_explicit(&self->news->order, memory_order_acquire) ==
+	    LANE_STOP)
+		self->order = LANE_STOP;
+	else
+		lane_still_resume(lane);
+	return ret;
 }
 
 static void serve(struct lane_thread *self)
@@ -306,9 +387,14 @@ static void serve(struct lane_thread *self)
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	self->lane.now_ns = bc_monotonic_ns();
 	lane_time_tick(&self->lane); /* the first one starts it */
-	while (ret == 0 && !is_over(self))
-		ret = turn(self, &mask);
-	report(self);
+	while (ret == 0 && !is_over(self)) {
+		uint32_t rests = atomic_load_explicit(&self->news->rests,
+						      memory_order_acquire);
+
+		ret = is_to_rest(self, rests) ? rest(self, rests, &mask)
+					      : turn(self, &mask);
+	}
+	lane_thread_report(self);
 	bc_backend_close(self->lane.backend);
 	self->lane.backend = NULL;
 	atomic_store_explicit(&self->link.error, (uint32_t)-ret,

@@ -49,6 +49,12 @@ struct lane_start {
 int lane_thread_start(struct lane_start *start,
 		      const pthread_attr_t *attributes);
 
+/*
+ * lane_thread_report - tell the daemon's thread how far the receivers are: by
+ * the thread itself, or while it rests, by the other one.
+ */
+void lane_thread_report(struct lane_thread *self);
+
 /* lane_thread_join - wait for its end, which was ordered. Blocks. */
 void lane_thread_join(struct lane_thread *thread);
 

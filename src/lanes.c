@@ -426,6 +426,11 @@ static int allocate(struct daemon *daemon)
 	memset(lanes->threads, 0, count * sizeof(lanes->threads[0]));
 	memset(lanes->news, 0, sizeof(*lanes->news));
 	lanes->news->tail = daemon_tail(daemon);
+	/* until the connections are there: upgrade_take.c */
+	if (daemon->taking) {
+		lanes->news->rests = 1;
+		lanes->news->upgrade = LANE_REST;
+	}
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "src/check_network.h"
 #include "src/listening.h"
 #include "src/log.h"
+#include "src/upgrade.h"
 
 #define DEAD_WAIT_MS  30000u
 #define PORT_ATTEMPTS 16u /* to find one that is free for all families */
@@ -223,9 +224,11 @@ static int open_listener(struct daemon *daemon,
 		.door = (uint32_t)(listen - daemon->config.listens),
 		.bound = *address,
 	};
-	fd = bc_sockaddr_is_unix(address)
-		     ? open_unix(daemon, made)
-		     : open_tcp(daemon, listen, made, impatient);
+	fd = upgrade_listener(daemon, listen, made);
+	if (fd < 0)
+		fd = bc_sockaddr_is_unix(address)
+			     ? open_unix(daemon, made)
+			     : open_tcp(daemon, listen, made, impatient);
 	if (fd < 0)
 		return fd;
 	made->fd = fd;

@@ -275,3 +275,10 @@ void local_start(struct daemon *daemon)
 	local_tick(daemon);
 	follow_stream(daemon);
 }
+
+void local_inherit(struct daemon *daemon, const struct local *known)
+{
+	daemon->local = *known;
+	daemon->local.limit = atomic_load_explicit(&lease_of(daemon)->limit,
+						   memory_order_relaxed);
+}

@@ -16,6 +16,12 @@
 void local_start(struct daemon *daemon);
 
 /*
+ * local_inherit - instead of that, after a hot upgrade: what the daemon before
+ * us knew of the publisher; and how far it was told to go holds.
+ */
+void local_inherit(struct daemon *daemon, const struct local *known);
+
+/*
  * local_admit - a receiver is about to join at the tail: hold the publisher to
  * what leaves that byte alone, then look at the tail anew.
  */

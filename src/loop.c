@@ -41,6 +41,7 @@
 #include "src/signals.h"
 #include "src/slow.h"
 #include "src/tick.h"
+#include "src/upgrade.h"
 
 #define EVENTS_PER_TURN 512u
 
@@ -145,6 +146,10 @@ static void dispatch_one(struct daemon *daemon, const struct bc_event *event)
 		post_on_event(daemon);
 		return;
 	}
+	if (token.op == BC_OP_UPGRADE) {
+		upgrade_on_event(daemon, token.slot);
+		return;
+	}
 	if (token.op == BC_OP_RECV)
 		on_recv(daemon, token, event->result);
 	else if (token.op == BC_OP_PUBLISH)
@@ -230,6 +235,7 @@ static int turn(struct daemon *daemon)
 	drain_step(daemon, signals_take());
 	lanes_arm(daemon);
 	post_arm(daemon);
+	upgrade_turn(daemon, dispatch_one);
 	return -lanes_failed(daemon);
 }
 
@@ -239,7 +245,7 @@ int loop_run(struct daemon *daemon)
 
 	daemon->home.now_ns = bc_monotonic_ns();
 	tick(daemon); /* the first arms the listeners, and the next */
-	while (daemon->phase != DAEMON_STOPPED && ret == 0)
+	while (daemon->phase < DAEMON_STOPPED && ret == 0)
 		ret = turn(daemon);
 	bc_tally_flush(&daemon->home.tally, daemon->counters);
 	if (ret == 0)

@@ -58,6 +58,9 @@ static int serve(const struct config *config, struct reload *reload)
 		return ret;
 	daemon.reload = reload;
 	ret = loop_run(&daemon);
+	/* all of it belongs to another process now: upgrade.h */
+	if (daemon.phase == DAEMON_GIVEN)
+		return ret;
 	daemon_stop(&daemon);
 	log_event(LOG_LEVEL_INFO, "stopped", "name=%s", config->name);
 	return ret;

@@ -214,9 +214,12 @@ static void welcome(struct daemon *daemon, uint32_t slot, uint64_t claim)
 	watch->claim = claim;
 	bc_text_set(watch->id, sizeof(watch->id), info.id);
 	nodes->joined++;
-	bc_counter_add(daemon->counters, BC_COUNTER_nodes_joined, 1);
-	log_event(LOG_LEVEL_INFO, "node_joined", "id=%s slot=%u pid=%u",
-		  log_quote(watch->id, quoted, sizeof(quoted)), slot, info.pid);
+	if (!nodes->inherited) {
+		bc_counter_add(daemon->counters, BC_COUNTER_nodes_joined, 1);
+		log_event(LOG_LEVEL_INFO, "node_joined", "id=%s slot=%u pid=%u",
+			  log_quote(watch->id, quoted, sizeof(quoted)), slot,
+			  info.pid);
+	}
 	if (info.pid_namespace == nodes->pid_namespace)
 		watch_process(daemon, slot, info.pid);
 	gauge(daemon);
@@ -254,6 +257,7 @@ static void look_at_changes(struct daemon *daemon)
 	for (uint32_t i = 0; i < nodes->count; i++)
 		look(daemon, i);
 	nodes->unfinished = nodes->budget == 0;
+	nodes->inherited = nodes->inherited && nodes->unfinished;
 }
 
 /* Goes round all slots, some each time, for what nobody says. */
@@ -354,6 +358,7 @@ static int start(struct daemon *daemon)
 		nodes->watches[i].pidfd = -1;
 	nodes->pid_namespace = bc_process_pid_namespace();
 	nodes->unfinished = true; /* the first look is at all */
+	nodes->inherited = daemon->taking;
 	return 0;
 }
 

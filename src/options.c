@@ -26,6 +26,15 @@
 		.maximum = (int64_t)(maximum_),                        \
 		.help = (help_),                                       \
 	},
+#define BC_FLAG(name_, field_, help_)                                  \
+	{                                                              \
+		.name = (name_),                                       \
+		.kind = OPTION_FLAG,                                   \
+		.field = offsetof(struct config, field_),              \
+		.field_size = sizeof(((struct config *)NULL)->field_), \
+		.preset = "",                                          \
+		.help = (help_),                                       \
+	},
 #define BC_ACTION(name_, kind_, help_) \
 	{.name = (name_),              \
 	 .kind = OPTION_##kind_,       \
@@ -123,6 +132,7 @@ static const char *allowed_always(enum option_kind kind)
 {
 	switch (kind) {
 	case OPTION_HEADING:
+	case OPTION_FLAG:
 	case OPTION_CHECK:
 	case OPTION_HELP:
 	case OPTION_VERSION:
@@ -291,6 +301,7 @@ bool options_range_shown(const struct option_row *row)
 {
 	switch (row->kind) {
 	case OPTION_HEADING:
+	case OPTION_FLAG:
 	case OPTION_CHECK:
 	case OPTION_HELP:
 	case OPTION_VERSION:

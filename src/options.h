@@ -35,6 +35,7 @@ enum option_kind {
 	OPTION_MODE,
 	OPTION_GROUP,
 	OPTION_CONGESTION,
+	OPTION_FLAG,
 	OPTION_CHECK,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -55,6 +56,7 @@ struct option_row {
 /* The number of rows: one element for each. */
 #define BC_HEADING(title)    0,
 #define BC_OPTION(name, ...) 0,
+#define BC_FLAG(name, ...)   0,
 #define BC_ACTION(name, ...) 0,
 enum {
 	OPTIONS_COUNT = sizeof((const char[]){
@@ -63,6 +65,7 @@ enum {
 };
 #undef BC_HEADING
 #undef BC_OPTION
+#undef BC_FLAG
 #undef BC_ACTION
 
 extern const struct option_row options_table[OPTIONS_COUNT];

@@ -127,6 +127,20 @@ static void remember(struct daemon *daemon, struct publisher *publisher)
 		  publisher->rules.source);
 }
 
+void publishers_set_rules(const struct daemon *daemon,
+			  struct publisher *publisher, bool checksums)
+{
+	publisher->rules = (struct publish_rules){
+		.limits.data_max =
+			(uint32_t)(bc_record_max(daemon->limits.capacity) -
+				   BC_RECORD_HEADER),
+		/* what is no node has nothing larger to say */
+		.limits.message_max = BCAST_CONTROL_MAX,
+		.checksums = checksums,
+		.source = bc_publisher_table_source(publisher->slot),
+	};
+}
+
 static struct publisher *make(struct daemon *daemon, struct bc_conn *conn,
 			      const struct bcast_hello *hello, uint32_t slot)
 {
@@ -137,16 +151,9 @@ static struct publisher *make(struct daemon *daemon, struct bc_conn *conn,
 	publisher->conn = conn;
 	publisher->id = hello->publisher_id;
 	publisher->slot = slot;
-	publisher->rules = (struct publish_rules){
-		.limits.data_max =
-			(uint32_t)(bc_record_max(daemon->limits.capacity) -
-				   BC_RECORD_HEADER),
-		/* what is no node has nothing larger to say */
-		.limits.message_max = BCAST_CONTROL_MAX,
-		.checksums = ((hello->needs | hello->wants) &
-			      BCAST_FEATURE_CHECKSUM) != 0,
-		.source = bc_publisher_table_source(slot),
-	};
+	publishers_set_rules(
+		daemon, publisher,
+		((hello->needs | hello->wants) & BCAST_FEATURE_CHECKSUM) != 0);
 	publisher->accepted =
 		bc_publisher_table_accepted(&daemon->segment, slot);
 	publisher->taken = publisher->accepted;

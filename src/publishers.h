@@ -30,6 +30,13 @@ bool publishers_admit(struct daemon *daemon, struct bc_conn *conn,
 		      const struct bc_hello *hello,
 		      struct bcast_welcome *welcome);
 
+/*
+ * publishers_set_rules - what its records must be like; its slot is known, and
+ * whether it has promised checksums.
+ */
+void publishers_set_rules(const struct daemon *daemon,
+			  struct publisher *publisher, bool checksums);
+
 /* publishers_left - the client is going: if it publishes, no more. */
 void publishers_left(struct daemon *daemon, struct bc_conn *conn);
 

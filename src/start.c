@@ -37,6 +37,7 @@
 #include "src/roles.h"
 #include "src/start.h"
 #include "src/stream.h"
+#include "src/upgrade.h"
 #include "src/zerocopy.h"
 
 /* ---- The process ------------------------------------------------------- */
@@ -193,6 +194,8 @@ void daemon_state_facts(struct daemon *daemon)
 	snprintf(value, sizeof(value), "%" PRIu64,
 		 daemon->config.max_lag_bytes);
 	(void)bc_facts_set(segment, "max_lag_bytes", value);
+	(void)bc_facts_set(segment, "zerocopy", daemon->zerocopy_mode);
+	(void)bc_facts_set(segment, "zerocopy_why", daemon->zerocopy_why);
 	(void)bc_facts_set(segment, "congestion", daemon->config.congestion);
 	snprintf(value, sizeof(value), "%" PRIu32,
 		 daemon->config.egress_threads);
@@ -233,6 +236,71 @@ static void announce(struct daemon *daemon)
 		announce_listener(daemon, &daemon->listeners[i]);
 }
 
+/* On our own. Returns 0 or an exit code. */
+static int start_anew(struct daemon *daemon)
+{
+	int ret = stream_take_name(daemon);
+
+	if (ret == 0)
+		ret = stream_adopt(daemon);
+	if (ret == 0)
+		ret = listening_open(daemon);
+	if (ret == 0)
+		ret = stream_create(daemon);
+	if (ret == 0)
+		ret = init_parts(daemon);
+	if (ret == 0)
+		ret = open_backend(daemon);
+	if (ret == 0)
+		ret = zerocopy_start(daemon);
+	if (ret != 0)
+		return ret;
+	nodes_start(daemon);
+	gating_start(daemon);
+	local_start(daemon);
+	ret = lanes_start(daemon);
+	return ret == 0 ? admin_open(daemon) : ret;
+}
+
+/* From a daemon that lives: all that takes time before it stands still. */
+static int start_taking(struct daemon *daemon)
+{
+	int ret = listening_open(daemon);
+
+	if (ret == 0)
+		ret = init_parts(daemon);
+	if (ret == 0)
+		ret = open_backend(daemon);
+	if (ret == 0)
+		ret = zerocopy_start(daemon);
+	if (ret == 0)
+		ret = lanes_start(daemon);
+	/* beside that of the old one, as long as both are there */
+	if (ret == 0)
+		ret = admin_open(daemon);
+	if (ret == 0)
+		ret = upgrade_finish(daemon);
+	if (ret != 0)
+		return ret;
+	nodes_start(daemon);
+	gating_start(daemon);
+	return 0;
+}
+
+/* The stream is not over because this try has failed. */
+static int give_up(struct daemon *daemon, int ret)
+{
+	if (daemon->taking) {
+		upgrade_abandon(daemon);
+	} else if (daemon->adopted) {
+		log_segment_detach();
+		bc_last_words_detach();
+		bc_segment_close(&daemon->segment);
+	}
+	daemon_stop(daemon);
+	return ret;
+}
+
 int daemon_start(struct daemon *daemon, const struct config *config)
 {
 	int ret;
@@ -256,39 +324,16 @@ int daemon_start(struct daemon *daemon, const struct config *config)
 	ret = bind_to_cpu(config->cpu);
 	if (ret == 0)
 		ret = placement_check(config->numa_node);
+	if (ret == 0 && config->takeover)
+		ret = upgrade_begin(daemon);
 	if (ret == 0)
-		ret = stream_take_name(daemon);
-	if (ret == 0)
-		ret = stream_adopt(daemon);
-	if (ret == 0)
-		ret = listening_open(daemon);
-	if (ret == 0)
-		ret = stream_create(daemon);
-	if (ret == 0)
-		ret = init_parts(daemon);
-	if (ret == 0)
-		ret = open_backend(daemon);
-	if (ret == 0)
-		ret = zerocopy_start(daemon);
-	if (ret == 0) {
-		nodes_start(daemon);
-		gating_start(daemon);
-		local_start(daemon);
-		ret = lanes_start(daemon);
-	}
-	if (ret == 0)
-		ret = admin_open(daemon);
-	if (ret != 0) {
-		/* the stream is not over because this try has failed */
-		if (daemon->adopted) {
-			log_segment_detach();
-			bc_last_words_detach();
-			bc_segment_close(&daemon->segment);
-		}
-		daemon_stop(daemon);
-		return ret;
-	}
+		ret = daemon->taking ? start_taking(daemon)
+				     : start_anew(daemon);
+	if (ret != 0)
+		return give_up(daemon, ret);
+	daemon->taking = false;
 	ipc_removal_warn();
+	upgrade_open(daemon);
 	announce(daemon);
 	service_notify_ready(daemon);
 	return 0;
@@ -307,5 +352,6 @@ void daemon_stop(struct daemon *daemon)
 	echo_stop(daemon);
 	lane_fini(&daemon->home);
 	listening_close(daemon);
+	upgrade_close(daemon);
 	stream_remove(daemon);
 }

@@ -24,7 +24,7 @@ int stream_take_name(struct daemon *daemon)
 
 /* ---- The segment ------------------------------------------------------- */
 
-static struct bc_segment_config wanted_segment(const struct config *config)
+struct bc_segment_config stream_wanted(const struct config *config)
 {
 	bool packets = config->format == CONFIG_FORMAT_PACKET;
 
@@ -45,7 +45,7 @@ static struct bc_segment_config wanted_segment(const struct config *config)
 
 int stream_adopt(struct daemon *daemon)
 {
-	struct bc_segment_config wanted = wanted_segment(&daemon->config);
+	struct bc_segment_config wanted = stream_wanted(&daemon->config);
 	int ret = takeover_adopt(daemon, &wanted);
 
 	return ret < 0 ? stream_error_object(&daemon->config, "", ret) : 0;
@@ -53,7 +53,7 @@ int stream_adopt(struct daemon *daemon)
 
 uint64_t stream_size(const struct config *config)
 {
-	struct bc_segment_config wanted = wanted_segment(config);
+	struct bc_segment_config wanted = stream_wanted(config);
 
 	return bc_segment_size(&wanted) + bc_registry_size(config->nodes);
 }
@@ -72,7 +72,7 @@ static bool has_room(const struct config *config, uint64_t needed)
 static int create_segment(struct daemon *daemon)
 {
 	const struct config *config = &daemon->config;
-	struct bc_segment_config wanted = wanted_segment(config);
+	struct bc_segment_config wanted = stream_wanted(config);
 	uint64_t needed = stream_size(config);
 	struct placement placement = {.changed = false};
 	int ret;

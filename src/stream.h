@@ -17,6 +17,9 @@ uint64_t stream_size(const struct config *config);
  */
 int stream_take_name(struct daemon *daemon);
 
+/* stream_wanted - the segment that these options ask for. */
+struct bc_segment_config stream_wanted(const struct config *config);
+
 /*
  * stream_adopt - go on with the segment of a dead daemon, if there is one and
  * it can be adopted (daemon->adopted). Needs the name. Returns as above.

@@ -20,7 +20,6 @@
 #include <bcast/monitor.h>
 
 #include "net/zerocopy.h"
-#include "shm/facts.h"
 #include "shm/peers.h"
 #include "src/lag.h"
 #include "src/log.h"
@@ -46,8 +45,9 @@ static void state(struct daemon *daemon, const char *mode, const char *why)
 {
 	char quoted[300];
 
-	(void)bc_facts_set(&daemon->segment, "zerocopy", mode);
-	(void)bc_facts_set(&daemon->segment, "zerocopy_why", why);
+	daemon->zerocopy_mode = mode;
+	(void)snprintf(daemon->zerocopy_why, sizeof(daemon->zerocopy_why), "%s",
+		       why);
 	log_event(LOG_LEVEL_INFO, "zerocopy", "mode=%s reason=%s", mode,
 		  log_quote(why, quoted, sizeof(quoted)));
 }
@@ -159,9 +159,9 @@ static bool is_tcp(const struct sockaddr_storage *peer)
 	return peer->ss_family == AF_INET || peer->ss_family == AF_INET6;
 }
 
-void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
-			const struct sockaddr_storage *local,
-			const struct sockaddr_storage *peer)
+void zerocopy_choose(const struct lane *lane, struct bc_conn *conn,
+		     const struct sockaddr_storage *local,
+		     const struct sockaddr_storage *peer)
 {
 	if (!lane->zerocopy.usable || !is_tcp(peer) ||
 	    (lane->backend->features & BC_BACKEND_ZEROCOPY) == 0 ||
@@ -169,15 +169,34 @@ void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
 	     (bc_sockaddr_same_host(local, peer) ||
 	      lag_policy(lane, conn) == CONFIG_SLOW_SKIP)))
 		return;
-	register_ring(lane);
 	conn->zerocopy = BC_CONN_ZEROCOPY_YES;
 	zerocopy_show(conn);
+}
+
+void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
+			const struct sockaddr_storage *local,
+			const struct sockaddr_storage *peer)
+{
+	zerocopy_choose(lane, conn, local, peer);
+	if (conn->zerocopy == BC_CONN_ZEROCOPY_YES)
+		register_ring(lane);
+}
+
+void zerocopy_resume(struct lane *lane)
+{
+	for (uint32_t slot = 0; slot < lane->conns.count; slot++) {
+		const struct bc_conn *conn = &lane->conns.conns[slot];
+
+		if (conn->state == BC_CONN_OPEN &&
+		    conn->zerocopy == BC_CONN_ZEROCOPY_YES)
+			register_ring(lane);
+	}
 }
 
 bool zerocopy_suits(const struct lane *lane, struct bc_conn *conn,
 		    uint64_t size)
 {
-	if (conn->zerocopy != BC_CONN_ZEROCOPY_YES ||
+	if (conn->zerocopy != BC_CONN_ZEROCOPY_YES || lane->zerocopy.held ||
 	    bc_owed_is_full(&conn->owed))
 		return false;
 	if (conn->copies > 0) {

@@ -31,7 +31,7 @@
 
 /*
  * zerocopy_start - find out whether it can be used, and say so in the log and
- * in the facts. Nothing is in flight yet. Returns 0, or an exit code if it was
+ * in daemon->zerocopy_mode. Nothing is in flight yet. Returns 0, or an exit code if it was
  * asked for and cannot be had.
  */
 int zerocopy_start(struct daemon *daemon);
@@ -40,6 +40,15 @@ int zerocopy_start(struct daemon *daemon);
 void zerocopy_introduce(struct lane *lane, struct bc_conn *conn,
 			const struct sockaddr_storage *local,
 			const struct sockaddr_storage *peer);
+
+/*
+ * zerocopy_choose - the same, by another thread than the lane's, which stands
+ * still: zerocopy_resume() follows, by its own.
+ */
+void zerocopy_choose(const struct lane *lane, struct bc_conn *conn,
+		     const struct sockaddr_storage *local,
+		     const struct sockaddr_storage *peer);
+void zerocopy_resume(struct lane *lane);
 
 /* zerocopy_suits - this one, with so many bytes, now? */
 bool zerocopy_suits(const struct lane *lane, struct bc_conn *conn,

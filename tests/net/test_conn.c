@@ -35,6 +35,24 @@ static void end_and_release(struct bc_conn *conn)
 
 /* ---- Slots ------------------------------------------------------------- */
 
+static void slot_that_is_free_can_be_chosen(void **state)
+{
+	struct bc_conn *conn = bc_conn_open_at(&table, 7, 2);
+
+	(void)state;
+	assert_ptr_equal(conn, &table.conns[2]);
+	assert_int_equal(conn->fd, 7);
+	assert_int_equal(table.used, 1);
+	assert_null(bc_conn_open_at(&table, 8, 2));
+
+	/* nobody else gets it, until it is free again */
+	for (unsigned i = 1; i < SLOTS; i++)
+		assert_ptr_not_equal(bc_conn_open(&table, 9), conn);
+	assert_null(bc_conn_open(&table, 9));
+	end_and_release(conn);
+	assert_ptr_equal(bc_conn_open_at(&table, 7, 2), conn);
+}
+
 static void there_are_as_many_slots_as_asked_for(void **state)
 {
 	struct bc_conn *conns[SLOTS];
@@ -289,6 +307,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_table, close_table)
 	const struct CMUnitTest tests[] = {
+		TEST(slot_that_is_free_can_be_chosen),
 		TEST(there_are_as_many_slots_as_asked_for),
 		TEST(slot_of_one_that_was_withdrawn_is_free_again),
 		TEST(new_tenant_finds_nothing_of_the_last),

@@ -92,6 +92,7 @@ static void value_of(const struct option_row *row, unsigned which, char *value)
 		return;
 	case OPTION_HEADING:
 	case OPTION_CHECK:
+	case OPTION_FLAG:
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		break;

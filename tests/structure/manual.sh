@@ -110,7 +110,7 @@ reasons_of_manual() {
 foreign_options='ipc kill-whom now pipe security-opt shm-size uid ulimit wait'
 
 known_options() {
-	sed -n 's/^BC_\(OPTION\|ACTION\)("\([a-z-]*\)".*/\2/p' \
+	sed -n 's/^BC_\(OPTION\|FLAG\|ACTION\)("\([a-z-]*\)".*/\2/p' \
 		"$source/src/options.def"
 	# a row: {"name", 'n', ... or {"name", 0, ...
 	cat "$source"/tools/*.c | tr '\n\t' '  ' |

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_check_memory.c - memory, its limits and its pages, as numbers. */
-#include "root.h"
-#include "support.h"
+#include "check_stage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,35 +14,6 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
-static struct check_result result;
-
-static int prepare(void **state)
-{
-	(void)state;
-	root_make();
-	result = (struct check_result){.state = CHECK_UNKNOWN};
-	return 0;
-}
-
-static int clean(void **state)
-{
-	(void)state;
-	root_remove();
-	return 0;
-}
-
-/* What is well needs no cure, and what is not has to mean something. */
-static void assert_is(enum check_state state, const char *fix)
-{
-	if (result.state != state || !strstr(result.fix, fix))
-		fail_msg("%s: %s; %s; %s", check_state_name(result.state),
-			 result.found, result.means, result.fix);
-	assert_true(result.found[0] != '\0');
-	assert_true(state == CHECK_OK || state == CHECK_UNKNOWN ||
-		    result.means[0] != '\0');
-	result = (struct check_result){.state = CHECK_UNKNOWN};
-}
-
 /* ---- /dev/shm ---------------------------------------------------------- */
 
 static void place_must_be_there_writable_in_memory_and_protected(void **state)
@@ -53,22 +23,22 @@ static void place_must_be_there_writable_in_memory_and_protected(void **state)
 
 	(void)state;
 	dev_shm_judge_place(&place, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	place.mode = 0755;
 	dev_shm_judge_place(&place, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	place.mode = 0777;
 	dev_shm_judge_place(&place, &result);
-	assert_is(CHECK_WARN, "chmod 1777 /dev/shm");
+	check_stage_is(CHECK_WARN, "chmod 1777 /dev/shm");
 	place.memory = false;
 	dev_shm_judge_place(&place, &result);
-	assert_is(CHECK_WARN, "mount -t tmpfs ");
+	check_stage_is(CHECK_WARN, "mount -t tmpfs ");
 	place.writable = false;
 	dev_shm_judge_place(&place, &result);
-	assert_is(CHECK_FAIL, "chmod 1777 /dev/shm");
+	check_stage_is(CHECK_FAIL, "chmod 1777 /dev/shm");
 	place.there = false;
 	dev_shm_judge_place(&place, &result);
-	assert_is(CHECK_FAIL, "mount -t tmpfs ");
+	check_stage_is(CHECK_FAIL, "mount -t tmpfs ");
 }
 
 static void room_is_judged_to_the_byte(void **state)
@@ -80,19 +50,19 @@ static void room_is_judged_to_the_byte(void **state)
 
 	(void)state;
 	dev_shm_judge_room(&room, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	room.available--;
 	dev_shm_judge_room(&room, &result);
 	assert_non_null(strstr(result.means, "--ring-size 128M would fit"));
 	assert_non_null(strstr(result.means, "--shm-size=364m"));
-	assert_is(CHECK_FAIL, "mount -o remount,size=1325M /dev/shm");
+	check_stage_is(CHECK_FAIL, "mount -o remount,size=1325M /dev/shm");
 	room.available = 0;
 	dev_shm_judge_room(&room, &result);
 	assert_null(strstr(result.means, "would fit"));
-	assert_is(CHECK_FAIL, "remount");
+	check_stage_is(CHECK_FAIL, "remount");
 	room.total = 0; /* of a size without limit */
 	dev_shm_judge_room(&room, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 }
 
 static void room_for_all_inboxes_is_another_matter(void **state)
@@ -105,10 +75,10 @@ static void room_for_all_inboxes_is_another_matter(void **state)
 
 	(void)state;
 	dev_shm_judge_room(&room, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	room.available--;
 	dev_shm_judge_room(&room, &result);
-	assert_is(CHECK_WARN, "mount -o remount,size=");
+	check_stage_is(CHECK_WARN, "mount -o remount,size=");
 }
 
 /* ---- Memory ------------------------------------------------------------ */
@@ -120,17 +90,17 @@ static void memory_is_the_machines_or_the_groups(void **state)
 
 	(void)state;
 	check_memory_judge(&facts, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	facts.needed++;
 	check_memory_judge(&facts, &result);
-	assert_is(CHECK_WARN, "");
+	check_stage_is(CHECK_WARN, "");
 	facts.left = 100 * MIB;
 	facts.needed = 100 * MIB;
 	check_memory_judge(&facts, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	facts.needed++;
 	check_memory_judge(&facts, &result);
-	assert_is(CHECK_WARN, "docker update --memory 189m ");
+	check_stage_is(CHECK_WARN, "docker update --memory 189m ");
 }
 
 static void narrowest_control_group_counts(void **state)
@@ -186,17 +156,17 @@ static void locked_memory_must_be_more_than_the_ring(void **state)
 
 	(void)state;
 	check_memlock_judge(&facts, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	facts.limit = GIB;
 	check_memlock_judge(&facts, &result);
-	assert_is(CHECK_WARN, "ulimit -l unlimited");
+	check_stage_is(CHECK_WARN, "ulimit -l unlimited");
 	facts.unenforced = true;
 	check_memlock_judge(&facts, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	facts.unenforced = false;
 	facts.limit = UINT64_MAX;
 	check_memlock_judge(&facts, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 }
 
 static void descriptors_are_counted_by_what_may_come(void **state)
@@ -215,10 +185,10 @@ static void descriptors_are_counted_by_what_may_come(void **state)
 
 	descriptors.needed = 4096;
 	descriptors_judge(&descriptors, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	descriptors.needed = 4097;
 	descriptors_judge(&descriptors, &result);
-	assert_is(CHECK_WARN, "ulimit -n 4097");
+	check_stage_is(CHECK_WARN, "ulimit -n 4097");
 }
 
 static void removal_by_logind_is_warned_of(void **state)
@@ -226,9 +196,9 @@ static void removal_by_logind_is_warned_of(void **state)
 	(void)state;
 
 	ipc_removal_judge(false, 1000, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	ipc_removal_judge(true, 1000, &result);
-	assert_is(CHECK_WARN, "loginctl enable-linger 1000");
+	check_stage_is(CHECK_WARN, "loginctl enable-linger 1000");
 }
 
 /* ---- Pages ------------------------------------------------------------- */
@@ -253,10 +223,10 @@ static void huge_pages_are_a_hint_and_never_a_warning(void **state)
 		check_huge_pages_judge(rows[i].ring, rows[i].option,
 				       rows[i].setting, &result);
 		assert_int_equal(result.fix[0] != '\0', rows[i].fix[0] != '\0');
-		assert_is(CHECK_OK, rows[i].fix);
+		check_stage_is(CHECK_OK, rows[i].fix);
 	}
 	check_huge_pages_judge(GIB, "never", "unknown", &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 }
 
 static void nodes_are_counted_from_the_kernels_list(void **state)
@@ -276,7 +246,7 @@ static void nodes_are_counted_from_the_kernels_list(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		check_numa_judge(rows[i].list, &result);
 		assert_string_equal(result.found, rows[i].found);
-		assert_is(CHECK_OK, "");
+		check_stage_is(CHECK_OK, "");
 	}
 }
 
@@ -288,15 +258,17 @@ static void what_cannot_be_read_is_unknown(void **state)
 
 	(void)state;
 	check_memory(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 	check_huge_pages(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 	check_numa(&plan, &result);
 	assert_non_null(strstr(result.found, "cannot read /sys/"));
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean)
+#define TEST(name)                                              \
+	cmocka_unit_test_setup_teardown(name, check_stage_open, \
+					check_stage_close)
 
 int main(void)
 {

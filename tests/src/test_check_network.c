@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_check_network.c - what TCP may take, as numbers and words. */
-#include "root.h"
-#include "support.h"
+#include "check_stage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,32 +10,6 @@
 
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
-
-static struct check_result result;
-
-static int prepare(void **state)
-{
-	(void)state;
-	root_make();
-	result = (struct check_result){.state = CHECK_UNKNOWN};
-	return 0;
-}
-
-static int clean(void **state)
-{
-	(void)state;
-	root_remove();
-	return 0;
-}
-
-static void assert_is(enum check_state state, const char *fix)
-{
-	if (result.state != state || !strstr(result.fix, fix) ||
-	    (*fix == '\0') != (result.fix[0] == '\0'))
-		fail_msg("%s: %s; %s; %s", check_state_name(result.state),
-			 result.found, result.means, result.fix);
-	result = (struct check_result){.state = CHECK_UNKNOWN};
-}
 
 /* ---- Memory ------------------------------------------------------------ */
 
@@ -52,12 +25,12 @@ static void worst_case_is_held_against_the_pressure_line(void **state)
 
 	(void)state;
 	socket_memory_judge(&memory, &config, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	config.max_receivers = 11;
 	socket_memory_judge(&memory, &config, &result);
-	assert_is(CHECK_WARN, "sysctl -w net.ipv4.tcp_mem='");
+	check_stage_is(CHECK_WARN, "sysctl -w net.ipv4.tcp_mem='");
 	socket_memory_judge(&(struct socket_memory){0}, &config, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 }
 
 /* ---- Buffers ----------------------------------------------------------- */
@@ -69,24 +42,24 @@ static void receive_buffer_below_a_mebibyte_is_warned_of(void **state)
 
 	(void)state;
 	check_receive_judge(&buffers, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	buffers.core = MIB - 1;
 	check_receive_judge(&buffers, &result);
-	assert_is(CHECK_WARN, "sysctl -w net.core.rmem_max=4194304");
+	check_stage_is(CHECK_WARN, "sysctl -w net.core.rmem_max=4194304");
 	buffers.passes = true;
 	check_receive_judge(&buffers, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	/* nobody has asked for more than there is */
 	buffers.passes = false;
 	buffers.asked = 64 * KIB;
 	check_receive_judge(&buffers, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	buffers.asked = 0;
 	check_receive_judge(&buffers, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	buffers.grows = MIB - 1;
 	check_receive_judge(&buffers, &result);
-	assert_is(CHECK_WARN, "net.ipv4.tcp_rmem");
+	check_stage_is(CHECK_WARN, "net.ipv4.tcp_rmem");
 }
 
 static void send_buffer_that_is_cut_or_small_is_warned_of(void **state)
@@ -95,16 +68,16 @@ static void send_buffer_that_is_cut_or_small_is_warned_of(void **state)
 
 	(void)state;
 	check_send_judge(&buffers, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	buffers.grows--;
 	check_send_judge(&buffers, &result);
-	assert_is(CHECK_WARN, "net.ipv4.tcp_wmem");
+	check_stage_is(CHECK_WARN, "net.ipv4.tcp_wmem");
 	buffers.asked = 64 * KIB;
 	check_send_judge(&buffers, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	buffers.asked++;
 	check_send_judge(&buffers, &result);
-	assert_is(CHECK_WARN, "net.core.wmem_max=65537");
+	check_stage_is(CHECK_WARN, "net.core.wmem_max=65537");
 }
 
 /* ---- Connections ------------------------------------------------------- */
@@ -114,9 +87,9 @@ static void backlog_has_a_bound(void **state)
 	(void)state;
 
 	check_backlog_judge(4096, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	check_backlog_judge(4095, &result);
-	assert_is(CHECK_WARN, "sysctl -w net.core.somaxconn=4096");
+	check_stage_is(CHECK_WARN, "sysctl -w net.core.somaxconn=4096");
 }
 
 static void congestion_control_must_be_there_and_allowed(void **state)
@@ -155,7 +128,7 @@ static void congestion_control_must_be_there_and_allowed(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		check_congestion_judge(&rows[i].is, &result);
-		assert_is(rows[i].state, rows[i].fix);
+		check_stage_is(rows[i].state, rows[i].fix);
 	}
 }
 
@@ -171,15 +144,15 @@ static void what_cannot_be_read_is_unknown(void **state)
 	(void)state;
 
 	check_tcp_mem(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 	check_receive_buffer(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 	check_send_buffer(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 	check_backlog(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 	check_congestion(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 }
 
 static void files_of_the_kernel_are_read(void **state)
@@ -193,19 +166,21 @@ static void files_of_the_kernel_are_read(void **state)
 	root_write("/proc/sys/net/ipv4/tcp_congestion_control", "bbr\n");
 
 	check_tcp_mem(&plan, &result);
-	assert_is(CHECK_WARN, "sysctl");
+	check_stage_is(CHECK_WARN, "sysctl");
 	check_receive_buffer(&plan, &result);
-	assert_is(CHECK_WARN, "net.core.rmem_max=4194304");
+	check_stage_is(CHECK_WARN, "net.core.rmem_max=4194304");
 	/* a network namespace of its own has no wmem_max */
 	check_send_buffer(&plan, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	check_backlog(&plan, &result);
-	assert_is(CHECK_WARN, "somaxconn=4096");
+	check_stage_is(CHECK_WARN, "somaxconn=4096");
 	check_congestion(&plan, &result);
-	assert_is(CHECK_WARN, "modprobe tcp_cubic");
+	check_stage_is(CHECK_WARN, "modprobe tcp_cubic");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean)
+#define TEST(name)                                              \
+	cmocka_unit_test_setup_teardown(name, check_stage_open, \
+					check_stage_close)
 
 int main(void)
 {

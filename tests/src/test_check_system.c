@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_check_system.c - the kernel and the processors, as words and numbers. */
-#include "root.h"
-#include "support.h"
+#include "check_stage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,51 +9,25 @@
 #include "net/uring_why.h"
 #include "src/check_system.h"
 
-static struct check_result result;
-
 static const struct config config = {.max_receivers = 1};
 static const struct check_plan plan = {.root = root_path, .config = &config};
-
-static int prepare(void **state)
-{
-	(void)state;
-	root_make();
-	result = (struct check_result){.state = CHECK_UNKNOWN};
-	return 0;
-}
-
-static int clean(void **state)
-{
-	(void)state;
-	root_remove();
-	return 0;
-}
-
-static void assert_is(enum check_state state, const char *fix)
-{
-	if (result.state != state || !strstr(result.fix, fix) ||
-	    (*fix == '\0') != (result.fix[0] == '\0'))
-		fail_msg("%s: %s; %s; %s", check_state_name(result.state),
-			 result.found, result.means, result.fix);
-	result = (struct check_result){.state = CHECK_UNKNOWN};
-}
 
 static void kernel_is_judged_by_its_release(void **state)
 {
 	(void)state;
 
 	check_kernel_judge("6.0.19", &result);
-	assert_is(CHECK_WARN, "apt-get install linux-image-$(dpkg ");
+	check_stage_is(CHECK_WARN, "apt-get install linux-image-$(dpkg ");
 	check_kernel_judge("5.10.0-30-amd64", &result);
-	assert_is(CHECK_WARN, "apt-get");
+	check_stage_is(CHECK_WARN, "apt-get");
 	check_kernel_judge("6.1.0-25-amd64", &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	check_kernel_judge("6.12.1", &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	check_kernel_judge("7.0", &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	check_kernel_judge("gVisor", &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 }
 
 static void each_cause_without_io_uring_has_its_cure(void **state)
@@ -82,11 +55,11 @@ static void each_cause_without_io_uring_has_its_cure(void **state)
 				.cause = (int)rows[i].cause},
 			&result);
 		assert_string_equal(result.found, "that is why");
-		assert_is(CHECK_WARN, rows[i].fix);
+		check_stage_is(CHECK_WARN, rows[i].fix);
 	}
 	check_io_uring_judge(&(struct check_io_uring_facts){.why = ""},
 			     &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 }
 
 static void what_was_insisted_on_and_cannot_be_had_fails(void **state)
@@ -102,17 +75,17 @@ static void what_was_insisted_on_and_cannot_be_had_fails(void **state)
 					       .wanted =
 						       CONFIG_BACKEND_IO_URING},
 		&result);
-	assert_is(CHECK_FAIL, "sysctl");
+	check_stage_is(CHECK_FAIL, "sysctl");
 	check_zerocopy_judge(CONFIG_ZEROCOPY_AUTO, 0, "", &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	check_zerocopy_judge(CONFIG_ZEROCOPY_AUTO, -EINVAL, "why", &result);
-	assert_is(CHECK_WARN, "");
+	check_stage_is(CHECK_WARN, "");
 	check_zerocopy_judge(CONFIG_ZEROCOPY_ON, -EINVAL, "why", &result);
-	assert_is(CHECK_FAIL, "");
+	check_stage_is(CHECK_FAIL, "");
 	check_zerocopy_judge(CONFIG_ZEROCOPY_OFF, 0, "", &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	check_processors_judge(&facts, &result);
-	assert_is(CHECK_FAIL, "nproc");
+	check_stage_is(CHECK_FAIL, "nproc");
 }
 
 static void missing_call_of_the_greatest_consequence_is_told(void **state)
@@ -121,18 +94,18 @@ static void missing_call_of_the_greatest_consequence_is_told(void **state)
 
 	(void)state;
 	check_calls_judge(&facts, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	facts.membarrier = false;
 	check_calls_judge(&facts, &result);
 	assert_non_null(strstr(result.means, "fence"));
-	assert_is(CHECK_WARN, "");
+	check_stage_is(CHECK_WARN, "");
 	facts.pidfd = false;
 	check_calls_judge(&facts, &result);
 	assert_non_null(strstr(result.means, "died"));
-	assert_is(CHECK_WARN, "");
+	check_stage_is(CHECK_WARN, "");
 	facts.locks = false;
 	check_calls_judge(&facts, &result);
-	assert_is(CHECK_FAIL, "");
+	check_stage_is(CHECK_FAIL, "");
 }
 
 static void slow_clock_is_warned_of(void **state)
@@ -141,11 +114,12 @@ static void slow_clock_is_warned_of(void **state)
 
 	check_clock_judge("tsc", 22, &result);
 	assert_string_equal(result.found, "tsc, 22 ns a reading");
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	check_clock_judge("hpet", 1200, &result);
-	assert_is(CHECK_WARN, "echo tsc >/sys/devices/system/clocksource/");
+	check_stage_is(CHECK_WARN,
+		       "echo tsc >/sys/devices/system/clocksource/");
 	check_clock(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 }
 
 static void clock_of_another_namespace_is_warned_of(void **state)
@@ -153,17 +127,17 @@ static void clock_of_another_namespace_is_warned_of(void **state)
 	(void)state;
 
 	check_time_namespace(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 	root_write("/proc/self/timens_offsets",
 		   "monotonic           0         0\n"
 		   "boottime            0         0\n");
 	check_time_namespace(&plan, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	root_write("/proc/self/timens_offsets",
 		   "monotonic         -86400         0\n");
 	check_time_namespace(&plan, &result);
 	assert_non_null(strstr(result.found, "-86400 s"));
-	assert_is(CHECK_WARN, "");
+	check_stage_is(CHECK_WARN, "");
 }
 
 static void one_cpu_is_no_harm_but_with_busy_polling(void **state)
@@ -172,13 +146,13 @@ static void one_cpu_is_no_harm_but_with_busy_polling(void **state)
 
 	(void)state;
 	check_processors_judge(&facts, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	facts.usable = 1;
 	check_processors_judge(&facts, &result);
-	assert_is(CHECK_WARN, "drop --busy-poll");
+	check_stage_is(CHECK_WARN, "drop --busy-poll");
 	facts.busy_poll = false;
 	check_processors_judge(&facts, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 }
 
 static void governor_that_saves_power_is_warned_of(void **state)
@@ -188,16 +162,18 @@ static void governor_that_saves_power_is_warned_of(void **state)
 
 	(void)state;
 	check_governor(&plan, &result);
-	assert_is(CHECK_UNKNOWN, "");
+	check_stage_is(CHECK_UNKNOWN, "");
 	root_write(path, "performance\n");
 	check_governor(&plan, &result);
-	assert_is(CHECK_OK, "");
+	check_stage_is(CHECK_OK, "");
 	root_write(path, "powersave\n");
 	check_governor(&plan, &result);
-	assert_is(CHECK_WARN, "echo performance | tee ");
+	check_stage_is(CHECK_WARN, "echo performance | tee ");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean)
+#define TEST(name)                                              \
+	cmocka_unit_test_setup_teardown(name, check_stage_open, \
+					check_stage_close)
 
 int main(void)
 {

@@ -236,6 +236,16 @@ static void announce(struct daemon *daemon)
 		announce_listener(daemon, &daemon->listeners[i]);
 }
 
+/* What serves, whether the stream is there already or not. */
+static int open_parts(struct daemon *daemon)
+{
+	int ret = init_parts(daemon);
+
+	if (ret == 0)
+		ret = open_backend(daemon);
+	return ret == 0 ? zerocopy_start(daemon) : ret;
+}
+
 /* On our own. Returns 0 or an exit code. */
 static int start_anew(struct daemon *daemon)
 {
@@ -248,11 +258,7 @@ static int start_anew(struct daemon *daemon)
 	if (ret == 0)
 		ret = stream_create(daemon);
 	if (ret == 0)
-		ret = init_parts(daemon);
-	if (ret == 0)
-		ret = open_backend(daemon);
-	if (ret == 0)
-		ret = zerocopy_start(daemon);
+		ret = open_parts(daemon);
 	if (ret != 0)
 		return ret;
 	nodes_start(daemon);
@@ -268,11 +274,7 @@ static int start_taking(struct daemon *daemon)
 	int ret = listening_open(daemon);
 
 	if (ret == 0)
-		ret = init_parts(daemon);
-	if (ret == 0)
-		ret = open_backend(daemon);
-	if (ret == 0)
-		ret = zerocopy_start(daemon);
+		ret = open_parts(daemon);
 	if (ret == 0)
 		ret = lanes_start(daemon);
 	/* beside that of the old one, as long as both are there */

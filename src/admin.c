@@ -7,8 +7,9 @@
  * in poll(2) on an epoll descriptor for each address.
  *
  * WHO IS SLOW. libmicrohttpd ends a connection on which nothing moves. One that
- * sends, or takes, a byte now and then would stay for ever: so each request has
- * to be over, answer included, within REQUEST_MS of the last one.
+ * sends, or takes, a byte now and then would stay for ever: so a request has to
+ * be there within REQUEST_MS of the last answer, and its own answer has to be
+ * taken within ANSWER_MS.
  *
  * WHO IS QUICK. The thread serves whoever is there, and then looks away for
  * ROUND_MS. So a thousand requests a second, or a flood of them, wake it no more
@@ -34,9 +35,10 @@
 #include "src/admin.h"
 #include "src/admin_routes.h"
 
-#define IDLE_S	       10u /* nothing moves on a connection */
-#define REQUEST_MS     30000u
-#define LOOK_MS	       1000 /* at those who are slow */
+#define IDLE_S	       5u /* nothing moves on a connection */
+#define REQUEST_MS     5000u
+#define ANSWER_MS      30000u
+#define LOOK_MS	       250 /* at those who are slow */
 #define ROUND_MS       10
 #define RUNS_PER_ROUND 3 /* to accept, to read, to answer */
 #define CLIENT_BYTES \
@@ -46,7 +48,7 @@
 
 struct client {
 	int fd;		   /* -1: free */
-	uint64_t since_ns; /* when it came, or had its last answer */
+	uint64_t due_ns;   /* when it has to be further */
 	size_t body_bytes; /* of this request so far */
 };
 
@@ -70,6 +72,11 @@ struct admin {
 
 /* ---- Clients ----------------------------------------------------------- */
 
+static void is_due_in(struct client *client, uint64_t ms)
+{
+	client->due_ns = bc_monotonic_ns() + ms * (uint64_t)BC_NS_PER_MS;
+}
+
 static void client_came(struct door *door, struct MHD_Connection *connection,
 			void **context)
 {
@@ -80,7 +87,7 @@ static void client_came(struct door *door, struct MHD_Connection *connection,
 		if (door->clients[i].fd >= 0)
 			continue;
 		door->clients[i].fd = info->connect_fd;
-		door->clients[i].since_ns = bc_monotonic_ns();
+		is_due_in(&door->clients[i], REQUEST_MS);
 		door->admin->clients++;
 		*context = &door->clients[i];
 		return;
@@ -127,7 +134,7 @@ static void on_completed(void *argument, struct MHD_Connection *connection,
 	(void)request;
 	(void)how;
 	if (client)
-		client->since_ns = bc_monotonic_ns();
+		is_due_in(client, REQUEST_MS);
 }
 
 /* As MHD_AccessHandlerCallback: first with the head alone. */
@@ -146,6 +153,7 @@ static enum MHD_Result on_request(void *argument,
 		return MHD_NO;
 	if (!*request) {
 		client->body_bytes = 0;
+		is_due_in(client, ANSWER_MS);
 		*request = client;
 		return MHD_YES;
 	}
@@ -170,8 +178,6 @@ static size_t leave_escaped(void *argument, struct MHD_Connection *connection,
 
 static void end_slow(struct admin *admin, uint64_t now_ns)
 {
-	const uint64_t limit_ns = REQUEST_MS * (uint64_t)BC_NS_PER_MS;
-
 	if (now_ns < admin->next_look_ns)
 		return;
 	admin->next_look_ns = now_ns + LOOK_MS * (uint64_t)BC_NS_PER_MS;
@@ -179,8 +185,7 @@ static void end_slow(struct admin *admin, uint64_t now_ns)
 		for (unsigned k = 0; k < ADMIN_CLIENTS_MAX; k++) {
 			struct client *client = &admin->doors[i].clients[k];
 
-			if (client->fd >= 0 &&
-			    now_ns > client->since_ns + limit_ns)
+			if (client->fd >= 0 && now_ns > client->due_ns)
 				(void)shutdown(client->fd, SHUT_RDWR);
 		}
 	}

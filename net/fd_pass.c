@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fd_pass.c - see fd_pass.h. */
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -16,15 +15,13 @@ int bc_fd_pass_send(int socket_fd, const void *bytes, size_t size,
 		    const int *fds, unsigned count)
 {
 	_Alignas(struct cmsghdr) unsigned char control[CONTROL_BYTES] = {0};
-	/* which sendmsg() does not write to */
-	struct iovec vector = {
-		.iov_base = (void *)(uintptr_t)bytes,
-		.iov_len = size,
-	};
+	struct iovec vector = {.iov_len = size};
 	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
 	struct cmsghdr *head;
 
 	BC_ASSERT(count <= BC_FD_PASS_MAX);
+	/* sendmsg() does not write there, but cannot say so */
+	memcpy(&vector.iov_base, &bytes, sizeof(vector.iov_base));
 	if (count > 0) {
 		message.msg_control = control;
 		message.msg_controllen = CMSG_SPACE(count * sizeof(int));

@@ -106,7 +106,7 @@ int bc_segment_inherit(struct bc_segment *segment, int fd,
 {
 	struct bc_segment made = {.fd = -1, .writable = true};
 	char object[BC_NAME_OBJECT_MAX];
-	struct bc_geometry geometry;
+	struct bc_geometry geometry = {.capacity = 0};
 	int ret = bc_segment_check_config(wanted);
 
 	if (ret == 0)

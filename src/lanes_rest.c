@@ -90,8 +90,11 @@ static void report_for(struct daemon *daemon, uint32_t i)
 {
 	struct lane_thread *thread = thread_of(daemon, i);
 
-	if (!rests(daemon, i))
-		return; /* it has said so itself, and is not ours */
+	/* else it says so itself, and the lane is not ours (any more) */
+	if (atomic_load_explicit(&daemon->lanes.news->upgrade,
+				 memory_order_relaxed) != LANE_REST ||
+	    !rests(daemon, i))
+		return;
 	thread->bound = daemon_tail(daemon) + daemon->limits.pace_bytes / 2;
 	lane_thread_report(thread);
 }

@@ -3,11 +3,9 @@
  * upgrade_take.c - see upgrade.h: the side that takes.
  *
  * Whatever can fail or takes its time is done before GO: memory, threads, slots
- * for the connections. What comes after cannot fail, and is in the order of who
- * waits for it: the owner's words, the receivers and the sender, then the rest.
+ * for the connections. What comes after cannot fail (upgrade_own.c).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,40 +17,21 @@
 #include <bcast/bcast.h>
 #include <bcast/monitor.h>
 
-#include "net/peer_socket.h"
 #include "shm/clock.h"
-#include "shm/counters.h"
 #include "shm/facts.h"
 #include "shm/last_words.h"
-#include "shm/peers.h"
 #include "shm/segment_inherit.h"
-#include "src/progress.h"
-#include "src/gating.h"
 #include "src/lanes.h"
 #include "src/lanes_rest.h"
-#include "src/local.h"
 #include "src/log.h"
 #include "src/log_segment.h"
-#include "src/nodes.h"
+#include "src/progress.h"
 #include "src/session.h"
 #include "src/stream.h"
-#include "src/upgrade.h"
-#include "src/upgrade_state.h"
-#include "src/zerocopy.h"
+#include "src/upgrade_taking.h"
 
 /* An image is connections, and what of them is half said: of each, a record. */
 #define IMAGE_MAX ((off_t)1 << 32)
-
-/* What has been taken, on its way to be ours. */
-struct taking {
-	struct upgrade_stream_wire stream;
-	unsigned char *image;
-	int *fds; /* those that no connection has yet are not -1 */
-	uint32_t fd_count;
-	struct upgrade_unpacked *all;
-	uint32_t count;
-	bool *stays; /* of each entry of the table of peers */
-};
 
 /* ---- Why not ----------------------------------------------------------- */
 
@@ -218,25 +197,6 @@ static int inherit(struct daemon *daemon, const int *fds)
 	return 0;
 }
 
-static void take_listener(struct upgrade_listener *taken,
-			  const unsigned char *bytes, int fd)
-{
-	struct upgrade_listener_wire wire;
-
-	memcpy(&wire, bytes, sizeof(wire));
-	wire.given[sizeof(wire.given) - 1] = '\0';
-	*taken = (struct upgrade_listener){
-		.fd = fd,
-		.role = (enum config_role)wire.role,
-		.bound.length = sizeof(taken->bound.storage),
-		.file = {.device = wire.device, .inode = wire.inode},
-		.index = UPGRADE_UNUSED,
-	};
-	memcpy(taken->given, wire.given, sizeof(taken->given));
-	(void)getsockname(fd, (struct sockaddr *)&taken->bound.storage,
-			  &taken->bound.length);
-}
-
 static int take_welcome(struct daemon *daemon, struct upgrade_message *welcome)
 {
 	const size_t size = sizeof(struct upgrade_listener_wire);
@@ -255,8 +215,9 @@ static int take_welcome(struct daemon *daemon, struct upgrade_message *welcome)
 		return ret;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		take_listener(&daemon->upgrade->listeners[i],
-			      welcome->bytes + i * size, welcome->fds[2 + i]);
+		upgrade_take_listener(&daemon->upgrade->listeners[i],
+				      welcome->bytes + i * size,
+				      welcome->fds[2 + i]);
 	daemon->upgrade->listener_count = count;
 	return 0;
 }
@@ -285,96 +246,9 @@ int upgrade_begin(struct daemon *daemon)
 	return ret == 0 ? take_welcome(daemon, &welcome) : ret;
 }
 
-/* ---- Listeners --------------------------------------------------------- */
-
-static bool is_same(const struct bc_sockaddr *a, const struct bc_sockaddr *b)
-{
-	char text[2][BC_SOCKADDR_TEXT_MAX];
-
-	bc_sockaddr_format(&a->storage, text[0], sizeof(text[0]));
-	bc_sockaddr_format(&b->storage, text[1], sizeof(text[1]));
-	return strcmp(text[0], text[1]) == 0;
-}
-
-/* Any port will do, so the one that there is does. */
-static bool is_same_but_port(const struct bc_sockaddr *a,
-			     const struct bc_sockaddr *b)
-{
-	struct bc_sockaddr other = *b;
-
-	if (a->storage.ss_family != b->storage.ss_family)
-		return false;
-	bc_sockaddr_set_port(&other, 0);
-	return is_same(a, &other);
-}
-
-static bool suits(const struct upgrade_listener *taken,
-		  const struct config_listen *listen,
-		  const struct listener *made)
-{
-	if (taken->index != UPGRADE_UNUSED)
-		return false;
-	if (bc_sockaddr_is_unix(&made->bound) ||
-	    bc_sockaddr_port(&made->bound.storage) != 0)
-		return is_same(&made->bound, &taken->bound);
-	return taken->role == listen->role &&
-	       strcmp(taken->given, listen->address) == 0 &&
-	       is_same_but_port(&made->bound, &taken->bound);
-}
-
-int upgrade_listener(struct daemon *daemon, const struct config_listen *listen,
-		     struct listener *made)
-{
-	struct upgrade *upgrade = daemon->upgrade;
-
-	if (!daemon->taking)
-		return -1;
-	for (uint32_t i = 0; i < upgrade->listener_count; i++) {
-		struct upgrade_listener *taken = &upgrade->listeners[i];
-
-		if (!suits(taken, listen, made))
-			continue;
-		taken->index = daemon->listener_count;
-		made->bound = taken->bound;
-		made->file = taken->file;
-		return taken->fd;
-	}
-	return -1;
-}
-
-/*
- * Where connections belong that came in at the old one's listener `index`: if
- * there is no such address any more, to one of the same role, or to any.
- */
-static uint32_t listener_for(const struct daemon *daemon, uint32_t index)
-{
-	const struct upgrade_listener *taken =
-		&daemon->upgrade->listeners[index];
-
-	if (taken->index != UPGRADE_UNUSED)
-		return taken->index;
-	for (uint32_t i = 0; i < daemon->listener_count; i++)
-		if (daemon->listeners[i].role == taken->role)
-			return i;
-	return 0;
-}
-
-static void close_unused(struct upgrade *upgrade)
-{
-	for (uint32_t i = 0; i < upgrade->listener_count; i++) {
-		struct upgrade_listener *taken = &upgrade->listeners[i];
-
-		if (taken->index != UPGRADE_UNUSED)
-			continue;
-		bc_unix_listener_remove(&taken->bound, &taken->file);
-		(void)close(taken->fd);
-	}
-	upgrade->listener_count = 0;
-}
-
 /* ---- The state --------------------------------------------------------- */
 
-static int read_image(struct taking *taking, int fd)
+static int read_image(struct upgrade_taking *taking, int fd)
 {
 	struct stat status;
 	size_t size, done = 0;
@@ -398,7 +272,8 @@ static int read_image(struct taking *taking, int fd)
 				   size, &taking->stream);
 }
 
-static int hear_state(const struct daemon *daemon, struct taking *taking)
+static int hear_state(const struct daemon *daemon,
+		      struct upgrade_taking *taking)
 {
 	struct upgrade_message message;
 	uint32_t count;
@@ -423,7 +298,8 @@ static int hear_state(const struct daemon *daemon, struct taking *taking)
 		       : fail_with(daemon, -ENOMEM);
 }
 
-static int hear_sockets(const struct daemon *daemon, struct taking *taking)
+static int hear_sockets(const struct daemon *daemon,
+			struct upgrade_taking *taking)
 {
 	while (taking->fd_count < taking->stream.connections) {
 		struct upgrade_message message;
@@ -443,7 +319,7 @@ static int hear_sockets(const struct daemon *daemon, struct taking *taking)
 	return 0;
 }
 
-static int unpack_next(struct daemon *daemon, struct taking *taking,
+static int unpack_next(struct daemon *daemon, struct upgrade_taking *taking,
 		       struct upgrade_reader *reader)
 {
 	const unsigned char *parts[UPGRADE_PARTS];
@@ -457,7 +333,7 @@ static int unpack_next(struct daemon *daemon, struct taking *taking,
 		return -EPROTO;
 	ret = upgrade_state_unpack(daemon, &wire, parts,
 				   taking->fds[taking->count],
-				   listener_for(daemon, wire.listener),
+				   upgrade_listener_for(daemon, wire.listener),
 				   &taking->all[taking->count]);
 	if (ret < 0)
 		return ret;
@@ -499,7 +375,7 @@ static void each_lane(struct daemon *daemon, void (*work)(struct lane *))
 }
 
 /* The connections come to life, in memory only. Returns 0 or -errno. */
-static int unpack_all(struct daemon *daemon, struct taking *taking)
+static int unpack_all(struct daemon *daemon, struct upgrade_taking *taking)
 {
 	const struct upgrade_stream_wire *stream = &taking->stream;
 	struct upgrade_stream_wire ignored;
@@ -525,199 +401,6 @@ static int unpack_all(struct daemon *daemon, struct taking *taking)
 	}
 	each_lane(daemon, finish_lane);
 	return ret;
-}
-
-/* ---- It is ours -------------------------------------------------------- */
-
-/* epoll sets it by itself; io_uring would not wait for what has it. */
-static void make_blocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags >= 0 && (flags & O_NONBLOCK) != 0)
-		(void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-}
-
-static void make_all_blocking(const struct daemon *daemon,
-			      const struct taking *taking)
-{
-	if (bc_backend_which(daemon->backend) != BC_BACKEND_IO_URING)
-		return;
-	/* of --admin's, admin.c has its own ideas */
-	for (uint32_t i = 0; i < daemon->listener_count; i++)
-		if (daemon->listeners[i].role != CONFIG_ROLE_ADMIN)
-			make_blocking(daemon->listeners[i].fd);
-	for (uint32_t i = 0; i < taking->count; i++)
-		make_blocking(taking->fds[i]);
-}
-
-static uint64_t get(const bc_u64 *word)
-{
-	return atomic_load_explicit(word, memory_order_relaxed);
-}
-
-static void set(bc_u64 *word, uint64_t value)
-{
-	atomic_store_explicit(word, value, memory_order_relaxed);
-}
-
-/* An entry that moves: its numbers go with it. */
-static void open_entry(struct bc_peer_shm *to, const struct bc_peer_shm *from,
-		       uint64_t now_ns)
-{
-	const struct bc_peer_opening opening = {
-		.role = atomic_load_explicit(&from->role, memory_order_relaxed),
-		.peer = from->peer,
-		.local = from->local,
-		.position = get(&from->cursor),
-		.now_ns = now_ns,
-	};
-
-	bc_peers_open(to, &opening);
-	set(&to->release, get(&from->release));
-	set(&to->bytes, get(&from->bytes));
-	set(&to->operations, get(&from->operations));
-	set(&to->short_sends, get(&from->short_sends));
-	set(&to->lag_max, get(&from->lag_max));
-	set(&to->start_position, get(&from->start_position));
-	set(&to->discarded, get(&from->discarded));
-	set(&to->skipped, get(&from->skipped));
-	set(&to->connected_realtime_ns, get(&from->connected_realtime_ns));
-}
-
-/* Whom the old one's end has closed. */
-static void bury_entry(struct daemon *daemon, struct bc_peer_shm *entry)
-{
-	char peer[BC_ADDRESS];
-
-	memcpy(peer, entry->peer, sizeof(peer));
-	peer[sizeof(peer) - 1] = '\0';
-	lane_remember(&daemon->home,
-		      &(struct bc_peer_closing){
-			      .role = atomic_load_explicit(
-				      &entry->role, memory_order_relaxed),
-			      .reason = BCAST_CLOSE_SHUTDOWN,
-			      .peer = peer,
-			      .cursor = get(&entry->cursor),
-			      .bytes = get(&entry->bytes),
-			      .connected_realtime_ns =
-				      get(&entry->connected_realtime_ns),
-		      });
-	bc_peers_close(entry);
-}
-
-static uint32_t entry_of(const struct upgrade_unpacked *one)
-{
-	return one->lane->first_slot +
-	       bc_conn_slot(&one->lane->conns, one->conn);
-}
-
-static bool moves(const struct daemon *daemon,
-		  const struct upgrade_unpacked *one)
-{
-	return one->conn->shown != bc_peers_slot(&daemon->segment, one->shown);
-}
-
-/* What will stand elsewhere is taken out of the table; what stays, is noted. */
-static void lift(struct daemon *daemon, struct taking *taking,
-		 struct upgrade_unpacked *one)
-{
-	struct bc_peer_shm *entry = bc_peers_slot(&daemon->segment, one->shown);
-
-	one->conn->shown = bc_peers_slot(&daemon->segment, entry_of(one));
-	if (!moves(daemon, one)) {
-		taking->stays[one->shown] = true;
-		return;
-	}
-	memcpy(&one->entry, entry, sizeof(one->entry));
-	bc_peers_close(entry);
-}
-
-/* The table of connections: lift all that move, bury the rest, put down. */
-static void show_all(struct daemon *daemon, struct taking *taking)
-{
-	uint32_t entries = daemon->segment.regions[BC_REGION_PEERS].count;
-
-	for (uint32_t i = 0; i < taking->count; i++)
-		lift(daemon, taking, &taking->all[i]);
-	for (uint32_t slot = 0; slot < entries; slot++) {
-		struct bc_peer_shm *entry =
-			bc_peers_slot(&daemon->segment, slot);
-
-		if (!taking->stays[slot] &&
-		    atomic_load_explicit(&entry->role, memory_order_relaxed) !=
-			    0)
-			bury_entry(daemon, entry);
-	}
-	for (uint32_t i = 0; i < taking->count; i++) {
-		const struct upgrade_unpacked *one = &taking->all[i];
-
-		if (moves(daemon, one))
-			open_entry(one->conn->shown, &one->entry,
-				   one->lane->now_ns);
-	}
-}
-
-static void introduce_zerocopy(const struct upgrade_unpacked *one)
-{
-	struct bc_conn *conn = one->conn;
-	struct sockaddr_storage local = {0}, peer = {0};
-	socklen_t local_length = sizeof(local), peer_length = sizeof(peer);
-
-	conn->zerocopy = BC_CONN_ZEROCOPY_NO;
-	if (conn->role == BCAST_ROLE_RECEIVER) {
-		(void)getsockname(conn->fd, (struct sockaddr *)&local,
-				  &local_length);
-		(void)getpeername(conn->fd, (struct sockaddr *)&peer,
-				  &peer_length);
-		zerocopy_choose(one->lane, conn, &local, &peer);
-		if (one->copied && conn->zerocopy == BC_CONN_ZEROCOPY_YES)
-			conn->zerocopy = BC_CONN_ZEROCOPY_COPIED;
-	}
-	zerocopy_show(conn);
-}
-
-/* Gauges, which another daemon's words have been until now. */
-static void gauge(struct daemon *daemon, const struct taking *taking)
-{
-	struct bc_counter_shm *counters = daemon->counters;
-	uint64_t receivers = 0;
-
-	for (uint32_t i = 0; i < taking->count; i++)
-		receivers += taking->all[i].conn->role == BCAST_ROLE_RECEIVER;
-	bc_counters_adopt(counters);
-	bc_counter_set(counters, BC_COUNTER_receivers, receivers);
-	bc_counter_set(counters, BC_COUNTER_senders, daemon->ingest.line_count);
-	bc_counter_set(counters, BC_COUNTER_publishers,
-		       daemon->publishing.count);
-	bc_counter_add(counters, BC_COUNTER_upgrades, 1);
-	bc_counter_add(counters, BC_COUNTER_upgrade_left_behind,
-		       taking->stream.left_behind);
-}
-
-static void become_owner(struct daemon *daemon, struct taking *taking)
-{
-	const struct upgrade_stream_wire *stream = &taking->stream;
-	struct local known = {
-		.holder = stream->holder,
-		.sequence = stream->sequence,
-	};
-
-	bc_segment_become_owner(&daemon->segment, daemon->config.max_receivers,
-				stream->closed_count);
-	memcpy(known.who, stream->who, sizeof(known.who));
-	local_inherit(daemon, &known);
-	daemon->home.tail = stream->tail;
-	show_all(daemon, taking);
-	gauge(daemon, taking);
-	make_all_blocking(daemon, taking);
-	for (uint32_t i = 0; i < taking->count; i++)
-		introduce_zerocopy(&taking->all[i]);
-	upgrade_resume(daemon);
-	lanes_resume(daemon);
-	close_unused(daemon->upgrade);
-	(void)close(daemon->upgrade->giver_fd);
-	daemon->upgrade->giver_fd = -1;
 }
 
 /* ---- GO ---------------------------------------------------------------- */
@@ -749,7 +432,7 @@ static int await_go(const struct daemon *daemon)
 		       : fail_with(daemon, -EPROTO);
 }
 
-static int take(struct daemon *daemon, struct taking *taking)
+static int take(struct daemon *daemon, struct upgrade_taking *taking)
 {
 	/* our own threads, which wait for what is to come */
 	int ret = lanes_await_rest(daemon,
@@ -779,12 +462,12 @@ static uint64_t us_since(uint64_t then_ns)
 
 int upgrade_finish(struct daemon *daemon)
 {
-	struct taking taking = {.stream.left_behind = 0};
+	struct upgrade_taking taking = {.stream.left_behind = 0};
 	uint64_t pause_us;
 	int ret = take(daemon, &taking);
 
 	if (ret == 0) {
-		become_owner(daemon, &taking);
+		upgrade_own(daemon, &taking);
 		pause_us = us_since(taking.stream.stopped_ns);
 		log_segment_attach(&daemon->segment);
 		bc_last_words_attach(&daemon->segment);

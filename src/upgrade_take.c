@@ -33,90 +33,6 @@
 /* An image is connections, and what of them is half said: of each, a record. */
 #define IMAGE_MAX ((off_t)1 << 32)
 
-/* ---- Why not ----------------------------------------------------------- */
-
-static int fail(const struct daemon *daemon, const char *why, const char *fix)
-{
-	log_event(LOG_LEVEL_ERROR, "upgrade_failed",
-		  "name=%s reason=\"%s\" fix=\"%s; the running daemon goes "
-		  "on\"",
-		  daemon->config.name, why, fix);
-	return EX_UNAVAILABLE;
-}
-
-static int fail_with(const struct daemon *daemon, int error)
-{
-	switch (error) {
-	case -EPIPE:
-		return fail(daemon, "the running daemon has hung up",
-			    "see what it logs");
-	case -ETIMEDOUT:
-		return fail(daemon, "the running daemon does not answer",
-			    "look whether it hangs");
-	case BCAST_EVERSION:
-		return fail(daemon, "the running daemon speaks another version",
-			    "stop it, then start this one");
-	case -EPROTO:
-		return fail(daemon, "the running daemon says what cannot be",
-			    "stop it, then start this one");
-	case -ENOSPC:
-		return fail(daemon, "it has more connections than may be here",
-			    "raise --max-receivers");
-	case -EXDEV:
-		return fail(daemon,
-			    "--publishers is another, and clients "
-			    "publish",
-			    "give the same");
-	default:
-		return fail(daemon, bcast_strerror(error), "try again");
-	}
-}
-
-static int refused(const struct daemon *daemon,
-		   const struct upgrade_message *message)
-{
-	char text[UPGRADE_TEXT_MAX], quoted[4 * UPGRADE_TEXT_MAX];
-	size_t size = message->head.size;
-
-	if (size > sizeof(text) - 1)
-		size = sizeof(text) - 1;
-	memcpy(text, message->bytes, size);
-	text[size] = '\0';
-	log_event(LOG_LEVEL_ERROR, "upgrade_failed",
-		  "name=%s reason=%s fix=\"see what the running daemon logs; "
-		  "it goes on\"",
-		  daemon->config.name, log_quote(text, quoted, sizeof(quoted)));
-	return EX_UNAVAILABLE;
-}
-
-/* ---- Words ------------------------------------------------------------- */
-
-static int say(const struct daemon *daemon, enum upgrade_type type)
-{
-	const struct upgrade_head_wire head = {.type = (uint16_t)type};
-	int ret = upgrade_say(daemon->upgrade->giver_fd, head, NULL, NULL, 0,
-			      bc_monotonic_ns() + UPGRADE_PATIENCE_NS);
-
-	return ret < 0 ? fail_with(daemon, ret) : 0;
-}
-
-/* The next message is to be of this type. Returns 0, or an exit code. */
-static int hear(const struct daemon *daemon, enum upgrade_type type,
-		struct upgrade_message *message)
-{
-	int ret = upgrade_hear(daemon->upgrade->giver_fd, message,
-			       bc_monotonic_ns() + UPGRADE_PATIENCE_NS);
-
-	if (ret < 0)
-		return fail_with(daemon, ret);
-	if (message->head.type == type)
-		return 0;
-	upgrade_drop_fds(message);
-	if (message->head.type == UPGRADE_REFUSED)
-		return refused(daemon, message);
-	return fail_with(daemon, -EPROTO);
-}
-
 /* ---- Begin ------------------------------------------------------------- */
 
 /* Returns a descriptor, or an exit code, negative. */
@@ -129,20 +45,22 @@ static int connect_to(const struct daemon *daemon,
 			0);
 
 	if (fd < 0)
-		return -fail_with(daemon, -errno);
+		return -upgrade_fail_with(daemon, -errno);
 	if (connect(fd, (const struct sockaddr *)&address, length) == 0) {
 		if (upgrade_is_trusted(fd))
 			return fd;
 		(void)close(fd);
-		return -fail(daemon, "its control socket is another user's",
-			     "find out whose (ss -xlp)");
+		return -upgrade_fail(daemon,
+				     "its control socket is another user's",
+				     "find out whose (ss -xlp)");
 	}
 	(void)close(fd);
-	return -fail(daemon,
-		     errno == EAGAIN ? "the running daemon does not answer"
+	return -upgrade_fail(daemon,
+			     errno == EAGAIN
+				     ? "the running daemon does not answer"
 				     : "the running daemon cannot be taken "
 				       "over from",
-		     "stop it, then start this one");
+			     "stop it, then start this one");
 }
 
 /* 1: there is one, mapped; 0: there is none. */
@@ -177,17 +95,18 @@ static int inherit(struct daemon *daemon, const int *fds)
 		bc_segment_inherit(&daemon->segment, fds[0], &wanted, &reason);
 
 	if (ret < 0)
-		return fail_with(daemon, ret);
+		return upgrade_fail_with(daemon, ret);
 	if (ret == 1)
-		return fail(daemon, reason,
-			    "give the options of the running daemon, or stop "
-			    "it first");
+		return upgrade_fail(
+			daemon, reason,
+			"give the options of the running daemon, or stop "
+			"it first");
 	ret = bc_name_lock_inherit(&daemon->name_lock, daemon->config.name,
 				   fds[1]);
 	if (ret < 0) {
 		(void)close(fds[0]);
 		daemon->segment.fd = -1;
-		return fail_with(daemon, ret);
+		return upgrade_fail_with(daemon, ret);
 	}
 	daemon->counters = (struct bc_counter_shm *)(void *)daemon->segment
 				   .regions[BC_REGION_COUNTERS]
@@ -207,7 +126,7 @@ static int take_welcome(struct daemon *daemon, struct upgrade_message *welcome)
 	    welcome->head.size != count * size ||
 	    welcome->fd_count != count + 2) {
 		upgrade_drop_fds(welcome);
-		return fail_with(daemon, -EPROTO);
+		return upgrade_fail_with(daemon, -EPROTO);
 	}
 	ret = inherit(daemon, welcome->fds);
 	if (ret != 0) {
@@ -233,16 +152,16 @@ int upgrade_begin(struct daemon *daemon)
 	ret = upgrade_make(daemon);
 	if (ret < 0) {
 		bc_segment_close(&owned);
-		return fail_with(daemon, ret);
+		return upgrade_fail_with(daemon, ret);
 	}
 	ret = connect_to(daemon, &owned);
 	bc_segment_close(&owned);
 	if (ret < 0)
 		return -ret;
 	daemon->upgrade->giver_fd = ret;
-	ret = say(daemon, UPGRADE_HELLO);
+	ret = upgrade_ask_say(daemon, UPGRADE_HELLO);
 	if (ret == 0)
-		ret = hear(daemon, UPGRADE_WELCOME, &welcome);
+		ret = upgrade_ask_hear(daemon, UPGRADE_WELCOME, &welcome);
 	return ret == 0 ? take_welcome(daemon, &welcome) : ret;
 }
 
@@ -277,7 +196,7 @@ static int hear_state(const struct daemon *daemon,
 {
 	struct upgrade_message message;
 	uint32_t count;
-	int ret = hear(daemon, UPGRADE_STATE, &message);
+	int ret = upgrade_ask_hear(daemon, UPGRADE_STATE, &message);
 
 	if (ret != 0)
 		return ret;
@@ -288,14 +207,14 @@ static int hear_state(const struct daemon *daemon,
 	if (ret == 0 && message.head.count != count)
 		ret = -EPROTO;
 	if (ret < 0)
-		return fail_with(daemon, ret);
+		return upgrade_fail_with(daemon, ret);
 	taking->fds = calloc(count + 1, sizeof(taking->fds[0]));
 	taking->all = calloc(count + 1, sizeof(taking->all[0]));
 	taking->stays = calloc(daemon->segment.regions[BC_REGION_PEERS].count,
 			       sizeof(taking->stays[0]));
 	return taking->fds && taking->all && taking->stays
 		       ? 0
-		       : fail_with(daemon, -ENOMEM);
+		       : upgrade_fail_with(daemon, -ENOMEM);
 }
 
 static int hear_sockets(const struct daemon *daemon,
@@ -304,13 +223,13 @@ static int hear_sockets(const struct daemon *daemon,
 	while (taking->fd_count < taking->stream.connections) {
 		struct upgrade_message message;
 		uint32_t left = taking->stream.connections - taking->fd_count;
-		int ret = hear(daemon, UPGRADE_SOCKETS, &message);
+		int ret = upgrade_ask_hear(daemon, UPGRADE_SOCKETS, &message);
 
 		if (ret != 0)
 			return ret;
 		if (message.fd_count == 0 || message.fd_count > left) {
 			upgrade_drop_fds(&message);
-			return fail_with(daemon, -EPROTO);
+			return upgrade_fail_with(daemon, -EPROTO);
 		}
 		memcpy(taking->fds + taking->fd_count, message.fds,
 		       message.fd_count * sizeof(message.fds[0]));
@@ -423,13 +342,13 @@ static int await_go(const struct daemon *daemon)
 			ret = -ETIMEDOUT;
 	}
 	if (ret < 0)
-		return fail_with(daemon, ret);
+		return upgrade_fail_with(daemon, ret);
 	upgrade_drop_fds(&message);
 	if (message.head.type == UPGRADE_GO)
 		return 0;
 	return message.head.type == UPGRADE_REFUSED
-		       ? refused(daemon, &message)
-		       : fail_with(daemon, -EPROTO);
+		       ? upgrade_refused(daemon, &message)
+		       : upgrade_fail_with(daemon, -EPROTO);
 }
 
 static int take(struct daemon *daemon, struct upgrade_taking *taking)
@@ -439,9 +358,10 @@ static int take(struct daemon *daemon, struct upgrade_taking *taking)
 				   bc_monotonic_ns() + UPGRADE_PATIENCE_NS);
 
 	if (ret < 0)
-		return fail(daemon, "an egress thread does not come to rest",
-			    "try again");
-	ret = say(daemon, UPGRADE_ASK);
+		return upgrade_fail(daemon,
+				    "an egress thread does not come to rest",
+				    "try again");
+	ret = upgrade_ask_say(daemon, UPGRADE_ASK);
 	if (ret == 0)
 		ret = hear_state(daemon, taking);
 	if (ret == 0)
@@ -450,8 +370,8 @@ static int take(struct daemon *daemon, struct upgrade_taking *taking)
 		return ret;
 	ret = unpack_all(daemon, taking);
 	if (ret < 0)
-		return fail_with(daemon, ret);
-	ret = say(daemon, UPGRADE_READY);
+		return upgrade_fail_with(daemon, ret);
+	ret = upgrade_ask_say(daemon, UPGRADE_READY);
 	return ret == 0 ? await_go(daemon) : ret;
 }
 

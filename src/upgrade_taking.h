@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upgrade_taking.h - what upgrade_take.c has heard, for those that make it ours:
- * upgrade_listeners.c and upgrade_own.c.
+ * upgrade_taking.h - what upgrade_take.c has heard, for those that make it ours,
+ * upgrade_listeners.c and upgrade_own.c; and how it talks, upgrade_ask.c.
  */
 #ifndef SRC_UPGRADE_TAKING_H
 #define SRC_UPGRADE_TAKING_H
@@ -19,6 +19,27 @@ struct upgrade_taking {
 	uint32_t count;
 	bool *stays; /* of each entry of the table of peers */
 };
+
+/* ---- Words (upgrade_ask.c) --------------------------------------------- */
+
+/* upgrade_fail - log why there is no upgrade. Returns an exit code. */
+int upgrade_fail(const struct daemon *daemon, const char *why, const char *fix);
+
+/* upgrade_fail_with - the same for an error. */
+int upgrade_fail_with(const struct daemon *daemon, int error);
+
+/* upgrade_refused - the same, as the old daemon has said it. */
+int upgrade_refused(const struct daemon *daemon,
+		    const struct upgrade_message *message);
+
+/* upgrade_ask_say - this word. Returns 0, or an exit code after logging why. */
+int upgrade_ask_say(const struct daemon *daemon, enum upgrade_type type);
+
+/* upgrade_ask_hear - the next message, which is to be of this type. Likewise. */
+int upgrade_ask_hear(const struct daemon *daemon, enum upgrade_type type,
+		     struct upgrade_message *message);
+
+/* ---- What comes of it -------------------------------------------------- */
 
 /* upgrade_take_listener - one of a WELCOME, with its descriptor. */
 void upgrade_take_listener(struct upgrade_listener *taken,

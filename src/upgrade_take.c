@@ -247,6 +247,7 @@ static int unpack_next(struct daemon *daemon, struct upgrade_taking *taking,
 
 	if (ret <= 0)
 		return ret;
+	BC_ASSERT(taking->fds && taking->all); /* hear_state() */
 	if (wire.listener >= daemon->upgrade->listener_count ||
 	    wire.shown >= daemon->segment.regions[BC_REGION_PEERS].count)
 		return -EPROTO;
@@ -311,7 +312,8 @@ static int unpack_all(struct daemon *daemon, struct upgrade_taking *taking)
 		ret = 1;
 	while (ret == 1)
 		ret = unpack_next(daemon, taking, &reader);
-	if (ret == 0 && !is_in_order(daemon))
+	if (ret == 0 && (!is_in_order(daemon) ||
+			 stream->direct_have > daemon->limits.record_bytes))
 		ret = -EPROTO;
 	daemon->publishing.indexed = stream->indexed;
 	if (daemon->publishing.direct) {

@@ -399,7 +399,7 @@ void options_print_help(FILE *out)
 	}
 	(void)fputs(
 		"\nSizes take K, M, G and T, powers of 1024. An option with "
-		"a value can also stand\nin the environment "
+		"a value can also be\nset in the environment "
 		"(BCASTD_RING_SIZE=64M) or in the file of --config\n"
 		"(ring-size = 64M); the command line comes first, then "
 		"the environment, then\nthe file. See bcastd(8).\n",

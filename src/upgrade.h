@@ -108,9 +108,9 @@ void upgrade_on_event(struct daemon *daemon, uint32_t slot);
 
 /*
  * upgrade_turn - at the end of a turn of the loop, of which there is one with
- * each tick: if it was asked for, and can be, hand everything over. The phase is then DAEMON_GIVEN, and the process is
- * to end without a further touch of anything. What ends meanwhile is given to
- * `dispatch`, the loop's.
+ * each tick: if it was asked for, and can be, hand everything over. The phase is
+ * then DAEMON_GIVEN, and the process is to end without a further touch of
+ * anything. What ends meanwhile is given to `dispatch`, the loop's.
  */
 void upgrade_turn(struct daemon *daemon,
 		  void (*dispatch)(struct daemon *daemon,

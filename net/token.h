@@ -34,8 +34,7 @@ enum bc_op {
 	BC_OP_EACH = 12,    /* what a client says after that */
 	BC_OP_PUBLISH = 13, /* records of one publisher among several */
 	BC_OP_MAIL = 14,    /* something is in a remote node's inbox */
-	BC_OP_UPGRADE =
-		15, /* slot 0: a daemon wants to take over; 1: says on */
+	BC_OP_UPGRADE = 15, /* a daemon wants to take over: slot 0, 1 talks */
 	BC_OP_ECHO_RECV = 20, /* what echo clients send */
 	BC_OP_ECHO_SEND = 21, /* what they get back, and did not take at once */
 };

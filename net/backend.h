@@ -135,8 +135,9 @@ static inline int bc_backend_recv(struct bc_backend *backend, int fd,
 /*
  * bc_backend_recv_each - receive whatever comes, in buffers of the backend's
  * own: for messages. An event says how many bytes are at event.bytes; they are
- * the caller's, to change as well, until the next wait. Not for what is thrown away: MSG_TRUNC does that
- * for a third of the time a byte, and needs no more for small pieces.
+ * the caller's, to change as well, until the next wait. Not for what is thrown
+ * away: MSG_TRUNC does that for a third of the time a byte, and needs no more
+ * for small pieces.
  *
  * Ends by 0 (the end), an error, a cancel, or -ENOBUFS when others have all
  * the buffers: ask again. Its last event may bring bytes like any other.

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* client_address.c - what bcast_open()'s address says, without asking anybody. */
+/*
+ * client_address.c - what bcast_open()'s address says, without asking anybody.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

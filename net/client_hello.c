@@ -69,9 +69,9 @@ void bc_client_link_begin(struct bc_client_link *link, uint32_t roles)
 /* ---- It is over -------------------------------------------------------- */
 
 /*
- * An eighth of how long it has been broken: a daemon that is back is found after
- * little more than the time that it was away. Less a random quarter, so that a
- * thousand clients do not come at once.
+ * An eighth of how long it has been broken: a daemon that is back is found
+ * after little more than the time that it was away. Less a random quarter, so
+ * that a thousand clients do not come at once.
  */
 static uint64_t pause_ns(struct bc_client_link *link, uint64_t now_ns)
 {

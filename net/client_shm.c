@@ -3,8 +3,8 @@
  * client_shm.c - the client's door of shared memory: open it, and read.
  *
  * All roles are had, or none: a node for those who publish or exchange
- * messages, a reader, the write lease. A reader beside a node is the node's, and
- * so is woken sooner by a local publisher.
+ * messages, a reader, the write lease. A reader beside a node is the node's,
+ * and so is woken sooner by a local publisher.
  *
  * A reader that starts at the oldest record can lose just that one before it
  * has come to it. That is no loss of anybody who asked for whatever there is,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_tcp_publish.c - the door of TCP: records into the window, and out of it.
+ * client_tcp_publish.c - the door of TCP: records into the window, and out of
+ * it.
  *
  * Acknowledgements are read when there is no room, when a quarter of the window
  * has been published since, and when something is due anyway: a record that is

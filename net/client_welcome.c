@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_welcome.c - what WELCOME says: where a subscriber goes on, and what the
- * daemon has of a publisher.
+ * client_welcome.c - what WELCOME says: where a subscriber goes on, and what
+ * the daemon has of a publisher.
  *
  * Numbers on the wire go on where the daemon says that it stands. It says so in
  * each WELCOME: what it has is dropped from the window, and the rest is sent

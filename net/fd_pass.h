@@ -22,10 +22,11 @@ int bc_fd_pass_send(int socket_fd, const void *bytes, size_t size,
 		    const int *fds, unsigned count);
 
 /*
- * bc_fd_pass_receive - the next message; its descriptors are ours, close-on-exec
- * and in `fds`, which has room for BC_FD_PASS_MAX. Returns its size, 0 at the
- * end, -EAGAIN if there is none yet, -EMSGSIZE if it was longer than `size` or
- * some descriptors could not be had (none is kept then), or -errno.
+ * bc_fd_pass_receive - the next message; its descriptors are ours,
+ * close-on-exec and in `fds`, which has room for BC_FD_PASS_MAX. Returns its
+ * size, 0 at the end, -EAGAIN if there is none yet, -EMSGSIZE if it was longer
+ * than `size` or some descriptors could not be had (none is kept then), or
+ * -errno.
  */
 int bc_fd_pass_receive(int socket_fd, void *bytes, size_t size, int *fds,
 		       unsigned *count);

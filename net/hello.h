@@ -80,8 +80,8 @@ int bc_reject_read(const struct bc_packet_frame *frame,
 		   struct bc_reject *reject);
 
 /*
- * bc_reject_name - a stable word for logs: "busy", "version"; "unknown" for what
- * is no code.
+ * bc_reject_name - a stable word for logs: "busy", "version"; "unknown" for
+ * what is no code.
  */
 const char *bc_reject_name(uint32_t code);
 

@@ -31,17 +31,18 @@ struct bc_listener_options {
 /*
  * bc_listener_open - bind and listen. Waits up to about 2 s, or longer where
  * asked to, for an address in use to become free, since a killed predecessor's
- * sockets go away a little after it. Returns the descriptor, or -errno (-EADDRINUSE, -EADDRNOTAVAIL,
- * -EACCES; -ENOENT: no such congestion control; -EPERM: not allowed to use
- * it). `bound` receives the address, with the port that the kernel picked.
+ * sockets go away a little after it. Returns the descriptor, or -errno
+ * (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES; -ENOENT: no such congestion control;
+ * -EPERM: not allowed to use it). `bound` receives the address, with the port
+ * that the kernel picked.
  */
 int bc_listener_open(const struct bc_sockaddr *address,
 		     const struct bc_listener_options *options,
 		     struct sockaddr_storage *bound);
 
 /*
- * bc_listener_retune - from now on accepted sockets have these two. Returns 0 or
- * -errno.
+ * bc_listener_retune - from now on accepted sockets have these two. Returns 0
+ * or -errno.
  */
 int bc_listener_retune(int fd, uint32_t keepalive_ms, uint32_t user_timeout_ms);
 

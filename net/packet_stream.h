@@ -66,8 +66,8 @@ void bc_packet_stream_init(struct bc_packet_stream *stream,
 			   const struct bc_packet_limits *limits);
 
 /*
- * bc_packet_stream_fini - free what is kept, and begin anew if it is used again.
- * Safe on a zeroed one.
+ * bc_packet_stream_fini - free what is kept, and begin anew if it is used
+ * again. Safe on a zeroed one.
  */
 void bc_packet_stream_fini(struct bc_packet_stream *stream);
 
@@ -101,16 +101,16 @@ bool bc_packet_stream_between(const struct bc_packet_stream *stream);
  *			stream with sequence 0, or where none may come; of a
  *			type that we know between records, a field that is not
  *			named for it and is not 0 (crc32c may always be there)
- * Types that we do not know are good without BCAST_PACKET_MUST: the caller skips
- * them. For those who have records in place (src/ingest).
+ * Types that we do not know are good without BCAST_PACKET_MUST: the caller
+ * skips them. For those who have records in place (src/ingest).
  */
 int bc_packet_check_header(const struct bcast_packet_header *header,
 			   const struct bc_packet_limits *limits);
 
 /*
  * bc_packet_write - the header, payload and padding of a record, at `to`, which
- * has bcast_packet_size(header->length) bytes of room. Returns that size. crc32c
- * is written as it stands in *header.
+ * has bcast_packet_size(header->length) bytes of room. Returns that size.
+ * crc32c is written as it stands in *header.
  */
 size_t bc_packet_write(unsigned char *to,
 		       const struct bcast_packet_header *header,

@@ -28,7 +28,8 @@ void bc_peer_socket_close(struct bc_peer_socket *diag);
 /*
  * bc_peer_socket_held - does a process still hold the other end of connection
  * `fd`? 1 yes, 0 no (it can at least not be sent to any more), -ENOENT if the
- * other end is not a socket of this network namespace, or -errno. One question to the kernel, answered at once.
+ * other end is not a socket of this network namespace, or -errno. One question
+ * to the kernel, answered at once.
  */
 int bc_peer_socket_held(const struct bc_peer_socket *diag, int fd);
 

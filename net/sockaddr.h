@@ -66,8 +66,9 @@ void bc_sockaddr_set_port(struct bc_sockaddr *address, uint16_t port);
  * machine does not have (EAFNOSUPPORT, EADDRNOTAVAIL).
  *
  * Returns the number of addresses written to `out`, 1 to `max` (more are left
- * out); -EINVAL or -ENAMETOOLONG, as above; -ENOMEM or another -errno; or a code below -6000 if it does not resolve. bc_sockaddr_strerror() knows all.
- * A name may ask DNS, so this may block for seconds: call it at start only.
+ * out); -EINVAL or -ENAMETOOLONG, as above; -ENOMEM or another -errno; or a
+ * code below -6000 if it does not resolve. bc_sockaddr_strerror() knows all. A
+ * name may ask DNS, so this may block for seconds: call it at start only.
  */
 int bc_sockaddr_parse(const char *text, struct bc_sockaddr *out, size_t max);
 
@@ -87,8 +88,8 @@ const char *bc_sockaddr_format(const struct sockaddr_storage *address,
 /*
  * bc_sockaddr_same_host - is the peer of a connection on this machine? True
  * for a loopback peer, for one with our own address of that connection, and for
- * unix sockets. A hint for tuning, not for trust: a container with an address of its own
- * counts as another host.
+ * unix sockets. A hint for tuning, not for trust: a container with an address
+ * of its own counts as another host.
  */
 bool bc_sockaddr_same_host(const struct sockaddr_storage *local,
 			   const struct sockaddr_storage *peer);

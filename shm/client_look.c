@@ -86,12 +86,12 @@ static void learn(struct bcast_reader *reader)
 }
 
 /*
- * Nothing at the position. A reader that has caught up with a publisher of small
- * records at full speed and stays at its heels takes each line away from it
- * while it is being written, and both go at a third of what they can. So it lets
- * the publisher get away, once, for a few us, and then has plenty to read. Slower
- * streams, larger records, and ping-pong do not come here; the clock is read
- * once in 32 KiB.
+ * Nothing at the position. A reader that has caught up with a publisher of
+ * small records at full speed and stays at its heels takes each line away from
+ * it while it is being written, and both go at a third of what they can. So it
+ * lets the publisher get away, once, for a few us, and then has plenty to read.
+ * Slower streams, larger records, and ping-pong do not come here; the clock is
+ * read once in 32 KiB.
  */
 static void keep_away(struct bcast_reader *reader)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_reader.h - reader.h's reader, for those who make one part of more. What
- * it is made of itself: client_parts.h.
+ * client_reader.h - reader.h's reader, for those who make one part of more.
+ * What it is made of itself: client_parts.h.
  */
 #ifndef BC_CLIENT_READER_H
 #define BC_CLIENT_READER_H

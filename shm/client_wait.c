@@ -118,7 +118,8 @@ static uint64_t begin_sleep(struct bcast_reader *reader)
 
 /*
  * What a wake costs is seen where one publication, made after we had gone to
- * sleep at slept_ns, ended the sleep: its stamp is then the one to hold against.
+ * sleep at slept_ns, ended the sleep: its stamp is then the one to hold
+ * against.
  */
 static void learn_wake(struct bcast_reader *reader, uint32_t seen,
 		       uint64_t slept_ns)

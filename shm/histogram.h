@@ -20,7 +20,9 @@ uint64_t bc_histogram_upper(unsigned bucket);
 /* bc_histogram_record - count one value. The one writer only. */
 void bc_histogram_record(struct bc_histogram_shm *histogram, uint64_t value);
 
-/* bc_histogram_count - how many values a bucket has; bounded, see histogram.c. */
+/*
+ * bc_histogram_count - how many values a bucket has; bounded, see histogram.c.
+ */
 uint64_t bc_histogram_count(const struct bc_histogram_shm *histogram,
 			    unsigned bucket);
 

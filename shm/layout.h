@@ -51,16 +51,17 @@
  * others until it dies. A reader asks with F_OFD_GETLK. No pid is trusted.
  * Each node holds two in the registry object: on byte BC_NODE_LOCK_BASE + slot,
  * which is its life, and on byte BC_NODE_ID_BASE + hash of its id, which is why
- * no second one can have that id. A slot's life byte is taken, and a slot of the
- * dead is cleared, only under the lock on its guard byte (BC_NODE_GUARD_BASE +
- * slot), held for an instant: so a life byte that is locked is a node that
- * lives, never somebody who is cleaning up.
+ * no second one can have that id. A slot's life byte is taken, and a slot of
+ * the dead is cleared, only under the lock on its guard byte
+ * (BC_NODE_GUARD_BASE + slot), held for an instant: so a life byte that is
+ * locked is a node that lives, never somebody who is cleaning up.
  *
- * WRITER. At any time at most one process writes to the ring and moves the head:
- * the one that holds the write lock on byte BC_LEASE_LOCK of the segment's
- * object, the lease. The kernel gives it and takes it back at death; nothing
- * that stands in memory does. A process's writes end before its locks do, so
- * the next holder finds all that the dead one stored, and nothing more to come.
+ * WRITER. At any time at most one process writes to the ring and moves the
+ * head: the one that holds the write lock on byte BC_LEASE_LOCK of the
+ * segment's object, the lease. The kernel gives it and takes it back at death;
+ * nothing that stands in memory does. A process's writes end before its locks
+ * do, so the next holder finds all that the dead one stored, and nothing more
+ * to come.
  *
  * RECORDS. In a stream of packets (bcast/packet.h) every record starts with a
  * header of 32 bytes at a multiple of 32, and each header has its sequence: the
@@ -176,8 +177,8 @@ struct bc_owner_shm {
  * holds the lease), all readers. See POSITIONS above for the order.
  *
  * publish_count is what sleepers sleep on. The daemon adds 1 and wakes after
- * each publication of its own. A local publisher does so only if somebody may be
- * asleep: registry.sleepers or lease.daemon_sleeps (WAKING, below).
+ * each publication of its own. A local publisher does so only if somebody may
+ * be asleep: registry.sleepers or lease.daemon_sleeps (WAKING, below).
  *
  * sequence_before and sequence_after bracket tail: both are the number of the
  * record that begins at tail. The writer stores before, tail, after, each with
@@ -254,9 +255,10 @@ struct bc_index_head_shm {
 };
 
 /*
- * What a daemon could still say when it died of a bug of its own. Written by it,
- * out of a signal handler; realtime_ns is stored last (release), and read first
- * (acquire). The next daemon leaves it: incarnation says whose death it was.
+ * What a daemon could still say when it died of a bug of its own. Written by
+ * it, out of a signal handler; realtime_ns is stored last (release), and read
+ * first (acquire). The next daemon leaves it: incarnation says whose death it
+ * was.
  */
 struct bc_last_words_shm {
 	bc_u64 realtime_ns; /* 0: none */
@@ -403,8 +405,8 @@ struct bc_index_shm {
  * A TCP publisher that is remembered. Packets only. The number of its last
  * record below the tail is new_number if head.tail >= at, else old_number: the
  * store of the tail that publishes a record is what accepts it. Written by the
- * daemon, in the order of publisher_table.h; where at is beyond the tail, by who
- * takes the lease.
+ * daemon, in the order of publisher_table.h; where at is beyond the tail, by
+ * who takes the lease.
  */
 struct bc_publisher_shm {
 	bc_u64 id; /* publisher_id, random; 0: free. Stored last */

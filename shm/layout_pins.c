@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout_pins.c - layout.h holds, byte by byte: sizes and offsets as they are in
- * segments that exist. A change here needs another BC_LAYOUT_VERSION.
+ * layout_pins.c - layout.h holds, byte by byte: sizes and offsets as they are
+ * in segments that exist. A change here needs another BC_LAYOUT_VERSION.
  */
 #include "shm/layout.h"
 

@@ -30,8 +30,9 @@ int bc_name_lock_take(struct bc_name_lock *lock, const char *name);
 
 /*
  * bc_name_lock_inherit - its holder has passed on the descriptor, and with it
- * the lock, which is now held by both. Returns 0, BCAST_ENAME, or BCAST_EFOREIGN
- * if this is not the lock of that name: the descriptor is the caller's then.
+ * the lock, which is now held by both. Returns 0, BCAST_ENAME, or
+ * BCAST_EFOREIGN if this is not the lock of that name: the descriptor is the
+ * caller's then.
  */
 int bc_name_lock_inherit(struct bc_name_lock *lock, const char *name, int fd);
 

@@ -70,8 +70,8 @@ uint64_t bc_publisher_table_accepted(const struct bc_segment *segment,
  * bc_publisher_table_prepare - `number` is its last record once the tail is
  * `tail`, which is more than it is now. The caller then moves it there, by
  * bc_record_publish(), before anything else does; any number of slots may be
- * prepared for one move. Should it not come to that, bc_publisher_table_settle()
- * takes it back. Who has the lease, in the daemon.
+ * prepared for one move. Should it not come to that,
+ * bc_publisher_table_settle() takes it back. Who has the lease, in the daemon.
  */
 void bc_publisher_table_prepare(struct bc_segment *segment, uint32_t slot,
 				uint64_t number, uint64_t tail);

@@ -65,8 +65,8 @@ struct bc_record_place bc_record_walk(const struct bc_ring *ring,
  * numbers; only one of them goes with the tail. If tail had not moved yet, the
  * record that begins there, which it was flushing past, has the older one. If
  * it had, nothing can stand there under that number, since the place was made
- * invalid. A taker that dies in turn was storing the same two: its walk comes to
- * where the dead one was flushing to (tests/model/tail.pml).
+ * invalid. A taker that dies in turn was storing the same two: its walk comes
+ * to where the dead one was flushing to (tests/model/tail.pml).
  */
 static uint64_t sequence_at_tail(const struct bc_ring *ring, uint64_t tail)
 {

@@ -227,8 +227,8 @@ uint64_t bc_record_index_boundary(const struct bc_segment *segment,
 
 /*
  * One record on. Returns 0, BCAST_ELAPPED if `at` is gone, -EINVAL if there is
- * another than its number says, or its end is beyond `end`. *timestamp_ns is its
- * own.
+ * another than its number says, or its end is beyond `end`. *timestamp_ns is
+ * its own.
  */
 static int step_over(const struct bc_ring *ring, struct bc_record_place *at,
 		     uint64_t end, uint64_t *timestamp_ns)

@@ -21,8 +21,8 @@ uint64_t bc_record_index_step(uint64_t capacity);
 
 /*
  * bc_record_index_add - record `place` begins there, published at about
- * `timestamp_ns` or after. Places are added in their order, once all before them
- * has been published (by tail: has been flushed). The lease holder only.
+ * `timestamp_ns` or after. Places are added in their order, once all before
+ * them has been published (by tail: has been flushed). The lease holder only.
  */
 void bc_record_index_add(struct bc_segment *segment,
 			 struct bc_record_place place, uint64_t timestamp_ns);
@@ -62,8 +62,8 @@ struct bc_record_place bc_record_index_before(const struct bc_segment *segment,
 					      uint64_t sequence);
 
 /*
- * bc_record_index_sequence - where record `sequence` begins, or will begin if it
- * is the next one. Returns 0; -EINVAL for 0 and what is further on; or
+ * bc_record_index_sequence - where record `sequence` begins, or will begin if
+ * it is the next one. Returns 0; -EINVAL for 0 and what is further on; or
  * BCAST_ELAPPED if it is gone, *place being the oldest that is known.
  */
 int bc_record_index_sequence(const struct bc_segment *segment,
@@ -81,8 +81,9 @@ int bc_record_index_time(const struct bc_segment *segment, uint64_t time_ns,
 			 struct bc_record_place *place);
 
 /*
- * bc_record_index_boundary - the largest known position in (from, to] at which a
- * record begins, or 0 if none is known. Looks at the index only: some ten loads.
+ * bc_record_index_boundary - the largest known position in (from, to] at which
+ * a record begins, or 0 if none is known. Looks at the index only: some ten
+ * loads.
  */
 uint64_t bc_record_index_boundary(const struct bc_segment *segment,
 				  uint64_t from, uint64_t to);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * registry.h - the second object of a stream, /dev/shm/bcast.NAME.nodes, where
- * local processes are known by an id (layout.h). Made empty, beside each segment;
- * joining is node.h's business.
+ * local processes are known by an id (layout.h). Made empty, beside each
+ * segment; joining is node.h's business.
  */
 #ifndef BC_REGISTRY_H
 #define BC_REGISTRY_H

@@ -34,8 +34,8 @@ enum bc_word_watch_state {
 
 /*
  * Is it worth a signal? Called by the thread, with the lock, when the word has
- * changed, was woken, or the time is over: true fires. Else the thread sleeps on
- * until *word differs from *seen, or *timeout_ns is over, both set by this
+ * changed, was woken, or the time is over: true fires. Else the thread sleeps
+ * on until *word differs from *seen, or *timeout_ns is over, both set by this
  * before it looked at anything.
  */
 typedef bool bc_word_watch_judge(void *argument, uint32_t *seen,

@@ -12,10 +12,10 @@
  * taken within ANSWER_MS.
  *
  * WHO IS QUICK. The thread serves whoever is there, and then looks away for
- * ROUND_MS. So a thousand requests a second, or a flood of them, wake it no more
- * than 100 times a second, and who come together cost less each; nobody minds
- * 10 ms. It is also what keeps it from spinning where libmicrohttpd would:
- * out of descriptors it tries to accept again at once, for ever.
+ * ROUND_MS. So a thousand requests a second, or a flood of them, wake it no
+ * more than 100 times a second, and who come together cost less each; nobody
+ * minds 10 ms. It is also what keeps it from spinning where libmicrohttpd
+ * would: out of descriptors it tries to accept again at once, for ever.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -12,8 +12,8 @@
  *
  * floor: the oldest byte that a send still needs. leader: how far the fastest
  * receiver has got. gate: the oldest byte that a gating local reader still
- * needs; it limits the sender like the floor, but by the capacity alone, and how
- * long it is heeded is shm/gate.h's business. Three rules for receivers:
+ * needs; it limits the sender like the floor, but by the capacity alone, and
+ * how long it is heeded is shm/gate.h's business. Three rules for receivers:
  *
  * 1. Room. A read is posted only if all of it fits without overwriting what a
  *    send still needs. It is whole or not at all, so reads stay large. For
@@ -34,11 +34,12 @@
  * Replay. Who begins further back than rule 2 would let the fastest receiver be
  * cannot be judged by these rules at once: it would be too slow before it has
  * been sent a byte, or the sender would stand still until it has caught up. So
- * it replays: it leads nobody (2), and what it may lag (3) begins with the whole
- * ring and shrinks to its --max-lag within REPLAY_NS. Meanwhile the sender is
- * held as if for a receiver with policy block, but so that it does not get
- * there as long as it takes what is sent. It has caught up when it is no further
- * behind than the fastest may be; after REPLAY_NS it is one like the others.
+ * it replays: it leads nobody (2), and what it may lag (3) begins with the
+ * whole ring and shrinks to its --max-lag within REPLAY_NS. Meanwhile the
+ * sender is held as if for a receiver with policy block, but so that it does
+ * not get there as long as it takes what is sent. It has caught up when it is
+ * no further behind than the fastest may be; after REPLAY_NS it is one like the
+ * others.
  */
 #ifndef SRC_BACKPRESSURE_H
 #define SRC_BACKPRESSURE_H
@@ -96,8 +97,8 @@ enum backpressure_verdict backpressure_admit(
 	const struct backpressure_positions *at, bool stalled);
 
 /*
- * backpressure_limit - rules 1 and 2 for a local publisher, who asks nobody: the
- * position up to which it may write. Never less than the tail; and a single
+ * backpressure_limit - rules 1 and 2 for a local publisher, who asks nobody:
+ * the position up to which it may write. Never less than the tail; and a single
  * publication of the largest size always comes through in the end.
  */
 uint64_t backpressure_limit(const struct backpressure_limits *limits,

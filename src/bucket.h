@@ -5,8 +5,8 @@
  *	rate --> [ tokens, at most the burst ] --> bucket_take()
  *
  * A token is a byte or a record. Tokens come at `rate` a second and are kept up
- * to the burst: what the rate is in BUCKET_BURST_NS, and two more, so that a low
- * rate does not lose what comes while a token waits to be used. So in any T
+ * to the burst: what the rate is in BUCKET_BURST_NS, and two more, so that a
+ * low rate does not lose what comes while a token waits to be used. So in any T
  * seconds no more than rate * T and a burst can go; and who always wants, and
  * comes again in less time than it takes to fill, gets all of rate * T: parts
  * of a token are kept.

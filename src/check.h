@@ -76,7 +76,9 @@ bool check_numbers(const char *root, const char *path, uint64_t *numbers,
 #define CHECK_SIZE_MAX 16
 const char *check_bytes(uint64_t bytes, char text[CHECK_SIZE_MAX]);
 
-/* check_capability - whether this process has CAP_..., in its user namespace. */
+/*
+ * check_capability - whether this process has CAP_..., in its user namespace.
+ */
 bool check_capability(const char *root, unsigned capability);
 
 #endif

@@ -28,8 +28,8 @@ void closing_run(struct lane *lane);
 void closing_settle(struct lane *lane, struct bc_conn *conn);
 
 /*
- * closing_look_after - reset this closing connection if it has taken too long to
- * end in order. Returns when it will have.
+ * closing_look_after - reset this closing connection if it has taken too long
+ * to end in order. Returns when it will have.
  */
 uint64_t closing_look_after(struct lane *lane, struct bc_conn *conn);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * commit.h - what both ways of publishing end in (publish_direct.h and
- * publish_copy.h): rates, room behind the tail, the move of the tail, and the ACK.
+ * publish_copy.h): rates, room behind the tail, the move of the tail, and the
+ * ACK.
  */
 #ifndef SRC_COMMIT_H
 #define SRC_COMMIT_H

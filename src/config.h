@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.h - what the command line, the environment and a file ask bcastd to do,
- * checked and typed.
+ * config.h - what the command line, the environment and a file ask bcastd to
+ * do, checked and typed.
  *
  * The options are the rows of options.def and nothing else: names, defaults,
  * ranges, --help, error texts and the manual's list come from there. What is

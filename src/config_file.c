@@ -3,11 +3,12 @@
  * config_file.c - see config_source.h.
  *
  * libinih takes lines apart; it is given them by a reader of ours, because of
- * what it does by itself with some: a line of more than 199 bytes is cut in two,
- * an indented one is the value of the key above once more, and of all mistakes it
- * tells one line's number. So lines are counted, checked and refused here, their
- * blanks removed, sections refused (a file is one stream's), and a long value
- * can go on behind a backslash: to the library the rest is an indented line.
+ * what it does by itself with some: a line of more than 199 bytes is cut in
+ * two, an indented one is the value of the key above once more, and of all
+ * mistakes it tells one line's number. So lines are counted, checked and
+ * refused here, their blanks removed, sections refused (a file is one
+ * stream's), and a long value can go on behind a backslash: to the library the
+ * rest is an indented line.
  *
  * In quotes a ; is no comment. The library knows none, so it is shown another
  * byte there.

@@ -10,9 +10,9 @@
 
 /*
  * config_listen_resolve - fill in listens[index] from the options of the whole
- * daemon, which are final by now, and then from its own: those behind a comma in
- * the text of `setting`, which is one of `settings` or a default. Returns 0, or
- * -EINVAL after printing exactly one line to `err`.
+ * daemon, which are final by now, and then from its own: those behind a comma
+ * in the text of `setting`, which is one of `settings` or a default. Returns 0,
+ * or -EINVAL after printing exactly one line to `err`.
  */
 int config_listen_resolve(struct config *config, uint32_t index,
 			  const struct settings *settings,

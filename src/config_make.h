@@ -13,7 +13,8 @@
 /*
  * config_make - put together what counts, with defaults for the rest, and check
  * what depends on more than one option. Returns 0; -EINVAL after one line to
- * `err`; or -EBADMSG after one or more, if not all was said on the command line.
+ * `err`; or -EBADMSG after one or more, if not all was said on the command
+ * line.
  */
 int config_make(struct config *config, const struct settings *settings,
 		FILE *err);

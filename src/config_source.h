@@ -3,8 +3,8 @@
  * config_source.h - what the environment says of the options, and what a file.
  *
  * BCASTD_RING_SIZE=64M is ring-size = 64M is --ring-size 64M: names and values
- * are those of options.def. An empty value says nothing. Options without a value
- * (--help) are for the command line.
+ * are those of options.def. An empty value says nothing. Options without a
+ * value (--help) are for the command line.
  */
 #ifndef SRC_CONFIG_SOURCE_H
 #define SRC_CONFIG_SOURCE_H

@@ -5,9 +5,9 @@
  * Made of the daemon's own checks (checks.h), and so of src/ and not of tools/,
  * which see the public interface only. It changes nothing.
  *
- * A machine is judged for a plan: what bcastd would take from the environment, a
- * file and its defaults, but for the options that are given here, each with the
- * range of the daemon's option.
+ * A machine is judged for a plan: what bcastd would take from the environment,
+ * a file and its defaults, but for the options that are given here, each with
+ * the range of the daemon's option.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -263,7 +263,9 @@ void echo_accepted(struct daemon *daemon, uint32_t listener_index, int fd)
 	settle(daemon, conn);
 }
 
-/* No more buffers, or we have asked it to end, or nothing has come after all. */
+/*
+ * No more buffers, or we have asked it to end, or nothing has come after all.
+ */
 static bool goes_on(int32_t error)
 {
 	return error == -ENOBUFS || error == -ECANCELED || error == -EAGAIN;

@@ -15,7 +15,9 @@
 /* greeting_begin - a connection at a --packet address: wait for its HELLO. */
 void greeting_begin(struct daemon *daemon, struct bc_conn *conn);
 
-/* greeting_resume - the HELLOs that had to wait (session->waits), if they may. */
+/*
+ * greeting_resume - the HELLOs that had to wait (session->waits), if they may.
+ */
 void greeting_resume(struct daemon *daemon);
 
 /* greeting_on_recv - some more of it has come. */

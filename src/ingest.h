@@ -43,8 +43,8 @@ void ingest_arm(struct daemon *daemon, const struct backpressure_positions *at,
 		uint64_t bytes);
 
 /*
- * ingest_allowance - the sender wants to be read: how much may that bring by its
- * rate? 0: it has to wait (LANE_READ).
+ * ingest_allowance - the sender wants to be read: how much may that bring by
+ * its rate? 0: it has to wait (LANE_READ).
  */
 uint64_t ingest_allowance(struct daemon *daemon);
 
@@ -59,8 +59,8 @@ bool ingest_may_read(struct daemon *daemon,
 		     const struct backpressure_positions *at);
 
 /*
- * ingest_is_over - the last sender, or client that publishes, has gone, and the kernel writes no more of
- * its bytes.
+ * ingest_is_over - the last sender, or client that publishes, has gone, and the
+ * kernel writes no more of its bytes.
  */
 bool ingest_is_over(const struct daemon *daemon);
 

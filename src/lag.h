@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lag.h - how far a receiver may lag, and what happens then: by the address
- * where it came in, by what a client has wished for, and by how long it has been
- * replaying (backpressure.h).
+ * where it came in, by what a client has wished for, and by how long it has
+ * been replaying (backpressure.h).
  */
 #ifndef SRC_LAG_H
 #define SRC_LAG_H

@@ -133,8 +133,8 @@ bool lane_is_due(const struct lane *lane, enum lane_timer timer);
 
 /*
  * lane_look_soon - the connection has a deadline that it did not have, or an
- * earlier one: lane_time.c looks at all that it has, in this turn of the loop or
- * the next. One that is put off, as by each message, need not be told.
+ * earlier one: lane_time.c looks at all that it has, in this turn of the loop
+ * or the next. One that is put off, as by each message, need not be told.
  */
 void lane_look_soon(struct lane *lane, const struct bc_conn *conn);
 

@@ -10,9 +10,9 @@
 #include "src/lane.h"
 
 /*
- * lane_events_dispatch - a receiver's request has ended. Returns the receiver if
- * it has sent us something, which the caller decides about: egress_discard(), or
- * it becomes a sender; else NULL.
+ * lane_events_dispatch - a receiver's request has ended. Returns the receiver
+ * if it has sent us something, which the caller decides about:
+ * egress_discard(), or it becomes a sender; else NULL.
  */
 struct bc_conn *lane_events_dispatch(struct lane *lane, struct bc_token token,
 				     const struct bc_event *event);

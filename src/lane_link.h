@@ -13,12 +13,12 @@
  *
  * A change of the configuration (reload.c) goes the same way: each lane has a
  * copy of its own, which only its thread writes, when `config_number` differs
- * from the one that it has `taken`; and the daemon writes the next one only when
- * all have taken the last. So nobody locks, and nobody reads while another one
- * writes. (The fields that can change could be atomic words that all read; but
- * then each use of them would have to be one, and two of them could be seen in
- * the middle of a change.) The number is stored before the tails that the sender
- * may reach by it, and read after them.
+ * from the one that it has `taken`; and the daemon writes the next one only
+ * when all have taken the last. So nobody locks, and nobody reads while another
+ * one writes. (The fields that can change could be atomic words that all read;
+ * but then each use of them would have to be one, and two of them could be seen
+ * in the middle of a change.) The number is stored before the tails that the
+ * sender may reach by it, and read after them.
  *
  * Upwards: a lane reports after each turn. The daemon may have bytes before
  * `floor` overwritten, so a lane stores it only when the sends that needed them
@@ -27,15 +27,15 @@
  * hold and hold_floor are no such promise: they keep the sender near receivers
  * that it has to wait for, and may be a turn late. But a receiver that neither
  * leads nor holds must not be seen, not for an instant, since a local publisher
- * needs no longer to run away from it: so what a newcomer holds is stored before
- * it is `taken`, as is that it leads; and who ceases to hold leads before that.
- * The daemon reads in the order taken, hold, leader.
- * `bound` keeps the sender from running away from a thread that has not got
- * to it yet, because it waits for a processor or is still busy with sends: its
- * receivers would look slow without having been offered a byte.
- * Only a daemon that waits is told at once: it sets `wanted`, looks once more,
- * and sleeps; the lane reports, looks at `wanted`, and then writes the eventfd
- * (both with a fence between, so one of them sees the other).
+ * needs no longer to run away from it: so what a newcomer holds is stored
+ * before it is `taken`, as is that it leads; and who ceases to hold leads
+ * before that. The daemon reads in the order taken, hold, leader. `bound` keeps
+ * the sender from running away from a thread that has not got to it yet,
+ * because it waits for a processor or is still busy with sends: its receivers
+ * would look slow without having been offered a byte. Only a daemon that waits
+ * is told at once: it sets `wanted`, looks once more, and sleeps; the lane
+ * reports, looks at `wanted`, and then writes the eventfd (both with a fence
+ * between, so one of them sees the other).
  */
 #ifndef SRC_LANE_LINK_H
 #define SRC_LANE_LINK_H

@@ -217,7 +217,9 @@ static int64_t wait_ns(const struct lane_thread *self)
 	return until_ns > now_ns ? (int64_t)(until_ns - now_ns) : 0;
 }
 
-/* `seen` was read before the news were: a change since ends the wait at once. */
+/*
+ * `seen` was read before the news were: a change since ends the wait at once.
+ */
 static void arm(struct lane_thread *self, uint32_t seen)
 {
 	if (self->armed || self->order >= LANE_HURRY)

@@ -12,8 +12,8 @@
  * deadline that is new, or earlier than before, has to be told of:
  * lane_look_soon().
  *
- * It rings up to LANE_GRAIN_NS after the deadline, never before: what is due for
- * ten thousand clients, each at its own time, wakes the loop forty times a
+ * It rings up to LANE_GRAIN_NS after the deadline, never before: what is due
+ * for ten thousand clients, each at its own time, wakes the loop forty times a
  * second and not ten thousand times.
  *
  * What stays with the tick is what has no time of its own: half-closed peers to

@@ -2,9 +2,9 @@
 /*
  * last_words.c - see last_words.h.
  *
- * After the handler of before is back, a fault that the kernel found is just met
- * again, so that a core dump shows the very instruction; a signal that somebody
- * has sent (abort() does) is sent again.
+ * After the handler of before is back, a fault that the kernel found is just
+ * met again, so that a core dump shows the very instruction; a signal that
+ * somebody has sent (abort() does) is sent again.
  *
  * The main thread's own stack may be what has run out, so it has another one
  * for this.

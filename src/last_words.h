@@ -22,8 +22,8 @@ void last_words_open(void);
 void last_words_leave(int number, const siginfo_t *info);
 
 /*
- * last_words_unblock - take them out of a set of signals to be blocked. One that
- * is blocked ends the process without a word.
+ * last_words_unblock - take them out of a set of signals to be blocked. One
+ * that is blocked ends the process without a word.
  */
 void last_words_unblock(sigset_t *set);
 

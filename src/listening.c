@@ -126,8 +126,9 @@ static uint32_t extra_wait_ms(const struct daemon *daemon)
 
 /*
  * To connect to a unix socket is to write to it. At --egress that is for those
- * who may read the stream, and so are --echo and --admin. Elsewhere one can become the sender: that is for
- * those who may write to the segment, and so publish.
+ * who may read the stream, and so are --echo and --admin. Elsewhere one can
+ * become the sender: that is for those who may write to the segment, and so
+ * publish.
  */
 static mode_t socket_mode(const struct config *config, enum config_role role)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listening.h - open what --listen, --ingest, --egress and the like ask for, and say in
- * plain words why it cannot be.
+ * listening.h - open what --listen, --ingest, --egress and the like ask for,
+ * and say in plain words why it cannot be.
  */
 #ifndef SRC_LISTENING_H
 #define SRC_LISTENING_H
@@ -11,8 +11,9 @@
 /*
  * listening_open - resolve and open all of them; a name may give several. An
  * address family that this machine lacks is left out if another one works. All
- * addresses of a text with port 0 get the same port. Returns 0, or an exit code of sysexits.h after logging why. May block for
- * seconds: on name service, and on addresses in use.
+ * addresses of a text with port 0 get the same port. Returns 0, or an exit code
+ * of sysexits.h after logging why. May block for seconds: on name service, and
+ * on addresses in use.
  */
 int listening_open(struct daemon *daemon);
 

@@ -5,8 +5,8 @@
  * To log costs a call of vsnprintf() and a copy, about half a microsecond, and
  * some more for the wake if the log's thread sleeps; a line above the level, 4
  * ns. System calls are the business of that thread, and so is JSON. Without it
- * (in tests, and after the end) a line is written at once, if standard error has
- * room for it.
+ * (in tests, and after the end) a line is written at once, if standard error
+ * has room for it.
  */
 #include "src/log.h"
 #include "shm/clock.h"

@@ -68,7 +68,9 @@ struct log_options {
 /* log_open - set the level: events above it are not written. */
 void log_open(enum log_level level);
 
-/* log_limit - of an event, no more than so many lines a second; 0: any number. */
+/*
+ * log_limit - of an event, no more than so many lines a second; 0: any number.
+ */
 void log_limit(uint32_t rate);
 
 /*

@@ -7,8 +7,8 @@
  *
  * on one line. What was a number in the call is a number here, digit by digit;
  * a text that looks like one (a node named 7) stays a text. Bytes that are no
- * UTF-8 become U+FFFD. What of a line is no pair, as where it was cut, is in the
- * member "text".
+ * UTF-8 become U+FFFD. What of a line is no pair, as where it was cut, is in
+ * the member "text".
  */
 #ifndef SRC_LOG_JSON_H
 #define SRC_LOG_JSON_H

@@ -5,9 +5,9 @@
  * Each line is one write(2), so that lines of several processes on one terminal
  * or pipe do not mix (up to PIPE_BUF the kernel keeps them apart), and so that
  * a line is out of our hands once it is written. Before a write to standard
- * error it is asked whether it has room. O_NONBLOCK would do too, but belongs to
- * the open file, which the shell and our siblings share. A pipe whose reader has
- * gone shows POLLERR and is not written to, so no SIGPIPE comes from here.
+ * error it is asked whether it has room. O_NONBLOCK would do too, but belongs
+ * to the open file, which the shell and our siblings share. A pipe whose reader
+ * has gone shows POLLERR and is not written to, so no SIGPIPE comes from here.
  *
  * The file is ours alone: it is opened with O_NONBLOCK, so that a fifo without
  * a reader is an error and not a wait; and the beginning of a line that did not

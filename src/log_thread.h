@@ -3,7 +3,8 @@
  * log_thread.h - the thread that takes lines out of the ring and writes them.
  *
  * It sleeps until there is a line, so an idle daemon is not woken by its log.
- * All signals but those of bugs are blocked in it. There is one, and its state is its own.
+ * All signals but those of bugs are blocked in it. There is one, and its state
+ * is its own.
  */
 #ifndef SRC_LOG_THREAD_H
 #define SRC_LOG_THREAD_H

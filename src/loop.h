@@ -7,7 +7,8 @@
 
 /*
  * loop_run - serve until a signal has asked for the end and the draining is
- * over, or all of it was handed to another process. Returns 0, or an exit code of sysexits.h if the backend broke.
+ * over, or all of it was handed to another process. Returns 0, or an exit code
+ * of sysexits.h if the backend broke.
  */
 int loop_run(struct daemon *daemon);
 

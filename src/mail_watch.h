@@ -4,9 +4,9 @@
  *
  * An inbox announces a message by its count, a futex word in the registry, and
  * the daemon's loop sleeps on descriptors. So there are threads that sleep on
- * the words, up to 127 each (the kernel's limit for futex_waitv(2), less one for
- * orders), and write to an eventfd. They are there only once somebody is to be
- * watched: most daemons never start one.
+ * the words, up to 127 each (the kernel's limit for futex_waitv(2), less one
+ * for orders), and write to an eventfd. They are there only once somebody is to
+ * be watched: most daemons never start one.
  *
  *	loop:   nothing there -> mail_watch_want(), look again, sleep
  *	sender: count += 1, wake (only if the reader sleeps: inbox.h)
@@ -89,8 +89,9 @@ int mail_watch_open(struct mail_watch *watch,
 int mail_watch_add(struct mail_watch *watch, uint32_t slot, const bc_u32 *word);
 
 /*
- * mail_watch_want - report the slot once its count is not `seen` any more. To be
- * called before the last look into the inbox, `seen` being read before it, too.
+ * mail_watch_want - report the slot once its count is not `seen` any more. To
+ * be called before the last look into the inbox, `seen` being read before it,
+ * too.
  */
 void mail_watch_want(struct mail_watch *watch, uint32_t slot, uint32_t seen);
 
@@ -98,8 +99,8 @@ void mail_watch_want(struct mail_watch *watch, uint32_t slot, uint32_t seen);
 void mail_watch_remove(struct mail_watch *watch, uint32_t slot);
 
 /*
- * mail_watch_take - the eventfd is readable, perhaps: call `found` for each slot
- * that was reported.
+ * mail_watch_take - the eventfd is readable, perhaps: call `found` for each
+ * slot that was reported.
  */
 void mail_watch_take(struct mail_watch *watch,
 		     void (*found)(void *context, uint32_t slot),

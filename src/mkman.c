@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mkman.c - fill in the manual: `mkman bcastd.8.in bcastd.8`, at build time; and
- * write the example of a configuration file: `mkman bcast.conf`.
+ * mkman.c - fill in the manual: `mkman bcastd.8.in bcastd.8`, at build time;
+ * and write the example of a configuration file: `mkman bcast.conf`.
  *
  * Copies the first file to the second. A line "@OPTIONS@" is replaced by the
  * list of options in roff, and "@VERSION@" within a line by the version. The

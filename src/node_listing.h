@@ -3,9 +3,9 @@
  * node_listing.h - who is there, for a remote node that asks (NODES).
  *
  * As bcast_nodes_list(), but in pieces: each time when the client's outbox is
- * empty, one record of up to LISTING_SLOTS slots, so that a registry of thousands
- * neither stops the loop nor fills memory. Each entry is a snapshot of its own
- * anyway. The dead are not swept here: nodes.c has done so.
+ * empty, one record of up to LISTING_SLOTS slots, so that a registry of
+ * thousands neither stops the loop nor fills memory. Each entry is a snapshot
+ * of its own anyway. The dead are not swept here: nodes.c has done so.
  */
 #ifndef SRC_NODE_LISTING_H
 #define SRC_NODE_LISTING_H

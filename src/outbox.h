@@ -51,8 +51,8 @@ int outbox_add_bulk(struct outbox *outbox,
 		    const void *payload);
 
 /*
- * outbox_add_bytes - the same for bytes that are records already, or the rest of
- * one that was begun: however many, since the caller has a limit of its own.
+ * outbox_add_bytes - the same for bytes that are records already, or the rest
+ * of one that was begun: however many, since the caller has a limit of its own.
  * Returns 0 or -ENOMEM.
  */
 int outbox_add_bytes(struct outbox *outbox, const void *bytes, size_t size);

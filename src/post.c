@@ -235,7 +235,9 @@ static uint64_t realtime_of(uint64_t sent_ns)
 	return bc_realtime_ns() - (now_ns - sent_ns);
 }
 
-/* The id goes right before the message. Returns the record's size, or -errno. */
+/*
+ * The id goes right before the message. Returns the record's size, or -errno.
+ */
 static int64_t put(struct outbox *outbox, const struct bc_inbox_letter *letter,
 		   unsigned char *message)
 {

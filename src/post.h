@@ -19,8 +19,8 @@
  *	   ^---nothing there-----' ^------------outbox empty---'
  *
  * kill -9 of the daemon while it writes to an inbox: as of any sender, all of
- * the message is there or nothing, and nobody is hindered. What it had taken out
- * and not sent is lost, as with a local node that dies.
+ * the message is there or nothing, and nobody is hindered. What it had taken
+ * out and not sent is lost, as with a local node that dies.
  */
 #ifndef SRC_POST_H
 #define SRC_POST_H

@@ -2,11 +2,11 @@
 /*
  * progress.c - see progress.h, and egress.h.
  *
- * leader: whoever joins does so at the tail, and so is the furthest at once; but
- * that it can keep up it has yet to show. While there are receivers that have
- * taken as much as the sender may be ahead, and one of them goes on, the leader
- * is theirs. Else a coming and going of newcomers would let the sender run away
- * from all others.
+ * leader: whoever joins does so at the tail, and so is the furthest at once;
+ * but that it can keep up it has yet to show. While there are receivers that
+ * have taken as much as the sender may be ahead, and one of them goes on, the
+ * leader is theirs. Else a coming and going of newcomers would let the sender
+ * run away from all others.
  *
  * floor: cursors only grow, and who joins does so at the tail, so a floor that
  * was right once stays a lower bound. It is computed anew only when the old

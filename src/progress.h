@@ -17,7 +17,9 @@ void progress_end(struct lane *lane, struct bc_conn *conn);
 /* progress_made - the receiver has taken or acknowledged something. */
 void progress_made(struct lane *lane, struct bc_conn *conn);
 
-/* progress_tick - what those who replay may lag shrinks, if they move or not. */
+/*
+ * progress_tick - what those who replay may lag shrinks, if they move or not.
+ */
 void progress_tick(struct lane *lane);
 
 /* progress_claims - floor, hold and hold_floor as they are known, for *at. */
@@ -25,14 +27,14 @@ void progress_claims(const struct lane *lane,
 		     struct backpressure_positions *at);
 
 /*
- * progress_refresh - compute floor, hold and patience anew, from all slots. It is a
- * lower bound at all times, and gets too low as cursors move.
+ * progress_refresh - compute floor, hold and patience anew, from all slots. It
+ * is a lower bound at all times, and gets too low as cursors move.
  */
 void progress_refresh(struct lane *lane);
 
 /*
- * progress_lag_max - by how many bytes the last one is behind; 0 if none is. Looks
- * at all slots only if somebody may be.
+ * progress_lag_max - by how many bytes the last one is behind; 0 if none is.
+ * Looks at all slots only if somebody may be.
  */
 uint64_t progress_lag_max(struct lane *lane);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * publish_direct.h - one client publishes, and its records are received into the
- * ring itself.
+ * publish_direct.h - one client publishes, and its records are received into
+ * the ring itself.
  *
  *	      tail                 done           have
  *	-------+--------------------+--------------+-----------------+
@@ -24,8 +24,8 @@ void publish_direct_take(struct daemon *daemon, struct publisher *publisher,
 			 uint64_t bytes);
 
 /*
- * publish_direct_go_on - take what the rate of records has left behind the tail,
- * as far as it lets us now. Nothing is read until all of it is taken.
+ * publish_direct_go_on - take what the rate of records has left behind the
+ * tail, as far as it lets us now. Nothing is read until all of it is taken.
  */
 void publish_direct_go_on(struct daemon *daemon);
 

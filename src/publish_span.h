@@ -67,9 +67,9 @@ static inline enum publish_number publish_number_of(uint64_t accepted,
  * that is for the daemon. `have` bytes have come; from and done are 0 at first.
  *
  * Returns 1 with *control, valid until the next call; 0 at the end: [0, done)
- * are good records, and behind them, up to `have`, is what has come of the next,
- * or, if `left`, what has not been looked at, since `most` have been taken;
- * or, with [0, done) likewise, and nothing behind it that is of use,
+ * are good records, and behind them, up to `have`, is what has come of the
+ * next, or, if `left`, what has not been looked at, since `most` have been
+ * taken; or, with [0, done) likewise, and nothing behind it that is of use,
  *	-EMSGSIZE, -EPROTO, -EBADMSG	as bc_packet_stream_next()
  *	-ENOKEY		crc32c is not there, and is to be
  *	-ERANGE		a number that leaves out some

@@ -6,10 +6,10 @@
  *	HELLO -> publishers_admit -> WELCOME -> records -> tail -> ACK
  *
  * There are two ways for records. A publisher that is alone has them received
- * into the ring itself, behind the tail (publish_direct.h); others into a buffer
- * of their own, and copied from there (publish_copy.h). In both, nothing that
- * has not been checked is ever below the tail: as long as one of them has the
- * write lease, the stream is published by tail.
+ * into the ring itself, behind the tail (publish_direct.h); others into a
+ * buffer of their own, and copied from there (publish_copy.h). In both, nothing
+ * that has not been checked is ever below the tail: as long as one of them has
+ * the write lease, the stream is published by tail.
  */
 #ifndef SRC_PUBLISHING_H
 #define SRC_PUBLISHING_H

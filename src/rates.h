@@ -9,8 +9,8 @@
  * What has gone is counted when it has, not when it was asked for: so who was
  * given leave long ago has not saved up more than a burst meanwhile.
  *
- * The rate is read at each look, so that it can be changed (reload.h) for whoever
- * is connected. Without one, it is this read and a branch.
+ * The rate is read at each look, so that it can be changed (reload.h) for
+ * whoever is connected. Without one, it is this read and a branch.
  *
  * Local publishers have none. They write the ring by themselves and are trusted
  * with it; all that the daemon can say to them is how far they may go
@@ -45,8 +45,8 @@ uint64_t rates_look(struct lane *lane, const struct bc_conn *conn,
 		    enum config_rate kind, uint64_t wanted);
 
 /*
- * rates_allow - how much may it do now, of `wanted`? 0: it has to wait, counted;
- * the loop wakes when it need not any more, by LANE_READ or LANE_HELD.
+ * rates_allow - how much may it do now, of `wanted`? 0: it has to wait,
+ * counted; the loop wakes when it need not any more, by LANE_READ or LANE_HELD.
  */
 static inline uint64_t rates_allow(struct lane *lane,
 				   const struct bc_conn *conn,

@@ -15,8 +15,8 @@
 /*
  * reload_open - what SIGHUP needs: `settings` are those that the daemon is
  * started with, and are taken over; argc and argv stay the caller's. To be put
- * into daemon->reload. Without it, or the memory for it, which is logged, SIGHUP
- * opens the log anew, and no more.
+ * into daemon->reload. Without it, or the memory for it, which is logged,
+ * SIGHUP opens the log anew, and no more.
  */
 struct reload *reload_open(const struct config *config,
 			   struct settings *settings, int argc,

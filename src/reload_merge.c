@@ -111,7 +111,9 @@ static unsigned rank_of(const struct settings *settings, size_t index)
 	return rank;
 }
 
-/* The first goes with the first, and so on. NULL: there is none in the other. */
+/*
+ * The first goes with the first, and so on. NULL: there is none in the other.
+ */
 static const struct setting *find_in(const struct settings *other,
 				     const struct settings *settings,
 				     size_t index)

@@ -3,9 +3,9 @@
  * remote_nodes.c - see remote_nodes.h.
  *
  * All that touches the registry's pages runs inside nodes_guarded(), which may
- * be left by a jump; so arguments and results stand in struct remote_nodes. What
- * a join that is left that way had opened is lost; it can happen once, since the
- * registry is given up then.
+ * be left by a jump; so arguments and results stand in struct remote_nodes.
+ * What a join that is left that way had opened is lost; it can happen once,
+ * since the registry is given up then.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -8,9 +8,9 @@
  * there are such nodes; BCAST_NODE_REMOTE says so to people. Messages both ways
  * are the business of post.h.
  *
- * Whose it is: the connection's. The node is there from before the WELCOME until
- * the connection ends or is told why it must, and no moment longer: its id and
- * slot are free then, and what lies in its inbox is lost.
+ * Whose it is: the connection's. The node is there from before the WELCOME
+ * until the connection ends or is told why it must, and no moment longer: its
+ * id and slot are free then, and what lies in its inbox is lost.
  *
  * The same id again, while the old connection may be dead without our knowing:
  * with the publisher_id of that one, not 0, it is the same client, and replaces
@@ -20,9 +20,9 @@
  * Sign of life: whatever comes from the client. It is shown as stuck after half
  * of --idle-timeout.
  *
- * kill -9 of the daemon frees the locks of all these nodes; others see them dead
- * at once and sweep them, the next daemon at its first tick. A registry that is
- * cut short under us (nodes.c) ends these clients, and nothing else.
+ * kill -9 of the daemon frees the locks of all these nodes; others see them
+ * dead at once and sweep them, the next daemon at its first tick. A registry
+ * that is cut short under us (nodes.c) ends these clients, and nothing else.
  */
 #ifndef SRC_REMOTE_NODES_H
 #define SRC_REMOTE_NODES_H

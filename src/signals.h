@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * signals.h - SIGTERM and SIGINT ask for the end, SIGHUP for files to be opened
- * anew, SIGUSR2 for a successor (successor.h). They are blocked but while the loop waits or asks, so none is missed
- * between a look and a wait. SIGPIPE is ignored. The flags are the only state,
- * and global: a handler has nothing else.
+ * anew, SIGUSR2 for a successor (successor.h). They are blocked but while the
+ * loop waits or asks, so none is missed between a look and a wait. SIGPIPE is
+ * ignored. The flags are the only state, and global: a handler has nothing
+ * else.
  */
 #ifndef SRC_SIGNALS_H
 #define SRC_SIGNALS_H

@@ -9,10 +9,10 @@
  *
  * Of a record that was sent in part the rest is copied, since what follows must
  * begin between records. From then on nothing of the ring is held for it: its
- * cursor is moved along with the tail, however long it takes to read what it has
- * been told. Only then is it decided where it goes on, and it is told a GAP: so
- * there is never more than one waiting, and a client that reads nothing costs
- * the rest of one record. All of these rests in a lane take no more than
+ * cursor is moved along with the tail, however long it takes to read what it
+ * has been told. Only then is it decided where it goes on, and it is told a
+ * GAP: so there is never more than one waiting, and a client that reads nothing
+ * costs the rest of one record. All of these rests in a lane take no more than
  * SKIP_RESTS_MAX; whose does not fit into that is closed as too slow.
  */
 #ifndef SRC_SKIP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start_place.h - where a subscriber begins: hello.from made into a place of the
- * ring that is the beginning of a record, and that stays.
+ * start_place.h - where a subscriber begins: hello.from made into a place of
+ * the ring that is the beginning of a record, and that stays.
  *
  * Whoever may overwrite the place is held off before it is looked at
  * (local_protect()); if it is found intact then, it is for as long as the

@@ -18,20 +18,20 @@
  *	owns the segment, goes on where each connection stood
  *
  * GO is the one word that decides. The old one says it last of all, once it has
- * READY; before that it may at any time refuse, or find the other gone, and goes
- * on as if nothing had been: it has given away copies of descriptors, no more.
- * The new one writes nothing, neither to the segment nor to a socket, before it
- * has read GO; if it loses patience it first shuts its side, so that GO either
- * was there by then or cannot be said any more. kill -9 of either at any line
- * is the kill of one daemon: the locks are held by both through the same open
- * file descriptions, so they are free when both are gone and not an instant
- * earlier, and the one that is left goes on, or ends.
+ * READY; before that it may at any time refuse, or find the other gone, and
+ * goes on as if nothing had been: it has given away copies of descriptors, no
+ * more. The new one writes nothing, neither to the segment nor to a socket,
+ * before it has read GO; if it loses patience it first shuts its side, so that
+ * GO either was there by then or cannot be said any more. kill -9 of either at
+ * any line is the kill of one daemon: the locks are held by both through the
+ * same open file descriptions, so they are free when both are gone and not an
+ * instant earlier, and the one that is left goes on, or ends.
  *
  * The control socket is of the abstract name space: no file to be left behind.
- * Its name has the epoch and the incarnation, so each owner has its own. The old
- * one lets in its own user and root, by SO_PEERCRED. The new one does not go by
- * the pid of the owner, which is a number in memory: the descriptor it is given
- * must be that of the segment of this name, and bring the owner's lock
+ * Its name has the epoch and the incarnation, so each owner has its own. The
+ * old one lets in its own user and root, by SO_PEERCRED. The new one does not
+ * go by the pid of the owner, which is a number in memory: the descriptor it is
+ * given must be that of the segment of this name, and bring the owner's lock
  * (shm/segment_inherit.h), which no stranger has.
  *
  * What goes over: listeners, receivers, senders in their line, and clients of
@@ -108,8 +108,8 @@ void upgrade_on_event(struct daemon *daemon, uint32_t slot);
 
 /*
  * upgrade_turn - at the end of a turn of the loop, of which there is one with
- * each tick: if it was asked for, and can be, hand everything over. The phase is
- * then DAEMON_GIVEN, and the process is to end without a further touch of
+ * each tick: if it was asked for, and can be, hand everything over. The phase
+ * is then DAEMON_GIVEN, and the process is to end without a further touch of
  * anything. What ends meanwhile is given to `dispatch`, the loop's.
  */
 void upgrade_turn(struct daemon *daemon,

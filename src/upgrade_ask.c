@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* upgrade_ask.c - see upgrade_taking.h: words of the one that takes, and why not. */
+/*
+ * upgrade_ask.c - see upgrade_taking.h: words of the one that takes, and why
+ * not.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upgrade_taking.h - what upgrade_take.c has heard, for those that make it ours,
- * upgrade_listeners.c and upgrade_own.c; and how it talks, upgrade_ask.c.
+ * upgrade_taking.h - what upgrade_take.c has heard, for those that make it
+ * ours, upgrade_listeners.c and upgrade_own.c; and how it talks, upgrade_ask.c.
  */
 #ifndef SRC_UPGRADE_TAKING_H
 #define SRC_UPGRADE_TAKING_H
@@ -35,7 +35,9 @@ int upgrade_refused(const struct daemon *daemon,
 /* upgrade_ask_say - this word. Returns 0, or an exit code after logging why. */
 int upgrade_ask_say(const struct daemon *daemon, enum upgrade_type type);
 
-/* upgrade_ask_hear - the next message, which is to be of this type. Likewise. */
+/*
+ * upgrade_ask_hear - the next message, which is to be of this type. Likewise.
+ */
 int upgrade_ask_hear(const struct daemon *daemon, enum upgrade_type type,
 		     struct upgrade_message *message);
 

@@ -31,8 +31,8 @@
 
 /*
  * zerocopy_start - find out whether it can be used, and say so in the log and
- * in daemon->zerocopy_mode. Nothing is in flight yet. Returns 0, or an exit code if it was
- * asked for and cannot be had.
+ * in daemon->zerocopy_mode. Nothing is in flight yet. Returns 0, or an exit
+ * code if it was asked for and cannot be had.
  */
 int zerocopy_start(struct daemon *daemon);
 

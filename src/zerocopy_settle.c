@@ -10,7 +10,9 @@
 #include "src/zerocopy.h"
 #include "src/zerocopy_settle.h"
 
-/* So many sends are copied before the next try, when no memory may be locked. */
+/*
+ * So many sends are copied before the next try, when no memory may be locked.
+ */
 #define COPIES_AFTER_REFUSAL 64u
 
 /* Returns whether the send had taken bytes. */

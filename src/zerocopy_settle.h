@@ -10,8 +10,8 @@
 #include "src/lane.h"
 
 /*
- * zerocopy_settle_on_result - the first event of a send. Returns the result that a
- * plain send would have given: -EAGAIN if only zero copy was refused.
+ * zerocopy_settle_on_result - the first event of a send. Returns the result
+ * that a plain send would have given: -EAGAIN if only zero copy was refused.
  */
 int zerocopy_settle_on_result(struct lane *lane, struct bc_conn *conn,
 			      uint32_t number, const struct bc_event *event);

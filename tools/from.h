@@ -15,8 +15,8 @@
 	"time: and @SECONDS since 1970 or -DURATION, such as time:-30s"
 
 /*
- * from_parse - what --from says: *what is a position, the number of a record, or
- * a time in nanoseconds since 1970, by *from. now_ns is what durations are
+ * from_parse - what --from says: *what is a position, the number of a record,
+ * or a time in nanoseconds since 1970, by *from. now_ns is what durations are
  * counted back from. False, with nothing touched, if it says nothing.
  */
 bool from_parse(const char *text, uint64_t now_ns, enum bcast_from *from,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * postmortem_json.c - see postmortem.h: the report as one object of JSON. It is
- * that of --json with all tables, and beside it: end, the last records or bytes,
- * and what can be saved. Bytes are in hexadecimal: they need not be text.
+ * that of --json with all tables, and beside it: end, the last records or
+ * bytes, and what can be saved. Bytes are in hexadecimal: they need not be
+ * text.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * progress.h - the line of --progress: how much there was until now, on standard
- * error, once a second as long as something moves.
+ * progress.h - the line of --progress: how much there was until now, on
+ * standard error, once a second as long as something moves.
  */
 #ifndef TOOLS_PROGRESS_H
 #define TOOLS_PROGRESS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pub.c - bcast-pub: standard input, or files, into a stream, as a local
- * publisher or over TCP. This file is the command line; see pub.h for the others.
+ * publisher or over TCP. This file is the command line; see pub.h for the
+ * others.
  */
 #include <stdio.h>
 #include <stdlib.h>

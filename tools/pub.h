@@ -2,8 +2,8 @@
 /*
  * pub.h - the parts of bcast-pub: pub.c is the command line, pub_open.c gets
  * the write lease, pub_door.c is where publications go, pub_input.c reads,
- * pub_copy.c cuts into publications, pub_pace.c holds the rate, pub_idle.c looks
- * after the rest meanwhile.
+ * pub_copy.c cuts into publications, pub_pace.c holds the rate, pub_idle.c
+ * looks after the rest meanwhile.
  */
 #ifndef TOOLS_PUB_H
 #define TOOLS_PUB_H
@@ -111,7 +111,9 @@ void pub_close(struct pub *pub);
 
 /* ---- pub_door.c -------------------------------------------------------- */
 
-/* pub_door_open - to an address. As pub_open(). pub_door_close() in any case. */
+/*
+ * pub_door_open - to an address. As pub_open(). pub_door_close() in any case.
+ */
 int pub_door_open(struct pub *pub);
 void pub_door_close(struct pub *pub);
 

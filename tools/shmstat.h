@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmstat.h - a stream as bcast-shmstat shows it: as text, read once, into plain
- * memory, so that no list is walked twice; in other forms, as libbcast tells it.
+ * shmstat.h - a stream as bcast-shmstat shows it: as text, read once, into
+ * plain memory, so that no list is walked twice; in other forms, as libbcast
+ * tells it.
  */
 #ifndef TOOLS_SHMSTAT_H
 #define TOOLS_SHMSTAT_H

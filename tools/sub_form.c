@@ -75,7 +75,9 @@ static size_t put_record(const struct bcast_packet *packet, unsigned char *to)
 	return packet->size;
 }
 
-/* As JSON has it; bytes that are no ASCII as the characters of their numbers. */
+/*
+ * As JSON has it; bytes that are no ASCII as the characters of their numbers.
+ */
 static size_t put_key(const struct bcast_packet *packet, char *to)
 {
 	const unsigned char *key = packet->payload;

@@ -10,8 +10,8 @@
  * From the oldest byte that the ring can hold (left) to what the writer has
  * reserved (right). A digit is how many cursors stand at that place, + is ten
  * or more. Most cursors are within a few KiB of the tail, in the last column;
- * zoomed, the tail is at the right, and a column is a factor and not a number of
- * bytes: each half of what is left takes an equal part of the bar.
+ * zoomed, the tail is at the right, and a column is a factor and not a number
+ * of bytes: each half of what is left takes an equal part of the bar.
  */
 #include <inttypes.h>
 #include <math.h>

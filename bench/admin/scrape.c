@@ -5,10 +5,10 @@
  *
  * bench_admin_scrape PORT PATH RATE SECONDS
  *
- * Fifteen connections in turns, five at once, each with one request at a time, whose answer is
- * taken when its turn comes again: so the rate does not depend on how long an
- * answer takes, and there is as little work as can be. What this program takes
- * of the processors is taken from those that are measured.
+ * Fifteen connections in turns, five at once, each with one request at a time,
+ * whose answer is taken when its turn comes again: so the rate does not depend
+ * on how long an answer takes, and there is as little work as can be. What this
+ * program takes of the processors is taken from those that are measured.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
  *
  * Pages of a process are counted by /proc/PID/smaps_rollup: what is anonymous
  * or in shared memory. (Of files, programs and libraries, its share changes
- * with who else runs them.) The kernel's buffers are no process's: /proc/net/sockstat has the sum of all TCP sockets
- * of this machine, both ends.
+ * with who else runs them.) The kernel's buffers are no process's:
+ * /proc/net/sockstat has the sum of all TCP sockets of this machine, both ends.
  */
 #ifndef BENCH_SCALE_MEMORY_H
 #define BENCH_SCALE_MEMORY_H

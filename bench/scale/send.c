@@ -3,9 +3,9 @@
  * send.c - the one sender: as fast as the slowest receiver takes, or by a plan.
  *
  * Fast: batches of up to 1 MiB, an eighth of the window, and within that window
- * of the slowest receiver, as in fanout. Paced: one update at a time, when it is due. The last 60 us before
- * that are waited for awake: a processor that sleeps needs as long to wake up,
- * and that time is not the server's.
+ * of the slowest receiver, as in fanout. Paced: one update at a time, when it
+ * is due. The last 60 us before that are waited for awake: a processor that
+ * sleeps needs as long to wake up, and that time is not the server's.
  */
 #include "scale.h"
 #include "clock.h"

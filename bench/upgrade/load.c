@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load.c - one sender and N receivers that do all they can, and check each byte;
- * and the longest time in which one of them got nothing.
+ * load.c - one sender and N receivers that do all they can, and check each
+ * byte; and the longest time in which one of them got nothing.
  *
  *	bench_upgrade_load ADDRESS RECEIVERS
  *
@@ -215,7 +215,9 @@ static int start(const char *address)
 	return 0;
 }
 
-/* The stream does not end with its sender: so they do, when they have it all. */
+/*
+ * The stream does not end with its sender: so they do, when they have it all.
+ */
 static void await_all(uint64_t bytes)
 {
 	double deadline = now_s() + 30;

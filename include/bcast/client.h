@@ -80,11 +80,11 @@
  * bcast_client_publish() returns.
  *
  * CONNECTIONS. One that breaks is made again, at first after 20 ms, then after
- * an eighth of how long it has been broken, at most 2 s, each a random bit less,
- * for as long as options.give_up_ms says. A client that subscribes and also
- * publishes or is a node has two of them, so that neither waits for the other.
- * Both sides give a sign of life now and then, and end a connection on which
- * there is none.
+ * an eighth of how long it has been broken, at most 2 s, each a random bit
+ * less, for as long as options.give_up_ms says. A client that subscribes and
+ * also publishes or is a node has two of them, so that neither waits for the
+ * other. Both sides give a sign of life now and then, and end a connection on
+ * which there is none.
  *
  * THREADS. A client belongs to one thread at a time. It has no thread of its
  * own (but for that of bcast_client_fd() in shared memory, see
@@ -422,7 +422,8 @@ BCAST_API uint64_t bcast_client_accepted(const struct bcast_client *client);
 
 /*
  * bcast_client_send - put a message into the inbox of the node `to_id`, or,
- * with "*", of all others. Local nodes and those who came by TCP are all the same.
+ * with "*", of all others. Local nodes and those who came by TCP are all the
+ * same.
  *
  * Returns 0 (with "*": how many got it) or as bcast_send() and
  * bcast_broadcast(). Over TCP it waits for the daemon's answer, whatever
@@ -463,8 +464,8 @@ BCAST_API int bcast_client_nodes(struct bcast_client *client,
  *
  * The rule: call bcast_client_next() with timeout 0 until it returns something
  * else than 1, and handle that; on 0 wait until the descriptor is readable, and
- * call again. Who only publishes calls bcast_client_flush() instead, a node also
- * bcast_client_recv(). It is readable for signs of life and for connecting
+ * call again. Who only publishes calls bcast_client_flush() instead, a node
+ * also bcast_client_recv(). It is readable for signs of life and for connecting
  * again, too, so a call may find nothing. Nobody should read from it.
  *
  * Returns it, or -errno; -EOPNOTSUPP in shared memory without SUBSCRIBE.
@@ -475,8 +476,8 @@ BCAST_API int bcast_client_fd(struct bcast_client *client);
  * bcast_client_ping - over TCP: send a PING, wait for its PONG. Returns 0 with
  * the time that it took, -ETIMEDOUT, -ENOTCONN, -EOPNOTSUPP in shared memory,
  * or as bcast_client_next(). A client that only subscribes gets the PONG behind
- * the records which are on the way: up to 1 MiB of them are looked through, then
- * it is -EBUSY. Its last record is consumed by that.
+ * the records which are on the way: up to 1 MiB of them are looked through,
+ * then it is -EBUSY. Its last record is consumed by that.
  */
 BCAST_API int bcast_client_ping(struct bcast_client *client, int timeout_ms,
 				uint64_t *round_trip_ns);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_publish_tcp.c - what a client of --packet publishes arrives at all doors,
- * byte for byte, numbered and stamped; once by way of the ring itself, once by
- * way of a buffer.
+ * test_publish_tcp.c - what a client of --packet publishes arrives at all
+ * doors, byte for byte, numbered and stamped; once by way of the ring itself,
+ * once by way of a buffer.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>

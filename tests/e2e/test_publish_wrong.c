@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_publish_wrong.c - what a client that publishes may get wrong: it is told
- * so, and what was good before it stays; nothing of the rest is seen by anybody,
- * and the stream goes on.
+ * so, and what was good before it stays; nothing of the rest is seen by
+ * anybody, and the stream goes on.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -209,7 +209,9 @@ static void limited_receiver_without_copies_likewise(void **state)
 	one_is_limited_and_the_others_are_not(options);
 }
 
-/* As with any that are slow: they set the pace together, and none is dropped. */
+/*
+ * As with any that are slow: they set the pace together, and none is dropped.
+ */
 static void all_limited_receivers_pace_the_sender(void **state)
 {
 	static const char *const options[] = {"--ring-size", "8M",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rate limits of clients of --packet: each record of a publisher arrives exactly
- * once and in order, at its rate, whichever way it takes; a record larger than
- * all that may go at once passes; a limited subscriber gets all.
+ * Rate limits of clients of --packet: each record of a publisher arrives
+ * exactly once and in order, at its rate, whichever way it takes; a record
+ * larger than all that may go at once passes; a limited subscriber gets all.
  */
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Who does not read, here or beyond TCP: the others are told, and nothing grows. */
+/*
+ * Who does not read, here or beyond TCP: the others are told, and nothing
+ * grows.
+ */
 #include <sys/socket.h>
 
 #include "remote_stage.h"

@@ -207,7 +207,9 @@ static void sender_before_its_first_byte(void **state)
 	assert_unharmed();
 }
 
-/* What had come stays; the witness has exactly that, and then the next one's. */
+/*
+ * What had come stays; the witness has exactly that, and then the next one's.
+ */
 static void sender_in_the_middle_of_a_receive(void **state)
 {
 	(void)state;

@@ -352,7 +352,9 @@ static void *publish_on(void *argument)
 	return NULL;
 }
 
-/* Whoever publishes runs on while nobody is there, so gaps are to be expected. */
+/*
+ * Whoever publishes runs on while nobody is there, so gaps are to be expected.
+ */
 static void nothing_is_missed_but_what_is_told(void **state)
 {
 	uint64_t position = 0;
@@ -389,7 +391,9 @@ static void nothing_is_missed_but_what_is_told(void **state)
 	daemon_fixture_stop(&daemon_);
 }
 
-/* It is far behind, and the publisher never rests: it catches up all the same. */
+/*
+ * It is far behind, and the publisher never rests: it catches up all the same.
+ */
 static void who_replays_is_waited_for(void **state)
 {
 	struct bc_hello hello = client_hello(BCAST_CLIENT_SUBSCRIBE);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_config_file.c - no file makes its reader crash. One that is refused is so
- * in lines that name it; and one that is taken says what --check-config prints
- * of it, and that says the same.
+ * fuzz_config_file.c - no file makes its reader crash. One that is refused is
+ * so in lines that name it; and one that is taken says what --check-config
+ * prints of it, and that says the same.
  */
 #include <errno.h>
 #include <stdlib.h>

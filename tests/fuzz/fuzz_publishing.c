@@ -2,8 +2,8 @@
 /*
  * fuzz_publishing.c - a publisher's bytes, checked in place: received in pieces
  * of any sizes they leave the same records of the stream, the same records for
- * the daemon, and the same error, as in one; all that is left is good, tight and
- * stamped, and no byte beyond what has come is touched.
+ * the daemon, and the same error, as in one; all that is left is good, tight
+ * and stamped, and no byte beyond what has come is touched.
  *
  * Input: two bytes that say how it is cut, one of rules, two of data_max, then
  * what comes.

@@ -63,7 +63,9 @@ void double_say_bytes(struct client_double *daemon, const void *bytes,
 /* double_records - that many of numbered.h, numbered by their sequence. */
 void double_records(struct client_double *daemon, unsigned count);
 
-/* double_record_bytes - the next one as bytes, not counted. Returns its size. */
+/*
+ * double_record_bytes - the next one as bytes, not counted. Returns its size.
+ */
 size_t double_record_bytes(const struct client_double *daemon,
 			   unsigned char bytes[NUMBERED_MAX + 64]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_client_break.c - a subscriber over TCP, and connections that break, peers
- * that say what cannot be, and those that refuse.
+ * test_client_break.c - a subscriber over TCP, and connections that break,
+ * peers that say what cannot be, and those that refuse.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -94,7 +94,9 @@ static void mirrored_mapping_of_shared_memory_can_be_registered(void **state)
 	(void)close(fd);
 }
 
-/* The kernel's limit of one buffer; here of the same few pages again and again. */
+/*
+ * The kernel's limit of one buffer; here of the same few pages again and again.
+ */
 #define BUFFER_MAX ((size_t)1 << 30)
 #define PIECE	   ((size_t)2 << 20)
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* each_step.c - see each_step.h. By ptrace(2), which needs no privilege here. */
+/*
+ * each_step.c - see each_step.h. By ptrace(2), which needs no privilege here.
+ */
 #include "each_step.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_checksum.c - it is the crc32c of RFC 3720, in one piece or in several. */
+/*
+ * test_checksum.c - it is the crc32c of RFC 3720, in one piece or in several.
+ */
 #include "support.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_packet_reader.c - client_packet.c: peek, consume, read, laps, and damage,
- * on records that were written by hand. Where it may go is in test_packet_seek.c;
- * beside a real publisher: test_publisher.c, test_publisher_race.c.
+ * test_packet_reader.c - client_packet.c: peek, consume, read, laps, and
+ * damage, on records that were written by hand. Where it may go is in
+ * test_packet_seek.c; beside a real publisher: test_publisher.c,
+ * test_publisher_race.c.
  */
 #include "packet_stage.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_publisher.c - local publishers: what they publish is read, in order. What
- * they refuse is in test_publisher_refuse.c.
+ * test_publisher.c - local publishers: what they publish is read, in order.
+ * What they refuse is in test_publisher_refuse.c.
  */
 #include "scene.h"
 

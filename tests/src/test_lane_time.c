@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* When connections are looked after, and how many at once; the clock is ours. */
+/*
+ * When connections are looked after, and how many at once; the clock is ours.
+ */
 #include "lane_stage.h"
 
 #include "src/lane_time.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_upgrade_wire.c - messages and image of a hot upgrade: bytes in and out. */
+/*
+ * test_upgrade_wire.c - messages and image of a hot upgrade: bytes in and out.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * publish_roles.h - clients that are killed in test_publish_kills.c: each a
- * process of its own, which does its work until it dies, and then is followed by
- * another that goes on where it was.
+ * process of its own, which does its work until it dies, and then is followed
+ * by another that goes on where it was.
  *
  * Record n of a publisher is that of published.h, so who takes it knows what it
  * must be. A subscriber writes on the board how far it has come, all of it in

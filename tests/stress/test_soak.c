@@ -3,10 +3,10 @@
  * A day in miniature: receivers join, stall, vanish, reset and talk, senders
  * come, change and break off, a local process publishes between them, local
  * readers attach and are killed; all at once, for BCAST_SOAK_SECONDS (15; the
- * long run is 600), half of them with egress threads. Every byte that anybody gets is checked by its position,
- * and the daemon stays as it was: the memory and descriptors that it has after
- * the first quarter are those it has at the end, and when all have left it has
- * the descriptors that it began with.
+ * long run is 600), half of them with egress threads. Every byte that anybody
+ * gets is checked by its position, and the daemon stays as it was: the memory
+ * and descriptors that it has after the first quarter are those it has at the
+ * end, and when all have left it has the descriptors that it began with.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -32,7 +32,9 @@ int http_say(int fd, const void *bytes, size_t size);
  */
 void http_read(int fd, const char *method, struct http_answer *answer);
 
-/* http_ask - METHOD PATH on a connection of its own, with these further lines. */
+/*
+ * http_ask - METHOD PATH on a connection of its own, with these further lines.
+ */
 void http_ask(uint16_t port, const char *method, const char *path,
 	      const char *lines, struct http_answer *answer);
 

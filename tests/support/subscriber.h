@@ -22,7 +22,9 @@ struct subscriber {
 	uint64_t taken;	 /* records */
 };
 
-/* subscriber_place - the position of record `sequence`; forgets `most` never. */
+/*
+ * subscriber_place - the position of record `sequence`; forgets `most` never.
+ */
 uint64_t subscriber_place(uint64_t sequence, size_t most);
 
 /* subscriber_hello - from (epoch 0, position). */

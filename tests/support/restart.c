@@ -396,6 +396,9 @@ void restart_close(struct restart *restart)
 		(void)close(restart->receiver);
 	if (restart->sender >= 0)
 		(void)close(restart->sender);
+	/* an end in order is one that readers learn of at once */
+	if (restart->daemon.pid > 0 && kill(restart->daemon.pid, SIGTERM) == 0)
+		(void)daemon_fixture_wait(&restart->daemon);
 	(void)daemon_fixture_cleanup(&no_state);
 	daemon_fixture_forget(&restart->daemon);
 	for (unsigned i = 0; i < RESTART_READERS; i++) {
@@ -403,7 +406,6 @@ void restart_close(struct restart *restart)
 
 		if (!reader->running)
 			continue;
-		/* the one that is parked learns of the death in a second */
 		reader->stop = 1;
 		(void)pthread_join(reader->thread, NULL);
 		bcast_detach(reader->handle);

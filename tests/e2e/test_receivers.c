@@ -25,9 +25,10 @@ static void start(const char *option, const char *value)
 	crowd_open(&crowd, &daemon_);
 }
 
+/* Or fewer: the start, when they were counted, may just have read a file. */
 static bool descriptors_are_back(void *argument)
 {
-	return daemon_fixture_descriptors(&daemon_) == *(unsigned *)argument;
+	return daemon_fixture_descriptors(&daemon_) <= *(unsigned *)argument;
 }
 
 static void assert_descriptors_are_back(unsigned before)

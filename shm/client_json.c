@@ -277,13 +277,13 @@ static int basics(struct bc_json_text *json,
 int64_t bcast_monitor_json(const struct bcast_monitor *monitor,
 			   uint32_t sections, char *buffer, size_t size)
 {
-	struct bc_json_text json = {.size = size};
+	struct bc_json_text json = {.out = {.size = size}};
 	struct bcast_stream_info stream;
 	int ret = bcast_monitor_stream(monitor, &stream);
 
 	if (ret < 0)
 		return ret;
-	json.buffer = buffer;
+	json.out.buffer = buffer;
 	bc_json_begin(&json, NULL, '{');
 	ret = basics(&json, monitor, &stream);
 	if (sections & BCAST_JSON_RECEIVERS)

@@ -279,13 +279,13 @@ static int add_peers(struct bc_metric_text *text,
 int64_t bcast_monitor_prometheus(const struct bcast_monitor *monitor,
 				 uint32_t sections, char *buffer, size_t size)
 {
-	struct bc_metric_text text = {.size = size};
+	struct bc_metric_text text = {.out = {.size = size}};
 	struct bcast_stream_info stream;
 	int ret = bcast_monitor_stream(monitor, &stream);
 
 	if (ret < 0)
 		return ret;
-	text.buffer = buffer;
+	text.out.buffer = buffer;
 	add_stream(&text, &stream);
 	add_facts(&text, monitor, stream.name);
 	add_counters(&text, monitor, stream.name);

@@ -8,13 +8,7 @@
 
 static void add_bytes(struct bc_json_text *text, const char *bytes, size_t n)
 {
-	/* one byte is kept for the terminator */
-	if (text->length + n < text->size)
-		memcpy(text->buffer + text->length, bytes, n);
-	else if (text->length + 1 < text->size)
-		memcpy(text->buffer + text->length, bytes,
-		       text->size - 1 - text->length);
-	text->length += n;
+	bc_cut_text_add(&text->out, bytes, n);
 }
 
 static void add_byte(struct bc_json_text *text, char byte)
@@ -72,10 +66,7 @@ static void begin_value(struct bc_json_text *text, const char *key)
 
 size_t bc_json_finish(struct bc_json_text *text)
 {
-	if (text->size > 0)
-		text->buffer[text->length < text->size ? text->length
-						       : text->size - 1] = '\0';
-	return text->length;
+	return bc_cut_text_end(&text->out);
 }
 
 void bc_json_begin(struct bc_json_text *text, const char *key, char bracket)

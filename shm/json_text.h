@@ -21,11 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shm/cut_text.h"
+
 struct bc_json_text {
-	char *buffer;
-	size_t size;
-	size_t length; /* of the whole, whatever had room */
-	bool follows;  /* what comes next needs a comma */
+	struct bc_cut_text out; /* buffer and size are set by the caller */
+	bool follows;		/* what comes next needs a comma */
 };
 
 /* bc_json_finish - terminate what had room. Returns the length. */

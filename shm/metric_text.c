@@ -35,13 +35,7 @@ static const struct unit *unit_of(const struct bc_metric *metric)
 
 static void add_bytes(struct bc_metric_text *text, const char *bytes, size_t n)
 {
-	/* one byte is kept for the terminator */
-	if (text->length + n < text->size)
-		memcpy(text->buffer + text->length, bytes, n);
-	else if (text->length + 1 < text->size)
-		memcpy(text->buffer + text->length, bytes,
-		       text->size - 1 - text->length);
-	text->length += n;
+	bc_cut_text_add(&text->out, bytes, n);
 }
 
 static void add(struct bc_metric_text *text, const char *string)
@@ -147,10 +141,7 @@ static const char *type_of(const struct bc_metric *metric)
 
 size_t bc_metric_end(struct bc_metric_text *text)
 {
-	if (text->size > 0)
-		text->buffer[text->length < text->size ? text->length
-						       : text->size - 1] = '\0';
-	return text->length;
+	return bc_cut_text_end(&text->out);
 }
 
 void bc_metric_head(struct bc_metric_text *text, const struct bc_metric *metric)

@@ -20,11 +20,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shm/cut_text.h"
+
 struct bc_metric_text {
-	char *buffer;
-	size_t size;
-	size_t length; /* of the whole, whatever had room */
-	bool labelled; /* the sample has labels already */
+	struct bc_cut_text out; /* buffer and size are set by the caller */
+	bool labelled;		/* the sample has labels already */
 };
 
 /* As rows of bcast/fields.def say it; the first two are of no metric. */

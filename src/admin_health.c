@@ -43,11 +43,11 @@ static void judge(struct reasons *reasons,
 bool admin_health(const struct bcast_stream_info *stream, bool readiness,
 		  char body[ADMIN_HEALTH_MAX])
 {
-	struct bc_json_text json = {.size = ADMIN_HEALTH_MAX};
+	struct bc_json_text json = {.out = {.size = ADMIN_HEALTH_MAX}};
 	struct reasons reasons = {.count = 0};
 
 	judge(&reasons, stream, readiness);
-	json.buffer = body;
+	json.out.buffer = body;
 	bc_json_begin(&json, NULL, '{');
 	bc_json_BOOL(&json, readiness ? "ready" : "healthy",
 		     reasons.count == 0);

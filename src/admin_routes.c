@@ -57,7 +57,8 @@ static enum MHD_Result refuse(struct MHD_Connection *connection,
 			      unsigned status, const char *what)
 {
 	char buffer[ERROR_MAX];
-	struct bc_json_text json = {.buffer = buffer, .size = sizeof(buffer)};
+	struct bc_json_text json = {
+		.out = {.buffer = buffer, .size = sizeof(buffer)}};
 	struct MHD_Response *response;
 
 	bc_json_begin(&json, NULL, '{');

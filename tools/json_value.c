@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "json_value.h"
 
@@ -29,6 +30,23 @@ struct json_object *json_value_HEX(uint64_t value)
 
 	snprintf(text, sizeof(text), "0x%016" PRIx64, value);
 	return json_object_new_string(text);
+}
+
+struct json_object *json_value_bytes(const unsigned char *bytes, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *text = malloc(2 * size + 1);
+	struct json_object *value;
+
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < size; i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	value = json_object_new_string_len(text, (int)(2 * size));
+	free(text);
+	return value;
 }
 
 void json_value_add(struct json_object *object, const char *key,

@@ -11,6 +11,7 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The types of the tables. NULL: out of memory. */
@@ -18,6 +19,9 @@ struct json_object *json_value_NUMBER(uint64_t value);
 struct json_object *json_value_TEXT(const char *text);
 struct json_object *json_value_BOOL(uint32_t value);
 struct json_object *json_value_HEX(uint64_t value);
+
+/* json_value_bytes - in hexadecimal, two digits a byte. NULL: as above. */
+struct json_object *json_value_bytes(const unsigned char *bytes, size_t size);
 
 /*
  * json_value_add - set a key; the object then owns the value. Out of memory:

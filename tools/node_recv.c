@@ -9,7 +9,6 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -63,24 +62,6 @@ static bool is_utf8(const unsigned char *bytes, size_t size)
 	return true;
 }
 
-/* Two digits a byte. NULL: out of memory. */
-static struct json_object *hex(const unsigned char *bytes, size_t size)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *text = malloc(2 * size + 1);
-	struct json_object *value;
-
-	if (!text)
-		return NULL;
-	for (size_t i = 0; i < size; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	value = json_object_new_string_len(text, (int)(2 * size));
-	free(text);
-	return value;
-}
-
 static int print_json(const struct bcast_message *message)
 {
 	struct json_object *object = json_object_new_object();
@@ -97,7 +78,7 @@ static int print_json(const struct bcast_message *message)
 							  (int)message->size));
 	else
 		json_value_add(object, "hex",
-			       hex(message->data, message->size));
+			       json_value_bytes(message->data, message->size));
 	return json_value_print(object, true);
 }
 

@@ -6,28 +6,9 @@
  * text.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "json_value.h"
 #include "postmortem.h"
-
-static struct json_object *hex(const unsigned char *bytes, size_t size)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *text = malloc(2 * size + 1);
-	struct json_object *value;
-
-	if (!text)
-		return NULL;
-	for (size_t i = 0; i < size; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	text[2 * size] = '\0';
-	value = json_value_TEXT(text);
-	free(text);
-	return value;
-}
 
 static struct json_object *end_of(const struct postmortem_end *end)
 {
@@ -56,9 +37,9 @@ static struct json_object *record_of(const struct postmortem_record *record)
 	json_value_add(object, "type", json_value_NUMBER(p->type));
 	json_value_add(object, "length", json_value_NUMBER(p->length));
 	json_value_add(object, "key_length", json_value_NUMBER(p->key_length));
-	json_value_add(object, "key_hex", hex(record->bytes, key));
+	json_value_add(object, "key_hex", json_value_bytes(record->bytes, key));
 	json_value_add(object, "first_bytes_hex",
-		       hex(record->bytes + key, kept - key));
+		       json_value_bytes(record->bytes + key, kept - key));
 	return object;
 }
 
@@ -77,7 +58,8 @@ static struct json_object *bytes_of(const struct postmortem_data *data)
 	struct json_object *object = json_object_new_object();
 
 	json_value_add(object, "position", json_value_NUMBER(data->position));
-	json_value_add(object, "hex", hex(data->bytes, (size_t)data->size));
+	json_value_add(object, "hex",
+		       json_value_bytes(data->bytes, (size_t)data->size));
 	return object;
 }
 

@@ -14,7 +14,8 @@ static char buffer[4096];
 static struct bc_json_text start(void)
 {
 	memset(buffer, '?', sizeof(buffer));
-	return (struct bc_json_text){.buffer = buffer, .size = sizeof(buffer)};
+	return (struct bc_json_text){
+		.out = {.buffer = buffer, .size = sizeof(buffer)}};
 }
 
 static struct json_object *finish(struct bc_json_text *text)
@@ -98,7 +99,7 @@ static void buffer_of_any_size_is_kept_to(void **state)
 		struct bc_json_text text = start();
 		size_t kept = size < sizeof(whole) ? size : sizeof(whole);
 
-		text.size = size;
+		text.out.size = size;
 		bc_json_begin(&text, NULL, '{');
 		bc_json_TEXT(&text, "key", "a\x01\"");
 		bc_json_end(&text, '}');

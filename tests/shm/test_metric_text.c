@@ -10,7 +10,8 @@ static char buffer[512];
 
 static void show(const struct bc_metric *metric, uint64_t value)
 {
-	struct bc_metric_text text = {.buffer = buffer, .size = sizeof(buffer)};
+	struct bc_metric_text text = {
+		.out = {.buffer = buffer, .size = sizeof(buffer)}};
 
 	bc_metric_sample(&text, metric, "");
 	bc_metric_value(&text, metric, value);
@@ -74,7 +75,8 @@ static void what_has_a_meaning_is_escaped(void **state)
 {
 	const struct bc_metric metric = {"", "x", "", "a\\b\nc\"",
 					 BC_METRIC_GAUGE};
-	struct bc_metric_text text = {.buffer = buffer, .size = sizeof(buffer)};
+	struct bc_metric_text text = {
+		.out = {.buffer = buffer, .size = sizeof(buffer)}};
 
 	(void)state;
 	bc_metric_head(&text, &metric);
@@ -99,7 +101,8 @@ static void text_is_cut_to_its_room_and_tells_its_length(void **state)
 
 	(void)state;
 	for (size_t size = 0; size <= 12; size++) {
-		struct bc_metric_text text = {.buffer = buffer, .size = size};
+		struct bc_metric_text text = {
+			.out = {.buffer = buffer, .size = size}};
 		size_t room = size > 0 ? size - 1 : 0;
 
 		memset(buffer, '!', sizeof(buffer));
